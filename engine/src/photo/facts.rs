@@ -1,0 +1,145 @@
+//! What a photo's header says: when, where and with which camera it was taken, and how it lies.
+//!
+//! Tags as in EXIF 2.32. A header is often wrong in parts; each part that makes no sense is left
+//! out, and the rest is used.
+
+use std::io::Cursor;
+
+use exif::{Exif, In, Tag, Value};
+use jiff::civil::DateTime;
+
+use super::Orientation;
+
+/// Where a photo was taken, in degrees of WGS 84, north and east positive.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place {
+    /// −90 to 90.
+    pub latitude: f64,
+    /// −180 to 180.
+    pub longitude: f64,
+}
+
+/// What the header of a file says.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Header {
+    pub taken_at: Option<DateTime>,
+    pub place: Option<Place>,
+    pub camera: Option<String>,
+    pub orientation: Orientation,
+}
+
+/// Reads the EXIF block of a JPEG, PNG, WebP or TIFF file; a file without one says nothing.
+pub(super) fn header(file: &[u8]) -> Header {
+    let exif = exif::Reader::new()
+        .continue_on_error(true)
+        .read_from_container(&mut Cursor::new(file))
+        .or_else(|error| error.distill_partial_result(|_| ()));
+    let Ok(exif) = exif else {
+        return Header {
+            taken_at: None,
+            place: None,
+            camera: None,
+            orientation: Orientation::UPRIGHT,
+        };
+    };
+    Header {
+        taken_at: [Tag::DateTimeOriginal, Tag::DateTimeDigitized, Tag::DateTime]
+            .into_iter()
+            .find_map(|tag| date(ascii(&exif, tag)?)),
+        place: place(&exif),
+        camera: camera(&exif),
+        orientation: exif
+            .get_field(Tag::Orientation, In::PRIMARY)
+            .and_then(|field| field.value.get_uint(0))
+            .map_or(Orientation::UPRIGHT, Orientation::from_tag),
+    }
+}
+
+fn ascii(exif: &Exif, tag: Tag) -> Option<&[u8]> {
+    match &exif.get_field(tag, In::PRIMARY)?.value {
+        Value::Ascii(parts) => parts.first().map(Vec::as_slice),
+        _ => None,
+    }
+}
+
+/// `YYYY:MM:DD HH:MM:SS`, on the clock of the camera. Zeros and blanks mean unknown.
+fn date(text: &[u8]) -> Option<DateTime> {
+    let read = exif::DateTime::from_ascii(text).ok()?;
+    let small = |number: u8| i8::try_from(number).ok();
+    let date = DateTime::new(
+        i16::try_from(read.year).ok()?,
+        small(read.month)?,
+        small(read.day)?,
+        small(read.hour)?,
+        small(read.minute)?,
+        small(read.second)?,
+        0,
+    );
+    date.ok().filter(|date| date.year() > 0)
+}
+
+fn place(exif: &Exif) -> Option<Place> {
+    let latitude = degrees(exif, Tag::GPSLatitude)? * sign(exif, Tag::GPSLatitudeRef, b'N', b'S')?;
+    let longitude =
+        degrees(exif, Tag::GPSLongitude)? * sign(exif, Tag::GPSLongitudeRef, b'E', b'W')?;
+    // Devices without a fix write zeros; nobody photographs their family at 0°, 0° in the Atlantic.
+    let known =
+        latitude.abs() <= 90.0 && longitude.abs() <= 180.0 && (latitude, longitude) != (0.0, 0.0);
+    known.then_some(Place {
+        latitude,
+        longitude,
+    })
+}
+
+/// Degrees, minutes and seconds as one number; `None` where a part is divided by zero.
+fn degrees(exif: &Exif, tag: Tag) -> Option<f64> {
+    let Value::Rational(parts) = &exif.get_field(tag, In::PRIMARY)?.value else {
+        return None;
+    };
+    if parts.is_empty() || parts.iter().take(3).any(|part| part.denom == 0) {
+        return None;
+    }
+    Some(
+        parts
+            .iter()
+            .zip([1.0, 60.0, 3600.0])
+            .map(|(part, unit)| part.to_f64() / unit)
+            .sum(),
+    )
+}
+
+/// Without the letter the hemisphere is not known, and a wrong place is worse than none.
+fn sign(exif: &Exif, tag: Tag, positive: u8, negative: u8) -> Option<f64> {
+    let letter = ascii(exif, tag)?.first()?.to_ascii_uppercase();
+    if letter == positive {
+        Some(1.0)
+    } else if letter == negative {
+        Some(-1.0)
+    } else {
+        None
+    }
+}
+
+/// Maker and model; the model alone where it names its maker, as in `NIKON CORPORATION` and
+/// `NIKON D70`.
+fn camera(exif: &Exif) -> Option<String> {
+    let text = |tag| {
+        let text = String::from_utf8_lossy(ascii(exif, tag)?)
+            .replace(char::is_control, " ")
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        (!text.is_empty()).then_some(text)
+    };
+    match (text(Tag::Make), text(Tag::Model)) {
+        (Some(make), Some(model)) => {
+            let first_word = |text: &str| text.split(' ').next().map(str::to_lowercase);
+            Some(if first_word(&make) == first_word(&model) {
+                model
+            } else {
+                format!("{make} {model}")
+            })
+        }
+        (make, model) => make.or(model),
+    }
+}

@@ -1,0 +1,196 @@
+//! JPEG: scaled down while it is decoded, and refused when the file ends too early.
+//!
+//! libjpeg-turbo draws a grey rest for a file that ends early and only warns; so it does for
+//! harmless flaws. The two are told apart by the structure of the file (ITU-T T.81, annex B): when
+//! no end-of-image marker follows the scans, one is added. A picture that was complete then decodes
+//! without a complaint, one that was cut off does not.
+
+use std::io::BufRead;
+
+use image::{DynamicImage, ImageFormat, RgbImage};
+use turbojpeg::{Colorspace, Compressor, Decompressor, Image, PixelFormat, ScalingFactor, Subsamp};
+
+use super::{PhotoError, check_size, formats, one_large_at_a_time};
+
+/// Scans in one file; a progressive photo has about ten, an attack has thousands.
+const MAX_SCANS: u32 = 200;
+
+/// Factors with a fast path in libjpeg-turbo, smallest first.
+const FACTORS: [ScalingFactor; 4] = [
+    ScalingFactor::ONE_EIGHTH,
+    ScalingFactor::ONE_QUARTER,
+    ScalingFactor::ONE_HALF,
+    ScalingFactor::ONE,
+];
+
+/// Quality of the JPEGs made here, on libjpeg's scale of 1 to 100.
+const QUALITY: i32 = 85;
+
+/// Decodes to the smallest size whose long side is at least `max_side`, or to the full size.
+/// Returns the pixels as they lie in the file, and the file's full width and height.
+pub(super) fn decode(
+    mut file: Vec<u8>,
+    max_side: u32,
+) -> Result<(DynamicImage, (u32, u32)), PhotoError> {
+    let Structure { ends, scans } = structure(&file);
+    if scans > MAX_SCANS {
+        return Err(PhotoError::Damaged(format!(
+            "it is drawn in {scans} passes"
+        )));
+    }
+    if !ends {
+        file.extend(END_OF_IMAGE);
+    }
+    match decode_complete(&file, scans, max_side)? {
+        Decoded::Sound(pixels, size) => Ok((pixels.into(), size)),
+        Decoded::Complaints(pixels, size) if ends => Ok((pixels.into(), size)),
+        Decoded::Complaints(..) | Decoded::Refused if !ends => Err(PhotoError::CutOff),
+        // CMYK, or something that only the other decoder may understand.
+        _ => {
+            let pixels = formats::decode(&file, ImageFormat::Jpeg)?;
+            let size = (pixels.width(), pixels.height());
+            Ok((pixels, size))
+        }
+    }
+}
+
+const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
+
+enum Decoded {
+    Sound(RgbImage, (u32, u32)),
+    /// Pixels, some of which may be wrong.
+    Complaints(RgbImage, (u32, u32)),
+    Refused,
+}
+
+fn decode_complete(file: &[u8], scans: u32, max_side: u32) -> Result<Decoded, PhotoError> {
+    let mut decompressor =
+        Decompressor::new().map_err(|error| PhotoError::Damaged(error.to_string()))?;
+    let Ok(header) = decompressor.read_header(file) else {
+        return Ok(Decoded::Refused);
+    };
+    let size = (header.width as u32, header.height as u32);
+    if header.is_lossless || matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK) {
+        return Ok(Decoded::Refused);
+    }
+    let factor = FACTORS
+        .into_iter()
+        .find(|factor| factor.scale(header.width.max(header.height)) >= max_side as usize)
+        .unwrap_or(ScalingFactor::ONE);
+    let scaled = header.scaled(factor);
+    let mut bytes = (scaled.width * scaled.height * 3) as u64;
+    if header.is_progressive || scans > 1 {
+        // Every coefficient, two bytes each, is kept until the last scan.
+        bytes += (header.width * header.height) as u64 * 2 * halves_per_pixel(header.subsamp) / 2;
+    }
+    check_size(size.0, size.1, bytes)?;
+    let _turn = one_large_at_a_time(bytes);
+
+    let mut pixels = RgbImage::new(scaled.width as u32, scaled.height as u32);
+    let outcome = decompressor.set_scaling_factor(factor).and_then(|()| {
+        decompressor.decompress(
+            file,
+            Image {
+                pixels: &mut *pixels,
+                width: scaled.width,
+                pitch: scaled.width * 3,
+                height: scaled.height,
+                format: PixelFormat::RGB,
+            },
+        )
+    });
+    Ok(match outcome {
+        Ok(()) => Decoded::Sound(pixels, size),
+        Err(turbojpeg::Error::TurboJpegError(message)) if is_warning(&message) => {
+            Decoded::Complaints(pixels, size)
+        }
+        Err(_) => Decoded::Refused,
+    })
+}
+
+/// Twice the number of samples that a pixel has on average.
+fn halves_per_pixel(subsamp: Subsamp) -> u64 {
+    match subsamp {
+        Subsamp::Gray => 2,
+        Subsamp::Sub2x2 | Subsamp::Sub4x1 | Subsamp::Sub1x4 => 3,
+        Subsamp::Sub2x1 | Subsamp::Sub1x2 => 4,
+        _ => 6,
+    }
+}
+
+/// Whether the picture was decoded to its end all the same: the texts of the `JWRN_` messages in
+/// libjpeg-turbo's jerror.h. The binding reports warnings and errors alike.
+fn is_warning(message: &str) -> bool {
+    [
+        "Corrupt JPEG data",
+        "Premature end",
+        "Inconsistent progression",
+        "Unknown Adobe",
+        "Warning",
+        "Invalid SOS",
+    ]
+    .iter()
+    .any(|start| message.starts_with(start))
+}
+
+/// What the markers of a file say.
+#[derive(Debug, PartialEq, Eq)]
+struct Structure {
+    /// Whether an end-of-image marker was reached.
+    ends: bool,
+    scans: u32,
+}
+
+/// Walks the markers; segments (with the previews inside them) are stepped over by their length.
+fn structure(file: &[u8]) -> Structure {
+    let mut rest = file;
+    let mut scans = 0;
+    loop {
+        // Bytes that are no marker: the coded data after a start of scan, or harmless rubbish.
+        // Reading from memory cannot fail.
+        let _ = rest.skip_until(0xff);
+        while rest.first() == Some(&0xff) {
+            rest = &rest[1..];
+        }
+        let Some((&code, after)) = rest.split_first() else {
+            return Structure { ends: false, scans };
+        };
+        rest = after;
+        match code {
+            // A stuffed byte, TEM, restarts, start of image: no length follows.
+            0x00 | 0x01 | 0xd0..=0xd8 => {}
+            0xd9 => return Structure { ends: true, scans },
+            _ => {
+                let length = rest
+                    .first_chunk()
+                    .map_or(0, |bytes| usize::from(u16::from_be_bytes(*bytes)));
+                let Some(after) = rest.get(length..).filter(|_| length >= 2) else {
+                    return Structure { ends: false, scans };
+                };
+                rest = after;
+                scans += u32::from(code == 0xda);
+            }
+        }
+    }
+}
+
+/// Encodes pixels as JPEG, for thumbnails.
+///
+/// # Errors
+/// [`PhotoError::Damaged`] when the picture has no pixels, or more than JPEG can count.
+pub fn encode(pixels: &RgbImage) -> Result<Vec<u8>, PhotoError> {
+    let image = Image {
+        pixels: pixels.as_raw().as_slice(),
+        width: pixels.width() as usize,
+        pitch: pixels.width() as usize * 3,
+        height: pixels.height() as usize,
+        format: PixelFormat::RGB,
+    };
+    Compressor::new()
+        .and_then(|mut compressor| {
+            compressor.set_quality(QUALITY)?;
+            compressor.set_subsamp(Subsamp::Sub2x2)?;
+            compressor.compress_to_vec(image)
+        })
+        .map_err(|error| PhotoError::Damaged(error.to_string()))
+}

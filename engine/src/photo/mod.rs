@@ -1,0 +1,226 @@
+//! A file becomes upright pixels, and what its header says.
+//!
+//! The file is opened once and read whole. Its format is told by its content; JPEG is scaled down
+//! while it is decoded; pixels come out upright, in RGB, on white where they were transparent.
+
+mod error;
+mod facts;
+mod formats;
+mod jpeg;
+mod orientation;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs::{self, File},
+    io::Read,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use jiff::civil::DateTime;
+
+pub use error::PhotoError;
+pub(crate) use error::reason;
+pub use facts::Place;
+pub use jpeg::encode as encode_jpeg;
+pub use orientation::Orientation;
+
+/// Longest file that is opened: a 16-bit scan of 44 megapixels, without compression.
+pub const MAX_FILE_BYTES: u64 = 256 << 20;
+/// Most pixels of a photo: the largest phone sensors have 200 megapixels.
+pub const MAX_PIXELS: u64 = 250_000_000;
+/// Most memory that decoding one photo may take, beside the file itself.
+pub const MAX_DECODED_BYTES: u64 = 512 << 20;
+/// Photos that take more than this are decoded one after the other, whatever the number of threads.
+const LARGE_BYTES: u64 = 64 << 20;
+
+const EXTENSIONS: [&str; 9] = [
+    "jpg", "jpeg", "jpe", "png", "webp", "tif", "tiff", "gif", "bmp",
+];
+
+/// A photo as a person sees it.
+#[derive(Debug, Clone)]
+pub struct Upright {
+    /// RGB, 8 bits a channel, sRGB as stored (colour profiles are not applied).
+    pub pixels: RgbImage,
+    /// Width of the whole photo in pixels, before it was scaled down.
+    pub full_width: u32,
+    /// Height of the whole photo in pixels, before it was scaled down.
+    pub full_height: u32,
+}
+
+/// What a file tells about its photo.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    /// BLAKE3 of the whole file.
+    pub content: [u8; 32],
+    /// Upright width of the whole photo in pixels.
+    pub width: u32,
+    /// Upright height of the whole photo in pixels.
+    pub height: u32,
+    /// When it was taken, on the clock of the camera.
+    pub taken_at: Option<DateTime>,
+    /// Where it was taken.
+    pub place: Option<Place>,
+    /// Maker and model of the camera.
+    pub camera: Option<String>,
+    /// How the pixels lie in the file.
+    pub orientation: Orientation,
+}
+
+/// Whether the name of a file is that of a photo: `jpg jpeg jpe png webp tif tiff gif bmp`, in
+/// either case. What is inside is seen when it is opened.
+#[must_use]
+pub fn is_supported(path: &Path) -> bool {
+    path.extension().is_some_and(|found| {
+        EXTENSIONS
+            .iter()
+            .any(|extension| found.eq_ignore_ascii_case(extension))
+    })
+}
+
+/// Reads a photo once: its pixels, upright, with a long side of at most `max_side`, and its facts.
+/// A smaller photo keeps its size.
+///
+/// # Errors
+/// See [`PhotoError`].
+pub fn read(path: &Path, max_side: u32) -> Result<(Upright, Facts), PhotoError> {
+    let file = load(path)?;
+    // Decoders meet files of every kind of damage. A fault in one of them must not end a scan.
+    catch_unwind(AssertUnwindSafe(|| read_bytes(file, max_side)))
+        .unwrap_or_else(|_| Err(PhotoError::Damaged("its decoder gave up".to_owned())))
+}
+
+/// The pixels of [`read`] alone.
+///
+/// # Errors
+/// See [`PhotoError`].
+pub fn decode(path: &Path, max_side: u32) -> Result<Upright, PhotoError> {
+    read(path, max_side).map(|(upright, _)| upright)
+}
+
+/// The upright photo as a JPEG with a long side of at most `side`.
+///
+/// # Errors
+/// See [`PhotoError`].
+pub fn thumbnail(path: &Path, side: u32) -> Result<Vec<u8>, PhotoError> {
+    encode_jpeg(&decode(path, side)?.pixels)
+}
+
+fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
+    // Asked before it is opened: opening a pipe waits for a writer that may never come.
+    let metadata = fs::metadata(path).map_err(PhotoError::Unreadable)?;
+    if !metadata.is_file() {
+        return Err(PhotoError::NotAFile);
+    }
+    let mut file = Vec::new();
+    if metadata.len() <= MAX_FILE_BYTES {
+        file.reserve(metadata.len() as usize + 1);
+        File::open(path)
+            .and_then(|opened| opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut file))
+            .map_err(PhotoError::Unreadable)?;
+    }
+    match (file.len() as u64).max(metadata.len()) {
+        0 => Err(PhotoError::Empty),
+        length if length > MAX_FILE_BYTES => Err(PhotoError::TooHeavy {
+            megabytes: length >> 20,
+        }),
+        _ => Ok(file),
+    }
+}
+
+fn read_bytes(file: Vec<u8>, max_side: u32) -> Result<(Upright, Facts), PhotoError> {
+    let format = formats::detect(&file)?;
+    let content = blake3::hash(&file).into();
+    let facts::Header {
+        taken_at,
+        place,
+        camera,
+        orientation,
+    } = facts::header(&file);
+    let (decoded, size_in_file) = if format == ImageFormat::Jpeg {
+        jpeg::decode(file, max_side)?
+    } else {
+        let decoded = formats::decode(&file, format)?;
+        let size = (decoded.width(), decoded.height());
+        (decoded, size)
+    };
+    let pixels = orientation.upright(on_white(shrunk(decoded, size_in_file, max_side)?));
+    let (width, height) = orientation.upright_size_from_file(size_in_file);
+    Ok((
+        Upright {
+            pixels,
+            full_width: width,
+            full_height: height,
+        },
+        Facts {
+            content,
+            width,
+            height,
+            taken_at,
+            place,
+            camera,
+            orientation,
+        },
+    ))
+}
+
+/// Resizes to a long side of `max_side`, if that makes the photo smaller. The proportions are those
+/// of `full_size`, which a JPEG that was scaled while decoding has lost by up to a pixel.
+fn shrunk(
+    decoded: DynamicImage,
+    full_size: (u32, u32),
+    max_side: u32,
+) -> Result<DynamicImage, PhotoError> {
+    let long_side = full_size.0.max(full_size.1);
+    if long_side <= max_side {
+        return Ok(decoded);
+    }
+    let scaled = |side: u32| {
+        let side = f64::from(side) * f64::from(max_side) / f64::from(long_side);
+        (side.round() as u32).max(1)
+    };
+    let (width, height) = (scaled(full_size.0), scaled(full_size.1));
+    if (width, height) == (decoded.width(), decoded.height()) {
+        return Ok(decoded);
+    }
+    let mut small = DynamicImage::new(width, height, decoded.color());
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
+    Resizer::new()
+        .resize(&decoded, &mut small, &options)
+        .map_err(|error| PhotoError::Damaged(error.to_string()))?;
+    Ok(small)
+}
+
+/// RGB of any pixels; transparent ones lie on white paper.
+fn on_white(decoded: DynamicImage) -> RgbImage {
+    if !decoded.color().has_alpha() {
+        return decoded.into_rgb8();
+    }
+    let transparent = decoded.into_rgba8();
+    RgbImage::from_fn(transparent.width(), transparent.height(), |x, y| {
+        let [r, g, b, alpha] = transparent.get_pixel(x, y).0.map(u32::from);
+        // Rounded to the nearest.
+        Rgb([r, g, b].map(|ink| ((ink * alpha + 255 * (255 - alpha) + 127) / 255) as u8))
+    })
+}
+
+/// Refuses a picture before it is decoded. `bytes` is the memory that decoding it takes.
+fn check_size(width: u32, height: u32, bytes: u64) -> Result<(), PhotoError> {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > MAX_PIXELS || bytes > MAX_DECODED_BYTES {
+        return Err(PhotoError::TooLarge { width, height });
+    }
+    Ok(())
+}
+
+/// Waits while another large photo is decoded, so that the memory for them does not grow with the
+/// number of threads.
+fn one_large_at_a_time(bytes: u64) -> Option<MutexGuard<'static, ()>> {
+    static TURN: Mutex<()> = Mutex::new(());
+    (bytes > LARGE_BYTES).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
+}
