@@ -176,3 +176,205 @@ fn modified_ns(metadata: &Metadata) -> i64 {
         Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const NEVER: &dyn Fn() -> bool = &|| false;
+
+    /// A folder with empty files of these names; names that end in `/` are folders.
+    fn folder(names: &[&str]) -> (TempDir, PathBuf) {
+        let root = TempDir::new().expect("a temporary folder");
+        let path = fs::canonicalize(root.path()).expect("it is there");
+        for name in names {
+            let file = path.join(name);
+            if name.ends_with('/') {
+                fs::create_dir_all(file).expect("makes a folder");
+            } else {
+                fs::create_dir_all(file.parent().expect("a parent")).expect("makes a folder");
+                File::create(file).expect("makes a file");
+            }
+        }
+        (root, path)
+    }
+
+    fn names(found: &[Found], root: &Path) -> Vec<String> {
+        let name = |found: &Found| {
+            found
+                .path
+                .strip_prefix(root)
+                .expect("below the root")
+                .display()
+                .to_string()
+        };
+        found.iter().map(name).collect()
+    }
+
+    #[test]
+    fn photos_are_found_in_order_and_the_rest_is_left_out() {
+        let (_guard, root) = folder(&[
+            "b.JPG",
+            "a/z.png",
+            "a/notes.txt",
+            "B.webp",
+            ".hidden.jpg",
+            ".thumbnails/t.jpg",
+            "a/@eaDir/b.jpg/SYNOPHOTO_THUMB_M.jpg",
+            "#recycle/old.jpg",
+        ]);
+        let (found, troubles) = walk(std::slice::from_ref(&root), NEVER);
+        assert_eq!(names(&found, &root), ["B.webp", "a/z.png", "b.JPG"]);
+        assert_eq!(troubles, []);
+    }
+
+    #[test]
+    fn folders_that_overlap_give_each_file_once() {
+        let (_guard, root) = folder(&["a/one.jpg", "a/b/two.jpg"]);
+        let both = [
+            root.join("a/b"),
+            root.clone(),
+            root.join("a/../a"),
+            root.join("a/one.jpg"),
+        ];
+        let (found, troubles) = walk(&both, NEVER);
+        assert_eq!(names(&found, &root), ["a/b/two.jpg", "a/one.jpg"]);
+        assert_eq!(troubles, []);
+    }
+
+    #[test]
+    fn what_is_named_but_absent_is_told() {
+        let (_guard, root) = folder(&["notes.txt"]);
+        let (found, troubles) = walk(&[root.join("nowhere"), root.join("notes.txt")], NEVER);
+        assert_eq!(found, []);
+        let reasons: Vec<_> = troubles
+            .iter()
+            .map(|trouble| trouble.reason.as_str())
+            .collect();
+        assert!(reasons[0].contains("not a picture"), "{reasons:?}");
+        assert!(reasons[1].contains("not there"), "{reasons:?}");
+    }
+
+    #[test]
+    fn size_and_time_are_those_of_the_file() {
+        let (_guard, root) = folder(&["a.jpg", "before.jpg"]);
+        fs::write(root.join("a.jpg"), b"12345").expect("writes");
+        let set = |name, time| {
+            let file = File::options()
+                .write(true)
+                .open(root.join(name))
+                .expect("opens");
+            file.set_modified(time).expect("sets the time");
+        };
+        set(
+            "a.jpg",
+            UNIX_EPOCH + std::time::Duration::new(1_500_000_000, 125_000_000),
+        );
+        set("before.jpg", UNIX_EPOCH - std::time::Duration::from_mins(1));
+        let (found, _) = walk(std::slice::from_ref(&root), NEVER);
+        assert_eq!(
+            (found[0].size, found[0].modified_ns),
+            (5, 1_500_000_000_125_000_000)
+        );
+        assert_eq!((found[1].size, found[1].modified_ns), (0, -60_000_000_000));
+    }
+
+    #[test]
+    fn cancelling_stops_between_folders() {
+        let (_guard, root) = folder(&["a/one.jpg", "b/two.jpg"]);
+        let looks = std::cell::Cell::new(0);
+        let cancelled = || looks.replace(looks.get() + 1) == 2;
+        assert_eq!(walk(&[root], &cancelled).0.len(), 1);
+    }
+
+    #[cfg(unix)]
+    mod unix {
+        use std::{
+            ffi::OsStr,
+            os::unix::{
+                ffi::OsStrExt,
+                fs::{PermissionsExt, symlink},
+            },
+            process::Command,
+        };
+
+        use super::*;
+
+        #[test]
+        fn links_are_followed_but_never_in_circles() {
+            let (_guard, root) = folder(&["a/one.jpg", "a/deep/two.jpg", "list/"]);
+            let (_guard_2, elsewhere) = folder(&["three.jpg", "four.jpg"]);
+            symlink("..", root.join("a/deep/up")).expect("links");
+            symlink(".", root.join("a/self")).expect("links");
+            symlink(root.join("a"), root.join("list/again")).expect("links");
+            symlink(root.join("a/one.jpg"), root.join("list/one.jpg")).expect("links");
+            symlink(&elsewhere, root.join("list/more")).expect("links");
+            symlink("turning", root.join("turning")).expect("links");
+            symlink("nowhere", root.join("gone.jpg")).expect("links");
+            let (found, troubles) = walk(std::slice::from_ref(&root), NEVER);
+            let mut expected = [
+                root.join("a/deep/two.jpg"),
+                root.join("a/one.jpg"),
+                elsewhere.join("four.jpg"),
+                elsewhere.join("three.jpg"),
+            ];
+            expected.sort();
+            assert!(
+                found.iter().map(|found| &found.path).eq(&expected),
+                "{found:?}"
+            );
+            assert_eq!(troubles.len(), 1, "{troubles:?}");
+            assert_eq!(troubles[0].path, root.join("gone.jpg"));
+        }
+
+        #[test]
+        fn names_need_not_be_utf_8() {
+            let (_guard, root) = folder(&[]);
+            let path = root.join(OsStr::from_bytes(b"caf\xe9.jpg"));
+            File::create(&path).expect("makes a file");
+            assert_eq!(walk(&[root], NEVER).0[0].path, path);
+        }
+
+        #[test]
+        fn pipes_are_told_and_not_opened() {
+            let (_guard, root) = folder(&[]);
+            let pipe = root.join("pipe.jpg");
+            assert!(
+                Command::new("mkfifo")
+                    .arg(&pipe)
+                    .status()
+                    .expect("mkfifo runs")
+                    .success()
+            );
+            let (found, troubles) = walk(&[root], NEVER);
+            assert_eq!(found, []);
+            assert_eq!(troubles[0].path, pipe);
+        }
+
+        #[test]
+        fn a_folder_without_permission_is_told() {
+            let (_guard, root) = folder(&["locked/one.jpg", "open.jpg"]);
+            let locked = root.join("locked");
+            fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).expect("locks");
+            let enters_all = fs::read_dir(&locked).is_ok();
+            let (found, troubles) = walk(std::slice::from_ref(&root), NEVER);
+            fs::set_permissions(&locked, fs::Permissions::from_mode(0o755)).expect("unlocks");
+            if enters_all {
+                // The superuser reads a locked folder like any other.
+                assert_eq!(names(&found, &root), ["locked/one.jpg", "open.jpg"]);
+            } else {
+                assert_eq!(names(&found, &root), ["open.jpg"]);
+                assert_eq!(troubles.len(), 1);
+                assert!(
+                    troubles[0].reason.contains("permission"),
+                    "{}",
+                    troubles[0].reason
+                );
+            }
+        }
+    }
+}

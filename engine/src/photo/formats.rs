@@ -1,8 +1,8 @@
 //! Which format a file really has, and the decoding of all of them but ordinary JPEG.
 
 use std::{
-    error::Error as _,
-    io::{Cursor, ErrorKind},
+    error::Error,
+    io::{self, Cursor},
 };
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
@@ -43,7 +43,7 @@ pub(super) fn decode(file: &[u8], format: ImageFormat) -> Result<DynamicImage, P
     reader.limits(limits);
     let decoder = reader
         .into_decoder()
-        .map_err(|error| explain(&error, format))?;
+        .map_err(|error| explain(&error, file, format))?;
 
     let (width, height) = decoder.dimensions();
     // The TIFF decoder fills a buffer of its own first, and pixels with alpha are multiplied by it
@@ -58,27 +58,46 @@ pub(super) fn decode(file: &[u8], format: ImageFormat) -> Result<DynamicImage, P
     let _turn = one_large_at_a_time(bytes);
     DynamicImage::from_decoder(decoder).map_err(|error| match error {
         ImageError::Limits(_) => PhotoError::TooLarge { width, height },
-        error => explain(&error, format),
+        error => explain(&error, file, format),
     })
 }
 
-fn explain(error: &ImageError, format: ImageFormat) -> PhotoError {
+fn explain(error: &ImageError, file: &[u8], format: ImageFormat) -> PhotoError {
+    if is_eof(error) || ends_early(file, format) {
+        return PhotoError::CutOff;
+    }
     match error {
-        ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            PhotoError::CutOff
-        }
         ImageError::Unsupported(_) => PhotoError::NotYet(format!("an unusual kind of {format:?}")),
-        error => {
-            let mut cause = error.source();
-            while let Some(inner) = cause {
-                if let Some(io) = inner.downcast_ref::<std::io::Error>()
-                    && io.kind() == ErrorKind::UnexpectedEof
-                {
-                    return PhotoError::CutOff;
-                }
-                cause = inner.source();
-            }
-            PhotoError::Damaged(error.to_string())
+        error => PhotoError::Damaged(error.to_string()),
+    }
+}
+
+/// Whether a decoder asked for bytes behind the last one.
+fn is_eof(error: &ImageError) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let io = match error.downcast_ref() {
+            // Its `source` is that of the error inside, not the error itself.
+            Some(ImageError::IoError(io)) => Some(io),
+            _ => error.downcast_ref::<io::Error>(),
+        };
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof) {
+            return true;
         }
+        cause = error.source();
+    }
+    false
+}
+
+/// Two decoders take a file that was cut off for one with senseless content; these containers tell
+/// the difference. RIFF says in bytes 4 to 8 how long it is behind them; a GIF ends with `;`.
+fn ends_early(file: &[u8], format: ImageFormat) -> bool {
+    match format {
+        ImageFormat::WebP => file
+            .get(4..8)
+            .and_then(<[u8]>::first_chunk)
+            .is_some_and(|length| file.len() < u32::from_le_bytes(*length) as usize + 8),
+        ImageFormat::Gif => !file.ends_with(b";"),
+        _ => false,
     }
 }
