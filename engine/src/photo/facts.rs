@@ -5,7 +5,7 @@
 
 use std::io::Cursor;
 
-use exif::{Exif, In, Tag, Value};
+use exif::{Exif, In, Rational, SRational, Tag, Value};
 use jiff::civil::DateTime;
 
 use super::Orientation;
@@ -91,21 +91,20 @@ fn place(exif: &Exif) -> Option<Place> {
     })
 }
 
-/// Degrees, minutes and seconds as one number; `None` where a part is divided by zero.
+/// Degrees, minutes and seconds as one number; `None` where a part is divided by zero. Some phones
+/// (Nokia 8.3) write signed fractions, against the standard.
 fn degrees(exif: &Exif, tag: Tag) -> Option<f64> {
-    let Value::Rational(parts) = &exif.get_field(tag, In::PRIMARY)?.value else {
-        return None;
+    let parts: Vec<f64> = match &exif.get_field(tag, In::PRIMARY)?.value {
+        Value::Rational(parts) => parts.iter().map(Rational::to_f64).collect(),
+        Value::SRational(parts) => parts.iter().map(SRational::to_f64).collect(),
+        _ => return None,
     };
-    if parts.is_empty() || parts.iter().take(3).any(|part| part.denom == 0) {
-        return None;
-    }
-    Some(
-        parts
-            .iter()
-            .zip([1.0, 60.0, 3600.0])
-            .map(|(part, unit)| part.to_f64() / unit)
-            .sum(),
-    )
+    let degrees = parts
+        .iter()
+        .zip([1.0, 60.0, 3600.0])
+        .map(|(part, unit)| part / unit)
+        .sum::<f64>();
+    (!parts.is_empty() && degrees.is_finite()).then_some(degrees)
 }
 
 /// Without the letter the hemisphere is not known, and a wrong place is worse than none.
@@ -120,8 +119,8 @@ fn sign(exif: &Exif, tag: Tag, positive: u8, negative: u8) -> Option<f64> {
     }
 }
 
-/// Maker and model; the model alone where it names its maker, as in `NIKON CORPORATION` and
-/// `NIKON D70`.
+/// Maker and model; the model alone where it begins with a word of its maker, as in
+/// `NIKON CORPORATION` and `NIKON D70`.
 fn camera(exif: &Exif) -> Option<String> {
     let text = |tag| {
         let text = String::from_utf8_lossy(ascii(exif, tag)?)
@@ -133,8 +132,9 @@ fn camera(exif: &Exif) -> Option<String> {
     };
     match (text(Tag::Make), text(Tag::Model)) {
         (Some(make), Some(model)) => {
-            let first_word = |text: &str| text.split(' ').next().map(str::to_lowercase);
-            Some(if first_word(&make) == first_word(&model) {
+            let first = model.split(' ').next().unwrap_or_default();
+            let repeats = make.split(' ').any(|word| word.eq_ignore_ascii_case(first));
+            Some(if repeats {
                 model
             } else {
                 format!("{make} {model}")

@@ -421,6 +421,16 @@ fn senseless_headers_say_nothing() {
         facts(&[text(Tag::Make, "  "), text(Tag::Model, "\0")]).camera,
         None
     );
+    let nokia = facts(&[
+        field(
+            Tag::GPSLatitude,
+            Value::SRational(vec![(60, 1).into(), (8, 1).into(), (4814, 100).into()]),
+        ),
+        text(Tag::GPSLatitudeRef, "N"),
+        degrees(Tag::GPSLongitude, &[(24, 1), (54, 1), (0, 1)]),
+        text(Tag::GPSLongitudeRef, "E"),
+    ]);
+    assert!((nokia.place.expect("a place").latitude - 60.146_706).abs() < 1e-6);
     assert_eq!(
         facts(&[text(Tag::Make, "Canon"), text(Tag::Model, "EOS R5")])
             .camera
