@@ -1,0 +1,120 @@
+//! A face is turned and scaled so that its landmarks lie as near as can be to a template's.
+
+use crate::{CROP_SIDE, Crop, RgbView};
+
+/// The landmarks of `ArcFace`'s template, at pixel centres of 112 x 112 (insightface,
+/// `arcface_dst`).
+const ARCFACE_112: [[f64; 2]; 5] = [
+    [38.2946, 51.6963],
+    [73.5318, 51.5014],
+    [56.0252, 71.7366],
+    [41.5493, 92.3655],
+    [70.7299, 92.2041],
+];
+/// The share of the crop that the template spans. 0.95 gave `FaceNet` its best accuracy on LFW of
+/// the crops by landmarks that were tried.
+const TEMPLATE_SHARE: f64 = 0.95;
+/// The most samples along a side of a crop's pixel: a face of 5,000 pixels.
+const MOST_SAMPLES: f64 = 32.0;
+
+/// Cuts a face out: the similarity transform (turn, uniform scale, shift) that brings its landmarks
+/// nearest to the template in the least squares (Umeyama 1991), with the mean over each of the
+/// crop's pixels where the image is shrunk. Beyond the border the border's pixels are repeated.
+///
+/// `landmarks_px` are `[x, y]` in pixels of the image (the first pixel covers 0 to 1): left eye,
+/// right eye, nose, left and right mouth corner. Where they all coincide the scale is kept and the
+/// crop lies around them.
+#[must_use]
+pub fn align(image: RgbView, landmarks_px: &[[f32; 2]; 5]) -> Crop {
+    let image_from_crop = Similarity::fit(&template(), &landmarks_px.map(|p| p.map(f64::from)));
+    let step = image_from_crop.scale();
+    let samples = step.ceil().clamp(1.0, MOST_SAMPLES) as usize;
+    // Where within a pixel the samples lie: evenly, around its centre.
+    let within: Vec<f64> =
+        (0..samples).map(|i| (i as f64 + 0.5) / samples as f64).collect();
+    let mut pixels = Vec::with_capacity(3 * CROP_SIDE * CROP_SIDE);
+    for y in 0..CROP_SIDE {
+        for x in 0..CROP_SIDE {
+            let mut sum = [0.0f32; 3];
+            for dy in &within {
+                for dx in &within {
+                    let point = image_from_crop.apply([x as f64 + dx, y as f64 + dy]);
+                    add_bilinear(image, point, &mut sum);
+                }
+            }
+            let count = (samples * samples) as f32;
+            pixels.extend(sum.map(|v| (v / count).round() as u8));
+        }
+    }
+    Crop::of_side(pixels)
+}
+
+/// The template in pixels of the crop.
+fn template() -> [[f64; 2]; 5] {
+    let side = CROP_SIDE as f64;
+    ARCFACE_112
+        .map(|p| p.map(|v| ((v + 0.5) / 112.0 - 0.5) * TEMPLATE_SHARE * side + side / 2.0))
+}
+
+/// `[x, y]` to `[a x - b y, b x + a y] + shift`.
+#[derive(Clone, Copy, Debug)]
+struct Similarity {
+    a: f64,
+    b: f64,
+    shift: [f64; 2],
+}
+
+impl Similarity {
+    /// The one that brings `from` nearest to `to` in the least squares.
+    ///
+    /// In the plane Umeyama's singular value decomposition has this closed form, and a reflection
+    /// cannot come out of it.
+    fn fit(from: &[[f64; 2]; 5], to: &[[f64; 2]; 5]) -> Self {
+        let (from_mean, to_mean) = (mean(from), mean(to));
+        let (mut dot, mut cross, mut spread) = (0.0, 0.0, 0.0);
+        for (from, to) in from.iter().zip(to) {
+            let [x, y] = [from[0] - from_mean[0], from[1] - from_mean[1]];
+            let [u, v] = [to[0] - to_mean[0], to[1] - to_mean[1]];
+            dot += x * u + y * v;
+            cross += x * v - y * u;
+            spread += x * x + y * y;
+        }
+        let (a, b) = if dot == 0.0 && cross == 0.0 {
+            (1.0, 0.0)
+        } else {
+            (dot / spread, cross / spread)
+        };
+        let turned = [a * from_mean[0] - b * from_mean[1], b * from_mean[0] + a * from_mean[1]];
+        Self { a, b, shift: [to_mean[0] - turned[0], to_mean[1] - turned[1]] }
+    }
+
+    fn apply(&self, [x, y]: [f64; 2]) -> [f64; 2] {
+        [self.a * x - self.b * y + self.shift[0], self.b * x + self.a * y + self.shift[1]]
+    }
+
+    fn scale(&self) -> f64 {
+        self.a.hypot(self.b)
+    }
+}
+
+fn mean(points: &[[f64; 2]; 5]) -> [f64; 2] {
+    [0, 1].map(|axis| points.iter().map(|p| p[axis]).sum::<f64>() / points.len() as f64)
+}
+
+/// Adds the image's colour at a point, between the four pixel centres around it.
+fn add_bilinear(image: RgbView, point: [f64; 2], sum: &mut [f32; 3]) {
+    let axis = |v: f64, side: usize| {
+        let v = (v - 0.5).clamp(0.0, (side - 1) as f64);
+        let low = v as usize;
+        (low, (low + 1).min(side - 1), (v - low as f64) as f32)
+    };
+    let (left, right, fx) = axis(point[0], image.width());
+    let (top, bottom, fy) = axis(point[1], image.height());
+    let at = |x: usize, y: usize| &image.pixels()[3 * (y * image.width() + x)..][..3];
+    let (tl, tr, bl, br) = (at(left, top), at(right, top), at(left, bottom), at(right, bottom));
+    for (channel, sum) in sum.iter_mut().enumerate() {
+        let above = f32::from(tl[channel]) * (1.0 - fx) + f32::from(tr[channel]) * fx;
+        let below = f32::from(bl[channel]) * (1.0 - fx) + f32::from(br[channel]) * fx;
+        *sum += above * (1.0 - fy) + below * fy;
+    }
+}

@@ -1,0 +1,128 @@
+//! Faces from maps: every cell that is sure enough proposes a face, and of those that overlap the
+//! best one stays.
+
+use candle_core::{Device, Tensor};
+
+use crate::{
+    Error, RgbView, Weights,
+    centerface::{self, CELL_LEN, Centerface, INPUT_MULTIPLE, STRIDE},
+};
+
+/// Two boxes whose intersection is this share of their union are one face (`CenterFace`'s own value).
+const SAME_FACE_IOU: f32 = 0.3;
+/// Sizes beyond this factor of a cell are no face that an image could hold; it keeps boxes finite.
+const LARGEST_LOG_SIZE: f32 = 10.0;
+
+/// One face, in pixels of the image given; the first pixel covers 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Detection {
+    /// `[x, y, w, h]`; where the face leaves the image, the box is cut off at its border.
+    pub box_px: [f32; 4],
+    /// 0 to 1.
+    pub score: f32,
+    /// `[x, y]` of the left eye (left in the image), right eye, nose, left and right mouth corner.
+    pub landmarks_px: [[f32; 2]; 5],
+}
+
+/// `CenterFace`, which finds the faces of an image.
+pub struct Detector {
+    network: Centerface,
+}
+
+impl Detector {
+    /// The name and version of the model, stamped on what it finds.
+    pub const NAME: &'static str = centerface::FILE.network;
+
+    /// The detector with the weights in the folder.
+    ///
+    /// # Errors
+    /// When the weight file is missing, damaged or of another version.
+    pub fn load(weights: &Weights) -> Result<Self, Error> {
+        let network = Centerface::new(&weights.open(&centerface::FILE)?).map_err(failed)?;
+        Ok(Self { network })
+    }
+
+    /// All faces with a score of at least `threshold` (0 to 1), the best score first.
+    ///
+    /// The image is looked at in the size given; what is smaller than about 8 pixels or larger than
+    /// about 600 is not found well.
+    ///
+    /// # Errors
+    /// When Candle fails, as by lack of memory.
+    pub fn detect(&self, image: RgbView, threshold: f32) -> Result<Vec<Detection>, Error> {
+        let maps = input(image).and_then(|input| self.network.forward(&input)?.get(0)).map_err(failed)?;
+        let (_, columns, _) = maps.dims3().map_err(failed)?;
+        let cells = maps.flatten_all().and_then(|maps| maps.to_vec1::<f32>()).map_err(failed)?;
+        let (cells, _) = cells.as_chunks::<CELL_LEN>();
+        let size = [image.width() as f32, image.height() as f32];
+        let candidates = cells.iter().enumerate().filter_map(|(index, cell)| {
+            decode(cell, index % columns, index / columns, threshold, size)
+        });
+        Ok(best_of_each_face(candidates.collect()))
+    }
+}
+
+fn failed(source: candle_core::Error) -> Error {
+    Error::Network { network: Detector::NAME, source }
+}
+
+/// `[1, height, width, 3]`, RGB 0 to 255, with zeros to the right and below up to full multiples:
+/// the same zeros that the network's own convolutions see beyond a border.
+pub(crate) fn input(image: RgbView) -> candle_core::Result<Tensor> {
+    let [width, height] =
+        [image.width(), image.height()].map(|side| side.next_multiple_of(INPUT_MULTIPLE));
+    let mut values = vec![0.0; width * height * 3];
+    let rows = image.pixels().chunks_exact(3 * image.width());
+    for (row, pixels) in values.chunks_exact_mut(3 * width).zip(rows) {
+        for (value, pixel) in row.iter_mut().zip(pixels) {
+            *value = f32::from(*pixel);
+        }
+    }
+    Tensor::from_vec(values, (1, height, width, 3), &Device::Cpu)
+}
+
+/// The face that the cell at `column`, `row` proposes in an image of `size` (width, height), or
+/// `None` when it scores less than `threshold` or lies outside.
+fn decode(
+    cell: &[f32; CELL_LEN],
+    column: usize,
+    row: usize,
+    threshold: f32,
+    size: [f32; 2],
+) -> Option<Detection> {
+    let [logit, log_height, log_width, offset_y, offset_x, landmarks @ ..] = cell;
+    let score = 1.0 / (1.0 + (-logit).exp());
+    // Also refuses NaN.
+    if !(score >= threshold) {
+        return None;
+    }
+    let stride = STRIDE as f32;
+    let height = log_height.min(LARGEST_LOG_SIZE).exp() * stride;
+    let width = log_width.min(LARGEST_LOG_SIZE).exp() * stride;
+    let left = (column as f32 + 0.5 + offset_x) * stride - width / 2.0;
+    let top = (row as f32 + 0.5 + offset_y) * stride - height / 2.0;
+    let landmarks_px =
+        [0, 2, 4, 6, 8].map(|i| [left + landmarks[i + 1] * width, top + landmarks[i] * height]);
+    let [x, y] = [left.max(0.0), top.max(0.0)];
+    let [w, h] = [(left + width).min(size[0]) - x, (top + height).min(size[1]) - y];
+    (w > 0.0 && h > 0.0).then_some(Detection { box_px: [x, y, w, h], score, landmarks_px })
+}
+
+/// Non-maximum suppression: the best first, without those that overlap a better one.
+fn best_of_each_face(mut candidates: Vec<Detection>) -> Vec<Detection> {
+    candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut kept: Vec<Detection> = Vec::new();
+    for candidate in candidates {
+        if kept.iter().all(|better| iou(better.box_px, candidate.box_px) < SAME_FACE_IOU) {
+            kept.push(candidate);
+        }
+    }
+    kept
+}
+
+/// The intersection of two boxes as a share of their union.
+fn iou(a: [f32; 4], b: [f32; 4]) -> f32 {
+    let overlap = |i: usize| ((a[i] + a[i + 2]).min(b[i] + b[i + 2]) - a[i].max(b[i])).max(0.0);
+    let intersection = overlap(0) * overlap(1);
+    intersection / (a[2] * a[3] + b[2] * b[3] - intersection)
+}

@@ -1,0 +1,205 @@
+//! `FaceNet` as a network: Inception-ResNet-v1, 160x160 RGB to 128 numbers.
+//!
+//! The graph is the one that `facenet_keras.h5` describes and its layers keep their names there
+//! (Schroff et al. 2015 for the embedding; Szegedy et al. 2016, section 3, for the network).
+//! `BatchNorm` has no gamma and is folded into the convolution before it; the scale of a residual
+//! branch is folded into the branch's last convolution.
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+
+use crate::{
+    ops::{Conv, Padding, Padding::Same, Padding::Valid, conv, conv_add, max_pool},
+    weights::WeightFile,
+};
+
+/// The weight file that [`Facenet::new`] reads.
+pub(crate) const FILE: WeightFile = WeightFile {
+    network: "facenet-irv1-128-1",
+    name: "facenet.safetensors",
+    sha256: "458a6bb5fa4ca6d0ad12987225bf14b5fc0d1a73dbe054310bcff32f82eb5622",
+};
+
+const BATCHNORM_EPSILON: f64 = 1e-3;
+
+/// The network, ready to run.
+pub(crate) struct Facenet {
+    stem: [Conv; 3],
+    stem_after_pool: [Conv; 3],
+    blocks35: Vec<Residual>,
+    mixed_6a: Vec<Vec<Conv>>,
+    blocks17: Vec<Residual>,
+    mixed_7a: Vec<Vec<Conv>>,
+    blocks8: Vec<Residual>,
+    bottleneck: Conv,
+}
+
+/// `x + up(branches of x)`: each branch is a chain of convolutions, their results lie side by side.
+struct Residual {
+    branches: Vec<Vec<Conv>>,
+    up: Conv,
+}
+
+impl Facenet {
+    /// The network with the parameters of `facenet.safetensors`.
+    pub(crate) fn new(parameters: &VarBuilder) -> Result<Self> {
+        let p = Parameters(parameters);
+        let blocks35 = (1..=5).map(|i| {
+            let block = format!("Block35_{i}");
+            let branches = vec![
+                vec![p.conv(&format!("{block}_Branch_0_Conv2d_1x1"), [1, 1, 256, 32], 1, Same)?],
+                vec![
+                    p.conv(&format!("{block}_Branch_1_Conv2d_0a_1x1"), [1, 1, 256, 32], 1, Same)?,
+                    p.conv(&format!("{block}_Branch_1_Conv2d_0b_3x3"), [3, 3, 32, 32], 1, Same)?,
+                ],
+                vec![
+                    p.conv(&format!("{block}_Branch_2_Conv2d_0a_1x1"), [1, 1, 256, 32], 1, Same)?,
+                    p.conv(&format!("{block}_Branch_2_Conv2d_0b_3x3"), [3, 3, 32, 32], 1, Same)?,
+                    p.conv(&format!("{block}_Branch_2_Conv2d_0c_3x3"), [3, 3, 32, 32], 1, Same)?,
+                ],
+            ];
+            Ok(Residual { branches, up: p.up(&block, [96, 256], 0.17, true)? })
+        });
+        let blocks17 = (1..=10).map(|i| {
+            let block = format!("Block17_{i}");
+            let branches = vec![
+                vec![p.conv(&format!("{block}_Branch_0_Conv2d_1x1"), [1, 1, 896, 128], 1, Same)?],
+                vec![
+                    p.conv(&format!("{block}_Branch_1_Conv2d_0a_1x1"), [1, 1, 896, 128], 1, Same)?,
+                    p.conv(&format!("{block}_Branch_1_Conv2d_0b_1x7"), [1, 7, 128, 128], 1, Same)?,
+                    p.conv(&format!("{block}_Branch_1_Conv2d_0c_7x1"), [7, 1, 128, 128], 1, Same)?,
+                ],
+            ];
+            Ok(Residual { branches, up: p.up(&block, [256, 896], 0.1, true)? })
+        });
+        let blocks8 = (1..=6).map(|i| {
+            let block = format!("Block8_{i}");
+            let branches = vec![
+                vec![p.conv(&format!("{block}_Branch_0_Conv2d_1x1"), [1, 1, 1792, 192], 1, Same)?],
+                vec![
+                    p.conv(&format!("{block}_Branch_1_Conv2d_0a_1x1"), [1, 1, 1792, 192], 1, Same)?,
+                    p.conv(&format!("{block}_Branch_1_Conv2d_0b_1x3"), [1, 3, 192, 192], 1, Same)?,
+                    p.conv(&format!("{block}_Branch_1_Conv2d_0c_3x1"), [3, 1, 192, 192], 1, Same)?,
+                ],
+            ];
+            // The last block adds its branches in full and has no ReLU.
+            let last = i == 6;
+            let scale = if last { 1.0 } else { 0.2 };
+            Ok(Residual { branches, up: p.up(&block, [384, 1792], scale, !last)? })
+        });
+        Ok(Self {
+            stem: [
+                p.conv("Conv2d_1a_3x3", [3, 3, 3, 32], 2, Valid)?,
+                p.conv("Conv2d_2a_3x3", [3, 3, 32, 32], 1, Valid)?,
+                p.conv("Conv2d_2b_3x3", [3, 3, 32, 64], 1, Same)?,
+            ],
+            stem_after_pool: [
+                p.conv("Conv2d_3b_1x1", [1, 1, 64, 80], 1, Valid)?,
+                p.conv("Conv2d_4a_3x3", [3, 3, 80, 192], 1, Valid)?,
+                p.conv("Conv2d_4b_3x3", [3, 3, 192, 256], 2, Valid)?,
+            ],
+            blocks35: blocks35.collect::<Result<_>>()?,
+            mixed_6a: vec![
+                vec![p.conv("Mixed_6a_Branch_0_Conv2d_1a_3x3", [3, 3, 256, 384], 2, Valid)?],
+                vec![
+                    p.conv("Mixed_6a_Branch_1_Conv2d_0a_1x1", [1, 1, 256, 192], 1, Same)?,
+                    p.conv("Mixed_6a_Branch_1_Conv2d_0b_3x3", [3, 3, 192, 192], 1, Same)?,
+                    p.conv("Mixed_6a_Branch_1_Conv2d_1a_3x3", [3, 3, 192, 256], 2, Valid)?,
+                ],
+            ],
+            blocks17: blocks17.collect::<Result<_>>()?,
+            mixed_7a: vec![
+                vec![
+                    p.conv("Mixed_7a_Branch_0_Conv2d_0a_1x1", [1, 1, 896, 256], 1, Same)?,
+                    p.conv("Mixed_7a_Branch_0_Conv2d_1a_3x3", [3, 3, 256, 384], 2, Valid)?,
+                ],
+                vec![
+                    p.conv("Mixed_7a_Branch_1_Conv2d_0a_1x1", [1, 1, 896, 256], 1, Same)?,
+                    p.conv("Mixed_7a_Branch_1_Conv2d_1a_3x3", [3, 3, 256, 256], 2, Valid)?,
+                ],
+                vec![
+                    p.conv("Mixed_7a_Branch_2_Conv2d_0a_1x1", [1, 1, 896, 256], 1, Same)?,
+                    p.conv("Mixed_7a_Branch_2_Conv2d_0b_3x3", [3, 3, 256, 256], 1, Same)?,
+                    p.conv("Mixed_7a_Branch_2_Conv2d_1a_3x3", [3, 3, 256, 256], 2, Valid)?,
+                ],
+            ],
+            blocks8: blocks8.collect::<Result<_>>()?,
+            bottleneck: p.bottleneck()?,
+        })
+    }
+
+    /// `[n, 160, 160, 3]`, each image standardised, to `[n, 128]`, not normalised.
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let x = max_pool(&chain(x, &self.stem)?)?;
+        let x = chain(&x, &self.stem_after_pool)?;
+        let x = residuals(x, &self.blocks35)?;
+        let x = reduce(&x, &self.mixed_6a)?;
+        let x = residuals(x, &self.blocks17)?;
+        let x = reduce(&x, &self.mixed_7a)?;
+        let x = residuals(x, &self.blocks8)?;
+        let x = x.mean_keepdim((1, 2))?;
+        conv(&x, &self.bottleneck)?.flatten_from(1)
+    }
+}
+
+fn chain(x: &Tensor, layers: &[Conv]) -> Result<Tensor> {
+    layers.iter().try_fold(x.clone(), |x, layer| conv(&x, layer))
+}
+
+fn residuals(x: Tensor, blocks: &[Residual]) -> Result<Tensor> {
+    blocks.iter().try_fold(x, |x, block| {
+        let branches =
+            block.branches.iter().map(|branch| chain(&x, branch)).collect::<Result<Vec<_>>>()?;
+        conv_add(&Tensor::cat(&branches, 3)?, &block.up, &x)
+    })
+}
+
+/// Branches that halve the image, side by side, the last of them a pooling.
+fn reduce(x: &Tensor, branches: &[Vec<Conv>]) -> Result<Tensor> {
+    let mut results =
+        branches.iter().map(|branch| chain(x, branch)).collect::<Result<Vec<_>>>()?;
+    results.push(max_pool(x)?);
+    Tensor::cat(&results, 3)
+}
+
+/// Layers from the parameters of the file, with what can be folded folded.
+struct Parameters<'a>(&'a VarBuilder<'a>);
+
+impl Parameters<'_> {
+    /// Convolution, `BatchNorm`, ReLU.
+    fn conv(
+        &self,
+        name: &str,
+        shape: [usize; 4],
+        stride: usize,
+        padding: Padding,
+    ) -> Result<Conv> {
+        let kernel = self.0.get(&shape, &format!("{name}.kernel"))?;
+        let (factor, bias) = self.batchnorm(&format!("{name}_BatchNorm"), shape[3])?;
+        Conv::new(&kernel.broadcast_mul(&factor)?, &bias, stride, padding, true)
+    }
+
+    /// The last, 1x1 convolution of a residual block, its result scaled.
+    fn up(&self, block: &str, channels: [usize; 2], scale: f64, relu: bool) -> Result<Conv> {
+        let p = self.0.pp(format!("{block}_Conv2d_1x1"));
+        let kernel = (p.get((1, 1, channels[0], channels[1]), "kernel")? * scale)?;
+        let bias = (p.get(channels[1], "bias")? * scale)?;
+        Conv::new(&kernel, &bias, 1, Same, relu)
+    }
+
+    /// The product 1792 to 128 and its `BatchNorm`, as a 1x1 convolution.
+    fn bottleneck(&self) -> Result<Conv> {
+        let kernel = self.0.get((1792, 128), "Bottleneck.kernel")?;
+        let (factor, bias) = self.batchnorm("Bottleneck_BatchNorm", 128)?;
+        let kernel = kernel.broadcast_mul(&factor)?.reshape((1, 1, 1792, 128))?;
+        Conv::new(&kernel, &bias, 1, Valid, false)
+    }
+
+    /// `BatchNorm` as `x * factor + bias`.
+    fn batchnorm(&self, name: &str, channels: usize) -> Result<(Tensor, Tensor)> {
+        let p = self.0.pp(name);
+        let factor = (p.get(channels, "variance")? + BATCHNORM_EPSILON)?.sqrt()?.recip()?;
+        let bias = (p.get(channels, "beta")? - (p.get(channels, "mean")? * &factor)?)?;
+        Ok((factor, bias))
+    }
+}

@@ -1,0 +1,28 @@
+//! The networks of Kith: pixels in, faces and embeddings out.
+//!
+//! [`Detector`] (`CenterFace`) finds faces and their five landmarks, [`align`] cuts a face out so
+//! that its landmarks lie where the network expects them, [`Embedder`] (`FaceNet`) turns the crop
+//! into 128 numbers on the unit sphere, and [`Code`] keeps those in 128 bytes. Two faces are
+//! compared by their [`distance`]. This crate knows pixels and faces, and nothing of photos,
+//! folders or people.
+
+mod align;
+mod centerface;
+mod detector;
+mod embedder;
+mod embedding;
+mod error;
+mod facenet;
+mod ops;
+mod pixels;
+#[cfg(test)]
+mod references;
+mod weights;
+
+pub use align::align;
+pub use detector::{Detection, Detector};
+pub use embedder::Embedder;
+pub use embedding::{Code, EMBEDDING_LEN, Embedding, distance};
+pub use error::Error;
+pub use pixels::{CROP_SIDE, Crop, RgbView};
+pub use weights::Weights;

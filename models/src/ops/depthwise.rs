@@ -1,0 +1,78 @@
+//! Depthwise 3x3 convolution: each channel with its own kernel, one row of output at a time.
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+
+use super::image;
+
+const SIDE: usize = 3;
+
+/// A 3x3 depthwise convolution with one row of zeros around the image, bias and ReLU.
+#[derive(Debug)]
+pub(crate) struct Depthwise {
+    /// Row-major `[3, 3, channels]`.
+    kernel: Vec<f32>,
+    bias: Vec<f32>,
+    stride: usize,
+}
+
+impl Depthwise {
+    /// `kernel` is `[3, 3, channels]`, `bias` is `[channels]`.
+    pub(crate) fn new(kernel: &Tensor, bias: &Tensor, stride: usize) -> Result<Self> {
+        let channels = bias.dims1()?;
+        if kernel.dims3()? != (SIDE, SIDE, channels) {
+            bail!("a depthwise kernel of {channels} channels is not {:?}", kernel.shape());
+        }
+        Ok(Self {
+            kernel: kernel.flatten_all()?.to_vec1()?,
+            bias: bias.to_vec1()?,
+            stride,
+        })
+    }
+
+    /// Writes one row of output pixels; `rows` are the input rows above, at and below it.
+    fn row(&self, rows: [Option<&[f32]>; SIDE], out: &mut [f32]) {
+        let channels = self.bias.len();
+        for (column, out) in out.chunks_exact_mut(channels).enumerate() {
+            out.copy_from_slice(&self.bias);
+            for (dy, row) in rows.iter().enumerate() {
+                let Some(row) = row else { continue };
+                for dx in 0..SIDE {
+                    let x = (column * self.stride + dx).wrapping_sub(1);
+                    let Some(pixel) = row.get(x.wrapping_mul(channels)..) else { continue };
+                    let Some(pixel) = pixel.get(..channels) else { continue };
+                    let kernel = &self.kernel[(dy * SIDE + dx) * channels..][..channels];
+                    for ((out, pixel), kernel) in out.iter_mut().zip(pixel).zip(kernel) {
+                        *out += pixel * kernel;
+                    }
+                }
+            }
+            for value in out {
+                *value = value.max(0.0);
+            }
+        }
+    }
+}
+
+impl CustomOp1 for Depthwise {
+    fn name(&self) -> &'static str {
+        "depthwise"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (x, [n, height, width, channels]) = image(storage, layout)?;
+        if channels != self.bias.len() {
+            bail!("a depthwise kernel of {} channels got {channels}", self.bias.len());
+        }
+        let [out_height, out_width] = [height, width].map(|side| side.div_ceil(self.stride));
+        let mut out = vec![0.0; n * out_height * out_width * channels];
+        let stride_y = width * channels;
+        out.par_chunks_mut(out_width * channels).enumerate().for_each(|(line, out)| {
+            let picture = &x[line / out_height * height * stride_y..][..height * stride_y];
+            let middle = line % out_height * self.stride;
+            let row = |y: usize| (y < height).then(|| &picture[y * stride_y..][..stride_y]);
+            self.row([middle.checked_sub(1).and_then(row), row(middle), row(middle + 1)], out);
+        });
+        Ok((CpuStorage::F32(out), (n, out_height, out_width, channels).into()))
+    }
+}

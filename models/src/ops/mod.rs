@@ -1,0 +1,54 @@
+//! The operations the networks are written in, each fused with its bias and activation.
+//!
+//! An image is a contiguous f32 tensor `[n, height, width, channels]`: with the channel last, a
+//! 1x1 convolution is one matrix product over all pixels of the batch, a row of an im2col matrix is
+//! a few copies of whole pixel runs, and pooling and depthwise kernels run along the channels.
+//! A layer holds its parameters ready for its operation and is itself a Candle custom operation,
+//! so that another device adds its own forward pass beside the CPU's.
+
+mod conv;
+mod depthwise;
+mod max_pool;
+mod product;
+mod upsample;
+
+use candle_core::{CpuStorage, Layout, Result, Tensor, bail};
+
+pub(crate) use conv::{Conv, Padding};
+pub(crate) use depthwise::Depthwise;
+use max_pool::MaxPool3;
+pub(crate) use upsample::Upsample;
+
+/// Convolution, bias, and ReLU where the layer has one.
+pub(crate) fn conv(x: &Tensor, layer: &Conv) -> Result<Tensor> {
+    x.apply_op1_no_bwd(layer)
+}
+
+/// [`conv`] whose sum also takes in `trunk`, an image of the output's shape.
+pub(crate) fn conv_add(x: &Tensor, layer: &Conv, trunk: &Tensor) -> Result<Tensor> {
+    x.apply_op2_no_bwd(trunk, layer)
+}
+
+/// Depthwise convolution, bias and ReLU.
+pub(crate) fn depthwise(x: &Tensor, layer: &Depthwise) -> Result<Tensor> {
+    x.apply_op1_no_bwd(layer)
+}
+
+/// Transposed 2x2 convolution of stride 2, bias and ReLU: twice the height and width.
+pub(crate) fn upsample(x: &Tensor, layer: &Upsample) -> Result<Tensor> {
+    x.apply_op1_no_bwd(layer)
+}
+
+/// Maximum over 3x3 pixels, stride 2, without padding.
+pub(crate) fn max_pool(x: &Tensor) -> Result<Tensor> {
+    x.apply_op1_no_bwd(&MaxPool3)
+}
+
+/// The pixels and the shape `[n, height, width, channels]` of an operation's input.
+fn image<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<(&'a [f32], [usize; 4])> {
+    let Some((start, end)) = layout.contiguous_offsets() else {
+        bail!("an image must be contiguous, its layout is {layout:?}");
+    };
+    let (n, height, width, channels) = layout.shape().dims4()?;
+    Ok((&storage.as_slice::<f32>()?[start..end], [n, height, width, channels]))
+}

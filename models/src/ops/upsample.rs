@@ -1,0 +1,56 @@
+//! Transposed 2x2 convolution of stride 2: every pixel becomes four.
+//!
+//! The four do not overlap, so an input row times half of the kernel is an output row.
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use gemm::Parallelism;
+use rayon::prelude::*;
+
+use super::{image, product::add_product};
+
+/// A transposed convolution (2x2, stride 2) with bias and ReLU.
+#[derive(Debug)]
+pub(crate) struct Upsample {
+    /// For the upper and the lower output row, row-major `[channels_in, 2 * channels_out]`.
+    kernels: [Vec<f32>; 2],
+    bias: Vec<f32>,
+    channels_in: usize,
+}
+
+impl Upsample {
+    /// `kernel` is `[2, 2, in, out]`, `bias` is `[out]`.
+    pub(crate) fn new(kernel: &Tensor, bias: &Tensor) -> Result<Self> {
+        let (height, width, channels_in, channels_out) = kernel.dims4()?;
+        if [height, width, channels_out] != [2, 2, bias.dims1()?] {
+            bail!("{:?} with {:?} biases is no 2x2 upsampling", kernel.shape(), bias.shape());
+        }
+        let row = |dy: usize| kernel.get(dy)?.transpose(0, 1)?.flatten_all()?.to_vec1();
+        Ok(Self { kernels: [row(0)?, row(1)?], bias: bias.to_vec1()?, channels_in })
+    }
+}
+
+impl CustomOp1 for Upsample {
+    fn name(&self) -> &'static str {
+        "upsample"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (x, [n, height, width, channels]) = image(storage, layout)?;
+        if channels != self.channels_in {
+            bail!("an upsampling of {} channels got {channels}", self.channels_in);
+        }
+        let channels_out = self.bias.len();
+        let mut out = vec![0.0; n * height * width * 4 * channels_out];
+        out.par_chunks_mut(2 * width * channels_out).enumerate().for_each(|(line, out)| {
+            for out in out.chunks_exact_mut(channels_out) {
+                out.copy_from_slice(&self.bias);
+            }
+            let row = &x[line / 2 * width * channels..][..width * channels];
+            add_product(out, row, &self.kernels[line % 2], channels, Parallelism::None);
+            for value in out {
+                *value = value.max(0.0);
+            }
+        });
+        Ok((CpuStorage::F32(out), (n, 2 * height, 2 * width, channels_out).into()))
+    }
+}

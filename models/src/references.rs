@@ -1,0 +1,129 @@
+//! Both networks against onnxruntime, on the answers that `models/recipe` stored.
+//!
+//! Two comparisons each. On the same weights (kernels rounded to f16) only the order of additions
+//! differs, so the tolerance is that of f32 sums: 1e-5 of a unit embedding. Against the original
+//! f32 weights the rounding shows as well: 2e-3.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+
+use crate::{
+    Crop, Detector, Embedder, Embedding, RgbView, Weights,
+    centerface::{Centerface, STRIDE},
+    detector,
+    embedder::embed_batch,
+    facenet::Facenet,
+    weights::parameters,
+};
+
+const SAME_WEIGHTS: f32 = 1e-5;
+const ROUNDED_WEIGHTS: f32 = 2e-3;
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+fn answer(file: &str, name: &str) -> Tensor {
+    candle_core::safetensors::load(data(file), &Device::Cpu).unwrap().remove(name).unwrap()
+}
+
+fn picture(name: &str) -> image::RgbImage {
+    image::open(data(name)).unwrap().to_rgb8()
+}
+
+fn crops() -> Vec<Crop> {
+    ["crop-biden.png", "crop-obama.png", "crop-obama2.png", "crop-waves.png"]
+        .map(|name| Crop::from_rgb(picture(name).into_raw()).unwrap())
+        .into()
+}
+
+fn embedding_difference(embeddings: &[Embedding], weights: &str) -> f32 {
+    let expected = answer("facenet.safetensors", weights).to_vec2::<f32>().unwrap();
+    assert_eq!(embeddings.len(), expected.len());
+    let pairs = embeddings.iter().flatten().zip(expected.iter().flatten());
+    pairs.map(|(found, expected)| (found - expected).abs()).fold(0.0, f32::max)
+}
+
+#[test]
+fn facenet_agrees_with_onnxruntime() {
+    let embedder = Embedder::load(&Weights::find().unwrap()).unwrap();
+    let embeddings = embedder.embed(&crops()).unwrap();
+    let same = embedding_difference(&embeddings, "rounded");
+    let original = embedding_difference(&embeddings, "original");
+    println!("facenet: {same:.2e} on the same weights, {original:.2e} against the original");
+    assert!(same < SAME_WEIGHTS, "{same} on the same weights");
+    assert!(original < ROUNDED_WEIGHTS, "{original} against the original weights");
+}
+
+/// Run with the folder that `make.py --f32 DIR` wrote in the variable `KITH_F32_WEIGHTS`.
+#[test]
+#[ignore = "needs the unrounded weights, which the recipe writes on request"]
+fn facenet_agrees_with_onnxruntime_on_the_original_weights() {
+    let dir = std::env::var("KITH_F32_WEIGHTS").expect("the folder that make.py --f32 wrote");
+    let file = std::fs::read(Path::new(&dir).join("facenet.safetensors")).unwrap();
+    let network = Facenet::new(&parameters(file).unwrap()).unwrap();
+    let mut embeddings = Vec::new();
+    embed_batch(&network, &crops(), &mut embeddings).unwrap();
+    let difference = embedding_difference(&embeddings, "original");
+    println!("facenet: {difference:.2e} on the original weights");
+    assert!(difference < SAME_WEIGHTS, "{difference}");
+}
+
+/// The largest difference from the stored cells and the largest stored value.
+fn map_difference(network: &Centerface, weights: &str) -> (f32, f32) {
+    let picture = picture("portrait.png");
+    let image = view(&picture);
+    let maps = network.forward(&detector::input(image).unwrap()).unwrap();
+    let rows = image.height().next_multiple_of(32) / STRIDE;
+    assert_eq!(maps.dims()[1], rows);
+    let mut found = maps.flatten(0, 2).unwrap().to_vec2::<f32>().unwrap();
+    for cell in &mut found {
+        // The stored score is past its sigmoid.
+        cell[0] = 1.0 / (1.0 + (-cell[0]).exp());
+    }
+    let name = format!("{weights}.every_third_cell");
+    let expected = answer("centerface.safetensors", &name).to_vec2::<f32>().unwrap();
+    let found: Vec<_> = found.into_iter().step_by(3).collect();
+    assert_eq!(found.len(), expected.len());
+    let pairs = || found.iter().flatten().zip(expected.iter().flatten());
+    (
+        pairs().map(|(found, expected)| (found - expected).abs()).fold(0.0, f32::max),
+        pairs().map(|(_, expected)| expected.abs()).fold(0.0, f32::max),
+    )
+}
+
+fn view(picture: &image::RgbImage) -> RgbView<'_> {
+    let (width, height) = picture.dimensions();
+    RgbView::new(width as usize, height as usize, picture.as_raw()).unwrap()
+}
+
+#[test]
+fn centerface_agrees_with_onnxruntime() {
+    let parameters = Weights::find().unwrap().open(&crate::centerface::FILE).unwrap();
+    let network = Centerface::new(&parameters).unwrap();
+    let (same, largest) = map_difference(&network, "rounded");
+    let (original, _) = map_difference(&network, "original");
+    println!(
+        "centerface: {same:.2e} on the same weights, {original:.2e} against the original, \
+         largest value {largest}"
+    );
+    // Pixels go in as 0 to 255 and some sums reach hundreds, so the tolerance is larger than that
+    // of a unit embedding.
+    assert!(same < 2e-4, "{same} on the same weights");
+    assert!(original < 5e-2, "{original} against the original weights");
+}
+
+#[test]
+fn detector_finds_the_face_that_the_reference_finds() {
+    let detector = Detector::load(&Weights::find().unwrap()).unwrap();
+    let picture = picture("portrait.png");
+    let faces = detector.detect(view(&picture), 0.5).unwrap();
+    let expected = answer("centerface.safetensors", "original.face").to_vec1::<f32>().unwrap();
+    let [face] = &faces[..] else { panic!("found {} faces", faces.len()) };
+    // Every value is in pixels but the score; the box is inside the image and so uncut.
+    let found = face.box_px.into_iter().chain([face.score]).chain(face.landmarks_px.into_iter().flatten());
+    for (found, expected) in found.zip(expected) {
+        assert!((found - expected).abs() < 0.05, "{found} where {expected} was expected");
+    }
+}

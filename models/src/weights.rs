@@ -1,0 +1,86 @@
+//! The weight files: where they lie, and that they are the ones this program was made with.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use candle_core::{DType, Device};
+use candle_nn::VarBuilder;
+use sha2::{Digest, Sha256};
+
+use crate::Error;
+
+/// A weight file of `models/weights`, made by `models/recipe`.
+pub(crate) struct WeightFile {
+    /// The network's name, as it is stamped on what it makes.
+    pub network: &'static str,
+    /// The name of the file in the folder.
+    pub name: &'static str,
+    /// SHA-256 of the file, as the recipe prints it.
+    pub sha256: &'static str,
+}
+
+/// The folder that holds the weight files.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    dir: PathBuf,
+}
+
+impl Weights {
+    /// The weight files in `dir`. They are read and checked when a network is loaded.
+    pub fn at(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    /// The first folder that holds weight files: the environment variable `KITH_WEIGHTS` (if it is
+    /// set, nothing else is tried), `weights` beside the program, `../lib/kith/weights` from it
+    /// (where packages install them), then `models/weights` of the source tree it was built in.
+    ///
+    /// # Errors
+    /// [`Error::WeightsMissing`] with the folders that were tried.
+    pub fn find() -> Result<Self, Error> {
+        let candidates = match env::var_os("KITH_WEIGHTS") {
+            Some(dir) => vec![PathBuf::from(dir)],
+            None => installed_dirs(env::current_exe().ok().as_deref()),
+        };
+        Self::first_of(candidates)
+    }
+
+    fn first_of(candidates: Vec<PathBuf>) -> Result<Self, Error> {
+        match candidates.iter().find(|dir| dir.join(crate::facenet::FILE.name).is_file()) {
+            Some(dir) => Ok(Self::at(dir)),
+            None => Err(Error::WeightsMissing { looked_in: candidates }),
+        }
+    }
+
+    /// The parameters of a network as f32, after the file's SHA-256 was found right.
+    pub(crate) fn open(&self, file: &WeightFile) -> Result<VarBuilder<'static>, Error> {
+        let path = self.dir.join(file.name);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(source) => return Err(Error::WeightsUnreadable { path, source }),
+        };
+        let found = format!("{:x}", Sha256::digest(&bytes));
+        if found != file.sha256 {
+            return Err(Error::WeightsDamaged { path, expected: file.sha256, found });
+        }
+        parameters(bytes).map_err(|source| Error::Network { network: file.network, source })
+    }
+}
+
+/// The parameters in the bytes of a safetensors file, as f32 on the CPU.
+pub(crate) fn parameters(safetensors: Vec<u8>) -> candle_core::Result<VarBuilder<'static>> {
+    VarBuilder::from_buffered_safetensors(safetensors, DType::F32, &Device::Cpu)
+}
+
+fn installed_dirs(program: Option<&Path>) -> Vec<PathBuf> {
+    let program_dir = program.and_then(Path::parent);
+    let mut dirs: Vec<PathBuf> = Vec::new();
+    if let Some(dir) = program_dir {
+        dirs.push(dir.join("weights"));
+        dirs.push(dir.join("../lib/kith/weights"));
+    }
+    dirs.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("weights"));
+    dirs
+}
