@@ -1,0 +1,235 @@
+//! `kith eval`: the figures of published protocols on labelled photos.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use kith_engine::FailedFile;
+use kith_engine::eval::{
+    ClusterReport, Framing, Grouping, PairsReport, PeopleReport, cluster, verify_pairs,
+    verify_people,
+};
+use kith_engine::faces::FaceFinder;
+
+use crate::output::{Output, complain, count};
+use crate::progress::Shown;
+
+/// Measure how well faces are recognised, on photos of known people
+#[derive(Subcommand)]
+pub enum Eval {
+    Verify(EvalVerify),
+    Cluster(EvalCluster),
+}
+
+impl Eval {
+    pub fn run(self, out: &mut Output) -> anyhow::Result<()> {
+        match self {
+            Self::Verify(command) => command.run(out),
+            Self::Cluster(command) => command.run(out),
+        }
+    }
+}
+
+/// Measure whether two photos are rightly judged to show one person
+///
+/// Either on the pairs of a file of Labeled Faces in the Wild, or on all pairs of a folder. A pair
+/// is accepted when its distance is below a threshold; the figures say which share of the pairs
+/// of one person is accepted (TAR) where at most a given share of the pairs of different people
+/// is (FAR), without interpolation.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  kith eval verify --images lfw --pairs pairs.txt
+  kith eval verify --people DIR             DIR/PERSON/photo
+  kith eval verify --people DIR --cropped   DIR/FAMILY/PERSON/crop
+
+With --pairs the accuracy is that of LFW's View 2: each of ten folds is judged at the threshold
+that is best on the other nine; std is the deviation of the ten. A file without folds is cut into
+ten runs of neighbouring lines (folds_from: cut). Photos without a face are counted as undetected,
+their centre is taken for the face, and their pairs count all the same.
+
+With --people every photo is compared with every other. Where the folders are families of people,
+only pairs across families count as different people, and what becomes of relatives is said apart:
+kin_at_far_1e-3 is the share of pairs of relatives taken for one person at that threshold, and
+tar_at_kin_1.5e-2 the share of pairs of one person accepted where 1.5 % of relatives are.")]
+pub struct EvalVerify {
+    /// Folder of photos, laid out as NAME/NAME_0001.jpg
+    #[arg(long, value_name = "DIR", requires = "pairs", required_unless_present = "people")]
+    images: Option<PathBuf>,
+    /// Pair file of LFW: pairs.txt, pairsDevTrain.txt or pairsDevTest.txt
+    #[arg(long, value_name = "FILE", requires = "images")]
+    pairs: Option<PathBuf>,
+    /// Folder with a folder of photos for each person, or families of such
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["images", "pairs"])]
+    people: Option<PathBuf>,
+    /// The photos are tight crops of one face each
+    #[arg(long)]
+    cropped: bool,
+}
+
+impl EvalVerify {
+    fn run(self, out: &mut Output) -> anyhow::Result<()> {
+        let finder = FaceFinder::load()?;
+        let framing = framing(self.cropped);
+        let mut shown = Shown::new();
+        let mut on_photo = |done, total| show(&mut shown, done, total);
+        if let Some(people) = self.people {
+            let report = verify_people(&finder, &people, framing, &mut on_photo)?;
+            drop(shown);
+            list_unreadable(&report.unreadable);
+            return if out.is_json() { out.object(&report) } else { tell_people(&report, out) };
+        }
+        let (images, pairs) =
+            self.images.zip(self.pairs).context("--images and --pairs belong together")?;
+        let report = verify_pairs(&finder, &images, &pairs, framing, &mut on_photo)?;
+        drop(shown);
+        if out.is_json() { out.object(&report) } else { tell_pairs(&report, out) }
+    }
+}
+
+/// Measure whether a folder of known people falls into the right groups
+///
+/// Groups the faces as an index does, one face a photo, and compares the groups with the folders.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  kith eval cluster DIR                            DIR/PERSON/photo
+  kith eval cluster DIR --per-folder --cropped     DIR/FAMILY/PERSON/crop, each family by itself
+
+misplaced: faces in a group that is mostly someone else. whole: people with two or more faces, all
+of them in one group. pairwise: over pairs of faces, precision is the share of the pairs grouped
+together that are one person, recall the share of the pairs of one person that are grouped
+together. bcubed: the same for each face and its group, averaged over faces. f: their harmonic
+mean. With --per-folder each family is grouped as a library of its own and the figures are taken
+over the faces of all of them.")]
+pub struct EvalCluster {
+    /// Folder with a folder of photos for each person, or families of such
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Group each family as a library of its own
+    #[arg(long)]
+    per_folder: bool,
+    /// The photos are tight crops of one face each
+    #[arg(long)]
+    cropped: bool,
+}
+
+impl EvalCluster {
+    fn run(self, out: &mut Output) -> anyhow::Result<()> {
+        let finder = FaceFinder::load()?;
+        let grouping = if self.per_folder { Grouping::PerFolder } else { Grouping::Together };
+        let mut shown = Shown::new();
+        let report =
+            cluster(&finder, &self.dir, grouping, framing(self.cropped), &mut |done, total| {
+                show(&mut shown, done, total);
+            })?;
+        drop(shown);
+        list_unreadable(&report.unreadable);
+        if out.is_json() { out.object(&report) } else { tell_cluster(&report, out) }
+    }
+}
+
+fn framing(cropped: bool) -> Framing {
+    if cropped { Framing::Cropped } else { Framing::Photo }
+}
+
+fn show(shown: &mut Shown, done: usize, total: usize) {
+    shown.at("Reading photos", done as u32, total as u32, "", None);
+}
+
+fn list_unreadable(unreadable: &[FailedFile]) {
+    for file in unreadable {
+        complain(&format!("left out, {}: {}", file.reason, file.path));
+    }
+}
+
+fn tell_pairs(report: &PairsReport, out: &mut Output) -> anyhow::Result<()> {
+    let folds = if report.folds_from == "file" { "folds of the file" } else { "folds cut here" };
+    out.table(
+        ["", ""],
+        &[
+            ["Pairs".to_owned(), report.pairs.to_string()],
+            [
+                "Accuracy".to_owned(),
+                format!("{} ± {} ({} {folds})", percent(report.accuracy), percent(report.std), report.folds),
+            ],
+            ["Threshold".to_owned(), format!("{:.3}", report.threshold)],
+            ["TAR at FAR 1e-2".to_owned(), percent(report.tar_at_far_1e_2)],
+            [
+                "TAR at FAR 1e-3".to_owned(),
+                format!(
+                    "{} (threshold {:.3})",
+                    percent(report.tar_at_far_1e_3),
+                    report.threshold_at_far_1e_3
+                ),
+            ],
+            ["Photos without a face".to_owned(), report.undetected.to_string()],
+        ],
+    )?;
+    out.line(&ran_with(report.model, report.crop, report.metric))
+}
+
+fn tell_people(report: &PeopleReport, out: &mut Output) -> anyhow::Result<()> {
+    let mut rows = vec![
+        ["Faces".to_owned(), format!("{} of {}", report.faces, count(report.people, "person", "people"))],
+        ["Pairs of one person".to_owned(), report.genuine_pairs.to_string()],
+        ["Pairs of strangers".to_owned(), report.impostor_pairs.to_string()],
+        ["TAR at FAR 1e-2".to_owned(), percent(report.tar_at_far_1e_2)],
+        [
+            "TAR at FAR 1e-3".to_owned(),
+            format!(
+                "{} (threshold {:.3})",
+                percent(report.tar_at_far_1e_3),
+                report.threshold_at_far_1e_3
+            ),
+        ],
+        ["TAR at FAR 1e-4".to_owned(), percent(report.tar_at_far_1e_4)],
+    ];
+    if let Some(kin) = report.kin {
+        rows.extend([
+            ["Pairs of relatives".to_owned(), kin.kin_pairs.to_string()],
+            ["Relatives accepted at FAR 1e-3".to_owned(), percent(kin.kin_at_far_1e_3)],
+            ["TAR where 1.5 % of relatives are".to_owned(), percent(kin.tar_at_kin_1_5e_2)],
+        ]);
+    }
+    rows.push(["Photos without a face".to_owned(), report.undetected.to_string()]);
+    out.table(["", ""], &rows)?;
+    out.line(&ran_with(report.model, report.crop, report.metric))
+}
+
+fn tell_cluster(report: &ClusterReport, out: &mut Output) -> anyhow::Result<()> {
+    let score = &report.score;
+    let three = |precision, recall, f| {
+        format!("precision {}, recall {}, F {}", percent(precision), percent(recall), percent(f))
+    };
+    out.table(
+        ["", ""],
+        &[
+            [
+                "Faces".to_owned(),
+                format!("{} of {}", report.faces, count(report.people, "person", "people")),
+            ],
+            ["Groups".to_owned(), report.groups.to_string()],
+            ["Misplaced faces".to_owned(), score.misplaced.to_string()],
+            ["People whole".to_owned(), score.whole.to_string()],
+            [
+                "Pairwise".to_owned(),
+                three(score.pairwise_precision, score.pairwise_recall, score.pairwise_f),
+            ],
+            [
+                "B-cubed".to_owned(),
+                three(score.bcubed_precision, score.bcubed_recall, score.bcubed_f),
+            ],
+            ["Photos without a face".to_owned(), report.undetected.to_string()],
+        ],
+    )?;
+    out.line(&ran_with(report.model, report.crop, report.metric))
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", share * 100.0)
+}
+
+fn ran_with(model: &str, crop: &str, metric: &str) -> String {
+    format!("Model {model}; crop: {crop}; metric: {metric}.")
+}

@@ -1,0 +1,148 @@
+//! `kith index`: reads folders, shows how far it is, and says who was found.
+
+use std::path::PathBuf;
+use std::process;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use kith_engine::{Control, IndexSummary, Library, Person, Phase, Progress};
+use serde::Serialize;
+
+use crate::output::{Output, count};
+use crate::progress::Shown;
+
+/// Find the faces on the photos of some folders
+///
+/// Reads every photo below the folders given, and remembers the folders. Without a folder, those
+/// that were given before are read again. Photos that have not changed since the last time are
+/// not opened again. Ctrl+C stops after the photo in hand; the same command goes on from there.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  kith index ~/Pictures                     read all photos below a folder
+  kith index /media/camera ~/Scans          read two folders
+  kith index                                look for what is new in all of them
+  kith --library /tmp/try index ~/Pictures  try it without touching your library
+
+Photos: JPEG, PNG, WebP, TIFF, GIF, BMP. `kith failed` lists those that could not be read.")]
+pub struct Index {
+    /// Folders of photos
+    #[arg(value_name = "FOLDER")]
+    folders: Vec<PathBuf>,
+}
+
+/// Exit status of a program that Ctrl+C ended.
+const KILLED: i32 = 130;
+
+/// The summary as the contract has it.
+#[derive(Serialize)]
+struct Summary {
+    photos: u32,
+    faces: u32,
+    groups: u32,
+    failed: u32,
+    unchanged: u32,
+    seconds: f64,
+}
+
+impl Index {
+    pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
+        let control = Arc::new(Control::new());
+        stop_on_ctrl_c(Arc::clone(&control))?;
+        let mut shown = Shown::new();
+        let summary = library.index(&self.folders, &control, &mut |progress| {
+            show(&mut shown, &progress);
+        })?;
+        drop(shown);
+        if out.is_json() {
+            out.object(&Summary {
+                photos: summary.photos,
+                faces: summary.faces,
+                groups: summary.groups,
+                failed: summary.failed,
+                unchanged: summary.unchanged,
+                seconds: summary.seconds,
+            })?;
+        } else {
+            tell(library, &summary, out)?;
+        }
+        if summary.cancelled {
+            bail!(
+                "Stopped. {} and {} are in the library, and the same command goes on from there.",
+                count(summary.photos, "photo", "photos"),
+                count(summary.faces, "face", "faces"),
+            );
+        }
+        Ok(())
+    }
+}
+
+fn stop_on_ctrl_c(control: Arc<Control>) -> anyhow::Result<()> {
+    ctrlc::set_handler(move || {
+        if control.is_cancelled() {
+            process::exit(KILLED);
+        }
+        control.cancel();
+    })
+    .context("Cannot listen for Ctrl+C")
+}
+
+fn show(shown: &mut Shown, progress: &Progress) {
+    let doing = match progress.phase {
+        Phase::Scanning => "Looking for photos",
+        Phase::Reading => "Finding faces",
+        Phase::Grouping => "Grouping people",
+    };
+    let mut details = format!(" · {}", count(progress.faces, "face", "faces"));
+    if progress.failed > 0 {
+        details += &format!(" · {} not readable", progress.failed);
+    }
+    shown.at(doing, progress.done, progress.total, &details, progress.seconds_left);
+}
+
+/// How many people the table at the end shows.
+const SHOWN_PEOPLE: usize = 12;
+
+fn tell(library: &Library, summary: &IndexSummary, out: &mut Output) -> anyhow::Result<()> {
+    let mut people: Vec<Person> =
+        library.people()?.into_iter().filter(|person| !person.hidden).collect();
+    people.sort_by_key(|person| std::cmp::Reverse(person.photos));
+    let rest = people.len().saturating_sub(SHOWN_PEOPLE);
+    people.truncate(SHOWN_PEOPLE);
+    let mut rows = Vec::new();
+    for person in &people {
+        let example = library.person_faces(person.person)?.into_iter().next();
+        rows.push([
+            person.person.to_string(),
+            person.name.clone().unwrap_or_else(|| "not named yet".to_owned()),
+            person.photos.to_string(),
+            example.map_or_else(String::new, |face| face.path),
+        ]);
+    }
+    if !rows.is_empty() {
+        out.table(["PERSON", "NAME", "PHOTOS", "FOR EXAMPLE ON"], &rows)?;
+        if rest > 0 {
+            out.line(&format!("… and {rest} more: kith people"))?;
+        }
+        out.line("")?;
+    }
+    let mut said = format!(
+        "{}, {}, {}",
+        count(summary.photos, "photo", "photos"),
+        count(summary.faces, "face", "faces"),
+        count(summary.groups, "person", "people"),
+    );
+    if summary.unchanged > 0 {
+        said += &format!("; {} had not changed", count(summary.unchanged, "file", "files"));
+    }
+    out.line(&format!("{said}. {:.1} s", summary.seconds))?;
+    if summary.failed > 0 {
+        let files = count(summary.failed, "file", "files");
+        out.line(&format!("{files} could not be read; `kith failed` says why."))?;
+    }
+    if let Some(person) = people.iter().find(|person| person.name.is_none()) {
+        out.line(&format!("Give a name: kith name {} \"…\"", person.person))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! `kith people`, `kith faces`, `kith failed`: what the library holds.
+
+use clap::Args;
+use kith_engine::{FaceId, FaceState, Library, PersonId};
+use serde::Serialize;
+
+use crate::output::Output;
+
+/// List the people found, named or not
+///
+/// Each has a number, which other commands take. Those without a name are groups of faces that
+/// look like one person.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  kith people                    everyone, named first, then the largest groups
+  kith people --json | head -3   for scripts
+
+JSON, one line a person: person, name (or null), faces, photos, hidden.
+See also: kith name, kith merge, kith hide.")]
+pub struct People {}
+
+#[derive(Serialize)]
+struct PersonLine {
+    person: PersonId,
+    name: Option<String>,
+    faces: u32,
+    photos: u32,
+    hidden: bool,
+}
+
+impl People {
+    pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
+        let people = library.people()?;
+        if out.is_json() {
+            for person in people {
+                out.object(&PersonLine {
+                    person: person.person,
+                    name: person.name,
+                    faces: person.faces,
+                    photos: person.photos,
+                    hidden: person.hidden,
+                })?;
+            }
+            return Ok(());
+        }
+        if people.is_empty() {
+            return out.line("Nobody yet. `kith index FOLDER` finds the people on your photos.");
+        }
+        let rows: Vec<_> = people
+            .into_iter()
+            .map(|person| {
+                [
+                    person.person.to_string(),
+                    person.name.unwrap_or_else(|| "not named yet".to_owned()),
+                    person.faces.to_string(),
+                    person.photos.to_string(),
+                    if person.hidden { "hidden".to_owned() } else { String::new() },
+                ]
+            })
+            .collect();
+        out.table(["PERSON", "NAME", "FACES", "PHOTOS", ""], &rows)
+    }
+}
+
+/// List every face, where it is and whose it is
+///
+/// Each has a number, which `confirm`, `reject` and `ignore` take.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  kith faces                 every face of the library
+  kith faces --json          for scripts
+
+JSON, one line a face: face, photo, box ([x, y, width, height] as fractions of the upright photo),
+score (how sure the detector is, 0 to 1), person (or null), name (or null), state.
+States: confirmed (you said so), automatic (Kith thinks so), unassigned (too unclear), ignored.")]
+pub struct Faces {}
+
+#[derive(Serialize)]
+struct FaceLine {
+    face: FaceId,
+    photo: String,
+    #[serde(rename = "box")]
+    box_upright: [f32; 4],
+    score: f32,
+    person: Option<PersonId>,
+    name: Option<String>,
+    state: FaceState,
+}
+
+impl Faces {
+    pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
+        let faces = library.faces()?;
+        if out.is_json() {
+            for face in faces {
+                out.object(&FaceLine {
+                    face: face.face,
+                    photo: face.path,
+                    box_upright: face.box_upright,
+                    score: face.score,
+                    person: face.person,
+                    name: face.name,
+                    state: face.state,
+                })?;
+            }
+            return Ok(());
+        }
+        if faces.is_empty() {
+            return out.line("No faces yet. `kith index FOLDER` finds those on your photos.");
+        }
+        let rows: Vec<_> = faces
+            .into_iter()
+            .map(|face| {
+                [
+                    face.face.to_string(),
+                    face.person.map_or_else(String::new, |person| person.to_string()),
+                    face.name.unwrap_or_default(),
+                    state_in_words(face.state).to_owned(),
+                    face.path,
+                ]
+            })
+            .collect();
+        out.table(["FACE", "PERSON", "NAME", "STATE", "PHOTO"], &rows)
+    }
+}
+
+fn state_in_words(state: FaceState) -> &'static str {
+    match state {
+        FaceState::Confirmed => "confirmed",
+        FaceState::Automatic => "automatic",
+        FaceState::Unassigned => "unassigned",
+        FaceState::Ignored => "ignored",
+    }
+}
+
+/// List the files that could not be read, and why
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  kith failed
+  kith failed --json         for scripts
+
+JSON, one line a file: photo, reason. The next `kith index` tries them again once they changed.")]
+pub struct Failed {}
+
+#[derive(Serialize)]
+struct FailedLine {
+    photo: String,
+    reason: String,
+}
+
+impl Failed {
+    pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
+        let failed = library.failed()?;
+        if out.is_json() {
+            for file in failed {
+                out.object(&FailedLine { photo: file.path, reason: file.reason })?;
+            }
+            return Ok(());
+        }
+        if failed.is_empty() {
+            return out.line("Every file could be read.");
+        }
+        for file in failed {
+            out.line(&format!("{}: {}", file.path, file.reason))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! Kith from a terminal: what was typed becomes calls of the engine, and their answers lines.
+
+mod decisions;
+mod eval;
+mod index;
+mod lists;
+mod output;
+mod photos;
+mod progress;
+mod search;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use kith_engine::Library;
+
+use crate::output::Output;
+
+/// Knows the people in your photographs and tells no one.
+///
+/// Kith reads the folders where your photos are, finds the faces, and groups them by person. You
+/// give the groups names, and find photos by who is on them. Nothing leaves this computer, and no
+/// photo is ever changed.
+#[derive(Parser)]
+#[command(name = "kith", version, arg_required_else_help = true)]
+#[command(after_long_help = "\
+From a folder to a name and a search:
+
+  kith index ~/Pictures        find the faces on all photos below the folder
+  kith people                  see who was found, with a number for each
+  kith name 12 \"Anna\"          say that person 12 is Anna
+  kith search anna             list the photos with Anna
+
+`kith help COMMAND` explains a command and shows examples.
+Exit status: 0 when all went well, 1 when something did not, 2 when the command was mistyped.")]
+struct Cli {
+    /// Where Kith keeps what it knows (not the photos) [default: your data folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    library: Option<PathBuf>,
+    /// Write one JSON object a line, for scripts
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Index(index::Index),
+    People(lists::People),
+    Faces(lists::Faces),
+    Failed(lists::Failed),
+    Name(decisions::Name),
+    Confirm(decisions::Confirm),
+    Reject(decisions::Reject),
+    Merge(decisions::Merge),
+    Hide(decisions::Hide),
+    Ignore(decisions::Ignore),
+    Undo(decisions::Undo),
+    Search(search::Search),
+    Embed(photos::Embed),
+    Verify(photos::Verify),
+    #[command(subcommand)]
+    Eval(eval::Eval),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let mut out = Output::new(cli.json);
+    let library = || open(cli.library);
+    match cli.command {
+        Command::Index(command) => command.run(&library()?, &mut out),
+        Command::People(command) => command.run(&library()?, &mut out),
+        Command::Faces(command) => command.run(&library()?, &mut out),
+        Command::Failed(command) => command.run(&library()?, &mut out),
+        Command::Name(command) => command.run(&library()?, &mut out),
+        Command::Confirm(command) => command.run(&library()?, &mut out),
+        Command::Reject(command) => command.run(&library()?, &mut out),
+        Command::Merge(command) => command.run(&library()?, &mut out),
+        Command::Hide(command) => command.run(&library()?, &mut out),
+        Command::Ignore(command) => command.run(&library()?, &mut out),
+        Command::Undo(command) => command.run(&library()?, &mut out),
+        Command::Search(command) => command.run(&library()?, &mut out),
+        Command::Embed(command) => command.run(&mut out),
+        Command::Verify(command) => command.run(&mut out),
+        Command::Eval(command) => command.run(&mut out),
+    }
+}
+
+fn open(dir: Option<PathBuf>) -> anyhow::Result<Library> {
+    let dir = dir.or_else(Library::default_dir).ok_or(kith_engine::Error::NoDataFolder)?;
+    Ok(Library::open(&dir)?)
+}
+
+/// Whoever read our lines has seen enough (`kith faces | head`): no error of ours.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_commands_are_declared_without_contradictions() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,66 @@
+//! `kith search`: photos by who is on them and when they were taken.
+
+use clap::Args;
+use kith_engine::Library;
+use serde::Serialize;
+
+use crate::output::{Output, count};
+
+/// Find photos by who is on them
+///
+/// Names together mean all of them on one photo; a minus before a name means without that person;
+/// a year, a month, a day or a range of them means taken then.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  kith search anna                          photos with Anna
+  kith search anna ben                      photos with both
+  kith search anna -carl                    with Anna, without Carl
+  kith search '\"Anna Maria\" ben'            names with spaces in quotes of their own
+  kith search anna 2019                     taken in 2019
+  kith search anna ben -carl 2019-06..2019-08
+
+JSON, one line a photo, newest first: photo, date, people.")]
+pub struct Search {
+    /// Names, names with a minus, dates
+    #[arg(value_name = "QUERY", required = true, allow_hyphen_values = true)]
+    words: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct FoundLine {
+    photo: String,
+    date: String,
+    people: Vec<String>,
+}
+
+impl Search {
+    pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
+        let found = library.search(&self.words.join(" "))?;
+        if out.is_json() {
+            for photo in found.photos {
+                out.object(&FoundLine {
+                    photo: photo.path,
+                    date: photo.tile.date,
+                    people: photo.people,
+                })?;
+            }
+            return Ok(());
+        }
+        let photos = count(found.photos.len() as u32, "photo", "photos");
+        out.line(&format!("{photos} {}", found.understood.join(" and ")))?;
+        if found.photos.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<_> = found
+            .photos
+            .into_iter()
+            .map(|photo| {
+                let day = photo.tile.date.split('T').next().unwrap_or_default().to_owned();
+                [day, photo.people.join(", "), photo.path]
+            })
+            .collect();
+        out.line("")?;
+        out.table(["DATE", "PEOPLE", "PHOTO"], &rows)
+    }
+}

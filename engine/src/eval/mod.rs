@@ -1,0 +1,86 @@
+//! Measuring: the figures of the published protocols, computed with the program's own reading,
+//! embedding and grouping.
+//!
+//! [`verify_pairs`] and [`verify_people`] ask whether two photos show the same person,
+//! [`cluster`] whether a whole folder falls into the right groups. The truth comes from folder
+//! names and from the pair files of Labeled Faces in the Wild. Every embedding goes through the
+//! 128-byte [`Code`](kith_models::Code) that a library stores, so a figure printed here is a
+//! figure of the program.
+//!
+//! A *distance* is the squared Euclidean distance between unit vectors, 0 to 4; two faces are
+//! accepted as the same person when their distance is **below** a threshold.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::photo::PhotoError;
+
+mod cluster;
+mod labels;
+mod read;
+mod scores;
+mod verify;
+
+pub use cluster::{ClusterReport, Grouping, GroupingScore, cluster, score_grouping};
+pub use read::Framing;
+pub use verify::{KinFigures, PairsReport, PeopleReport, verify_pairs, verify_people};
+
+/// Name of the only metric there is: distances as the network's own space gives them.
+const PLAIN: &str = "plain";
+
+/// How far a measurement is: photos read, photos to read.
+pub type OnPhoto<'a> = &'a mut dyn FnMut(usize, usize);
+
+/// Why something could not be measured.
+#[derive(Debug, Error)]
+pub enum EvalError {
+    /// A folder or a pair file could not be opened.
+    #[error("{what} cannot be read ({reason}): {path}", path = path.display())]
+    Io {
+        /// What was to be read, as the beginning of a sentence.
+        what: &'static str,
+        /// Where it should be.
+        path: PathBuf,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// A pair file is not written as those of Labeled Faces in the Wild are.
+    #[error("Line {line} of the pair file {problem}: {path}", path = path.display())]
+    Pairs {
+        /// The pair file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with the line.
+        problem: String,
+    },
+    /// A pair names a photo that is not in the folder.
+    #[error("The pairs name a photo that is not there: {path}", path = path.display())]
+    NoPhoto {
+        /// Where it should be, as a JPEG.
+        path: PathBuf,
+    },
+    /// A photo of a pair cannot be decoded.
+    #[error("A photo that the pairs name cannot be read ({reason}): {path}", path = path.display())]
+    Photo {
+        /// The photo.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: PhotoError,
+    },
+    /// The folders are not laid out as people, or as families of people.
+    #[error("{problem}: {path}", path = path.display())]
+    Layout {
+        /// The folder given.
+        path: PathBuf,
+        /// What is wrong with it, and what would help.
+        problem: &'static str,
+    },
+    /// Too few photos or pairs for the figure asked for.
+    #[error("There is too little to measure: {0}.")]
+    TooLittle(&'static str),
+    /// The networks could not be run.
+    #[error(transparent)]
+    Engine(#[from] crate::Error),
+}

@@ -1,0 +1,268 @@
+//! From labelled photos to one embedding each: the program's own decoding, detection and
+//! embedding, a bounded number of photos at a time.
+
+use std::path::{Path, PathBuf};
+
+use image::{RgbImage, imageops};
+use kith_models::{CROP_SIDE, Code, Crop, Embedding, RgbView, align};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::labels::LabelledFolder;
+use super::{EvalError, OnPhoto};
+use crate::FailedFile;
+use crate::faces::{FaceFinder, FoundFace};
+use crate::indexing::DECODED_SIDE;
+use crate::photo::{self, PhotoError};
+
+/// How the photos show their faces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Framing {
+    /// Photographs: the face is the one nearest to the centre. Where none is found, a square in
+    /// the centre, half as wide as the shorter side, is taken for it.
+    Photo,
+    /// Tight crops of one face each: the crop is put in the middle of a larger picture in which
+    /// its landmarks are looked for. Where none are found, the whole crop is taken for the face.
+    Cropped,
+}
+
+impl Framing {
+    /// How the 160×160 pixels that are embedded were cut out, for the reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Photo => "landmarks, or the centre",
+            Self::Cropped => "landmarks in the padded crop, or the whole crop",
+        }
+    }
+}
+
+/// What was read from one photo.
+#[derive(Debug, Clone)]
+pub(super) struct ReadFace {
+    pub embedding: Embedding,
+    /// Whether a face was found on it.
+    pub detected: bool,
+}
+
+/// A face, and whom its folder says it shows.
+#[derive(Debug, Clone)]
+pub(super) struct LabelledFace {
+    pub person: u32,
+    pub family: u32,
+    pub embedding: Embedding,
+}
+
+/// The faces of a folder, in its order.
+pub(super) struct LabelledFaces {
+    pub faces: Vec<LabelledFace>,
+    pub undetected: u32,
+    pub unreadable: Vec<FailedFile>,
+}
+
+/// Reads each photo of a folder; one that cannot be decoded is listed, and the rest goes on.
+pub(super) fn read_labelled(
+    finder: &FaceFinder,
+    folder: LabelledFolder,
+    framing: Framing,
+    on_photo: OnPhoto<'_>,
+) -> Result<LabelledFaces, EvalError> {
+    let paths: Vec<PathBuf> = folder
+        .photos
+        .iter()
+        .map(|photo| photo.path.clone())
+        .collect();
+    let read = read_photos(finder, &paths, framing, on_photo)?;
+    let mut labelled = LabelledFaces {
+        faces: Vec::new(),
+        undetected: 0,
+        unreadable: Vec::new(),
+    };
+    for (photo, face) in folder.photos.into_iter().zip(read) {
+        match face {
+            Ok(face) => {
+                labelled.undetected += u32::from(!face.detected);
+                labelled.faces.push(LabelledFace {
+                    person: photo.person,
+                    family: photo.family,
+                    embedding: face.embedding,
+                });
+            }
+            Err(error) => labelled.unreadable.push(FailedFile {
+                path: photo.path.to_string_lossy().into_owned(),
+                reason: error.to_string(),
+            }),
+        }
+    }
+    Ok(labelled)
+}
+
+/// How many photos are decoded and searched for faces at once, and embedded as one batch: with
+/// [`DECODED_SIDE`] this bounds the pixels held in memory to 200 MB.
+const PHOTOS_AT_ONCE: usize = 16;
+
+/// One face of each photo, in the order given.
+pub(super) fn read_photos(
+    finder: &FaceFinder,
+    paths: &[PathBuf],
+    framing: Framing,
+    on_photo: OnPhoto<'_>,
+) -> Result<Vec<Result<ReadFace, PhotoError>>, EvalError> {
+    let mut read = Vec::with_capacity(paths.len());
+    for together in paths.chunks(PHOTOS_AT_ONCE) {
+        let found = together
+            .par_iter()
+            .map(|path| find_one(finder, path, framing))
+            .collect::<crate::Result<Vec<_>>>()?;
+        let (mut crops, mut readable) = (Vec::new(), Vec::new());
+        for found in found {
+            readable.push(found.map(|found| {
+                crops.push(found.crop);
+                found.detected
+            }));
+        }
+        let embeddings = finder.embed(&crops)?;
+        let mut embeddings = embeddings
+            .iter()
+            .map(|embedding| Code::of(embedding).embedding());
+        for detected in readable {
+            match detected {
+                Ok(detected) => {
+                    read.extend(embeddings.next().map(|embedding| {
+                        Ok(ReadFace {
+                            embedding,
+                            detected,
+                        })
+                    }));
+                }
+                Err(error) => read.push(Err(error)),
+            }
+        }
+        on_photo(read.len(), paths.len());
+    }
+    Ok(read)
+}
+
+struct FoundOne {
+    crop: Crop,
+    detected: bool,
+}
+
+/// The outer error is that of the networks, the inner one that of the photo.
+fn find_one(
+    finder: &FaceFinder,
+    path: &Path,
+    framing: Framing,
+) -> crate::Result<Result<FoundOne, PhotoError>> {
+    let pixels = match photo::decode(path, DECODED_SIDE) {
+        Ok(upright) => upright.pixels,
+        Err(error) => return Ok(Err(error)),
+    };
+    let aligned = match framing {
+        Framing::Photo => most_central(finder.find(&pixels)?).map(|face| face.crop),
+        Framing::Cropped => match most_central(finder.find(&padded(&pixels))?) {
+            Some(face) => Some(align(
+                view(&pixels)?,
+                &px_in_crop(&face.landmarks_upright, &pixels),
+            )),
+            None => None,
+        },
+    };
+    let detected = aligned.is_some();
+    let crop = match (aligned, framing) {
+        (Some(crop), _) => crop,
+        (None, Framing::Photo) => whole(&centre(&pixels))?,
+        (None, Framing::Cropped) => whole(&pixels)?,
+    };
+    Ok(Ok(FoundOne { crop, detected }))
+}
+
+/// The face whose box has its middle nearest to the middle of the picture.
+fn most_central(faces: Vec<FoundFace>) -> Option<FoundFace> {
+    let off_centre = |face: &FoundFace| {
+        let [x, y, w, h] = face.box_upright;
+        (x + w / 2.0 - 0.5).hypot(y + h / 2.0 - 0.5)
+    };
+    faces
+        .into_iter()
+        .min_by(|a, b| off_centre(a).total_cmp(&off_centre(b)))
+}
+
+/// How far the padding goes on each side, as a share of the crop: detectors are trained on faces
+/// with something around them, and miss one that fills its picture.
+const PADDING: f32 = 0.5;
+
+/// The crop in the middle of a larger picture, its border pixels drawn out to the edges.
+fn padded(crop: &RgbImage) -> RgbImage {
+    let (width, height) = crop.dimensions();
+    let beside = (width as f32 * PADDING) as u32;
+    let above = (height as f32 * PADDING) as u32;
+    RgbImage::from_fn(width + 2 * beside, height + 2 * above, |x, y| {
+        *crop.get_pixel(
+            x.saturating_sub(beside).min(width - 1),
+            y.saturating_sub(above).min(height - 1),
+        )
+    })
+}
+
+/// From fractions of the padded picture to pixels of the crop.
+fn px_in_crop(landmarks_padded: &[[f32; 2]; 5], crop: &RgbImage) -> [[f32; 2]; 5] {
+    let (width, height) = (crop.width() as f32, crop.height() as f32);
+    let beside = (width * PADDING).floor();
+    let above = (height * PADDING).floor();
+    landmarks_padded.map(|[x, y]| {
+        [
+            x * (width + 2.0 * beside) - beside,
+            y * (height + 2.0 * above) - above,
+        ]
+    })
+}
+
+fn centre(photo: &RgbImage) -> RgbImage {
+    let (width, height) = photo.dimensions();
+    let side = (width.min(height) / 2).max(1);
+    imageops::crop_imm(photo, (width - side) / 2, (height - side) / 2, side, side).to_image()
+}
+
+/// All of a picture, stretched to the size that is embedded.
+fn whole(picture: &RgbImage) -> crate::Result<Crop> {
+    let side = CROP_SIDE as u32;
+    let pixels = imageops::resize(picture, side, side, imageops::FilterType::Triangle);
+    Ok(Crop::from_rgb(pixels.into_raw())?)
+}
+
+fn view(picture: &RgbImage) -> crate::Result<RgbView<'_>> {
+    Ok(RgbView::new(
+        picture.width() as usize,
+        picture.height() as usize,
+        picture.as_raw(),
+    )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use image::Rgb;
+
+    use super::*;
+
+    #[test]
+    fn landmarks_come_back_to_the_crop() {
+        let crop = RgbImage::from_fn(31, 45, |x, y| Rgb([x as u8, y as u8, 7]));
+        let padded = padded(&crop);
+        assert_eq!(padded.dimensions(), (31 + 2 * 15, 45 + 2 * 22));
+        assert_eq!(padded.get_pixel(0, 0), crop.get_pixel(0, 0));
+        assert_eq!(padded.get_pixel(60, 88), crop.get_pixel(30, 44));
+        assert_eq!(padded.get_pixel(15 + 4, 22 + 9), crop.get_pixel(4, 9));
+        let fraction = [(15.0 + 4.0) / 61.0, (22.0 + 9.0) / 89.0];
+        let [x, y] = px_in_crop(&[fraction; 5], &crop)[0];
+        assert!((x - 4.0).abs() < 1e-4 && (y - 9.0).abs() < 1e-4, "{x} {y}");
+    }
+
+    #[test]
+    fn the_centre_is_half_of_the_shorter_side() {
+        let photo = RgbImage::from_fn(20, 12, |x, y| Rgb([x as u8, y as u8, 0]));
+        let centre = centre(&photo);
+        assert_eq!(centre.dimensions(), (6, 6));
+        assert_eq!(centre.get_pixel(0, 0), &Rgb([7, 3, 0]));
+    }
+}
