@@ -1,0 +1,190 @@
+//! Table `faces`: every face that was found, where it is, and its 128 bytes.
+//!
+//! A face keeps its number for ever, because decisions name it. One that is no longer found when
+//! its photo changes is marked `gone`: it is shown nowhere, and what the user said of it stays.
+
+use kith_models::{Code, EMBEDDING_LEN};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::{FaceId, PhotoId, Result};
+
+pub(super) const CREATE: &str = "
+    CREATE TABLE faces (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        photo INTEGER NOT NULL REFERENCES photos (id),
+        x REAL NOT NULL,                    -- fractions of the upright photo
+        y REAL NOT NULL,
+        w REAL NOT NULL,
+        h REAL NOT NULL,
+        landmarks BLOB NOT NULL,            -- five (x, y) as f32, little endian, fractions of the upright photo
+        score REAL NOT NULL,
+        quality REAL NOT NULL,
+        model TEXT NOT NULL,                -- which networks made it
+        code BLOB NOT NULL,                 -- 128 bytes
+        gone INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX faces_by_photo ON faces (photo);";
+
+/// A face as it was found, before it has a number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewFace {
+    /// `[x, y, w, h]` as fractions of the upright photo.
+    pub box_upright: [f32; 4],
+    /// Left eye, right eye, nose, left and right corner of the mouth, as the viewer sees them; fractions
+    /// of the upright photo.
+    pub landmarks_upright: [[f32; 2]; 5],
+    /// The detector's score, 0 to 1.
+    pub score: f32,
+    /// How well it can be recognised, 0 to 1 ([`crate::faces::FoundFace::quality`]).
+    pub quality: f32,
+    /// Its embedding in 128 bytes.
+    pub code: Code,
+}
+
+/// A face of the catalog.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredFace {
+    /// The face.
+    pub id: FaceId,
+    /// The photo it is on.
+    pub photo: PhotoId,
+    /// What was found.
+    pub found: NewFace,
+    /// Whether it is shown: neither the face nor its photo is gone.
+    pub present: bool,
+}
+
+const COLUMNS: &str = "faces.id, faces.photo, x, y, w, h, landmarks, score, quality, code,
+    faces.gone = 0 AND photos.gone = 0 AND photos.failed IS NULL";
+
+fn face_from(row: &Row<'_>) -> rusqlite::Result<StoredFace> {
+    let landmarks: [u8; 40] = row.get(6)?;
+    let code: [u8; EMBEDDING_LEN] = row.get(9)?;
+    Ok(StoredFace {
+        id: row.get(0)?,
+        photo: row.get(1)?,
+        found: NewFace {
+            box_upright: [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?],
+            landmarks_upright: landmarks_from(&landmarks),
+            score: row.get(7)?,
+            quality: row.get(8)?,
+            code: Code::from_bytes(code),
+        },
+        present: row.get(10)?,
+    })
+}
+
+fn landmarks_from(bytes: &[u8; 40]) -> [[f32; 2]; 5] {
+    let number =
+        |at: usize| f32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    std::array::from_fn(|point| [number(point * 8), number(point * 8 + 4)])
+}
+
+fn landmark_bytes(landmarks: &[[f32; 2]; 5]) -> Vec<u8> {
+    landmarks
+        .iter()
+        .flatten()
+        .flat_map(|number| number.to_le_bytes())
+        .collect()
+}
+
+/// Every face that the model `model` made, in the order of their numbers, gone ones included.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn all(connection: &Connection, model: &str) -> Result<Vec<StoredFace>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM faces JOIN photos ON photos.id = faces.photo
+         WHERE model = ?1 ORDER BY faces.id"
+    ))?;
+    let rows = statement.query_map([model], face_from)?;
+    rows.map(|row| Ok(row?)).collect()
+}
+
+/// The faces on one photo, in the order of their numbers, gone ones included.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn on_photo(connection: &Connection, photo: PhotoId) -> Result<Vec<StoredFace>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM faces JOIN photos ON photos.id = faces.photo
+         WHERE photo = ?1 ORDER BY faces.id"
+    ))?;
+    let rows = statement.query_map([photo], face_from)?;
+    rows.map(|row| Ok(row?)).collect()
+}
+
+/// One face, gone or not.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn get(connection: &Connection, id: FaceId) -> Result<Option<StoredFace>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM faces JOIN photos ON photos.id = faces.photo WHERE faces.id = ?1"
+    ))?;
+    Ok(statement.query_row([id], face_from).optional()?)
+}
+
+/// Stores a face under a new number.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn add(connection: &Connection, photo: PhotoId, face: &NewFace, model: &str) -> Result<FaceId> {
+    let [x, y, w, h] = face.box_upright;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO faces (photo, x, y, w, h, landmarks, score, quality, model, code)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING id",
+    )?;
+    let landmarks = landmark_bytes(&face.landmarks_upright);
+    let values = params![
+        photo,
+        x,
+        y,
+        w,
+        h,
+        landmarks,
+        face.score,
+        face.quality,
+        model,
+        face.code.as_bytes()
+    ];
+    Ok(statement.query_row(values, |row| row.get(0))?)
+}
+
+/// Replaces what is known of a face that was found again.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn replace(connection: &Connection, id: FaceId, face: &NewFace, model: &str) -> Result<()> {
+    let [x, y, w, h] = face.box_upright;
+    let landmarks = landmark_bytes(&face.landmarks_upright);
+    connection
+        .prepare_cached(
+            "UPDATE faces SET x = ?2, y = ?3, w = ?4, h = ?5, landmarks = ?6, score = ?7,
+                quality = ?8, model = ?9, code = ?10, gone = 0 WHERE id = ?1",
+        )?
+        .execute(params![
+            id,
+            x,
+            y,
+            w,
+            h,
+            landmarks,
+            face.score,
+            face.quality,
+            model,
+            face.code.as_bytes()
+        ])?;
+    Ok(())
+}
+
+/// Marks a face as no longer on its photo.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn set_gone(connection: &Connection, id: FaceId) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE faces SET gone = 1 WHERE id = ?1")?
+        .execute([id])?;
+    Ok(())
+}

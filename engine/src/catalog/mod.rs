@@ -1,0 +1,146 @@
+//! The catalog: one `SQLite` file that holds what is known of photos and faces, and every decision.
+//!
+//! One file a table, each with its own migration beside its queries. Facts (`photos`, `faces`) and
+//! history (`decisions`) are the truth; `placements` is derived from them and can be made again.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::{Error, Result};
+
+pub mod decisions;
+pub mod faces;
+pub mod folders;
+pub mod photos;
+pub mod placements;
+
+/// Marks a file as a Kith catalog (`PRAGMA application_id`): "KITH" in ASCII.
+const APPLICATION_ID: i32 = 0x4B49_5448;
+
+/// Migrations in order; the catalog's `user_version` says how many have run.
+const MIGRATIONS: &[&[&str]] = &[&[
+    folders::CREATE,
+    photos::CREATE,
+    faces::CREATE,
+    decisions::CREATE,
+    placements::CREATE,
+]];
+
+/// How long a write waits for another process before it fails.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// An open catalog. Each thread that needs one for long opens its own.
+#[derive(Debug)]
+pub struct Catalog {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Catalog {
+    /// Opens the catalog at `path`, creates it when missing, and brings it to today's layout.
+    ///
+    /// # Errors
+    /// [`Error::CatalogDamaged`] when the file is not a sound catalog, [`Error::CatalogTooNew`]
+    /// when a newer version wrote it, [`Error::Catalog`] when `SQLite` cannot open it.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        check_is_catalog(&connection, path)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "normal")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        migrate(&mut connection, path)?;
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Another connection to the same catalog that can only read.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`] when `SQLite` cannot open it.
+    pub fn reader(&self) -> Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        Ok(connection)
+    }
+
+    /// The connection, for the queries of the tables.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Runs `work` in one transaction: all of it is stored, or nothing.
+    ///
+    /// # Errors
+    /// What `work` returns, or [`Error::Catalog`] when the transaction cannot be made.
+    pub fn transaction<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = work(&transaction)?;
+        transaction.commit()?;
+        Ok(value)
+    }
+}
+
+/// Refuses a file that is no catalog or a damaged one, before anything is written to it.
+fn check_is_catalog(connection: &Connection, path: &Path) -> Result<()> {
+    let damaged = |reason: String| Error::CatalogDamaged {
+        reason,
+        path: path.to_owned(),
+    };
+    let id: i32 = connection
+        .query_row("PRAGMA application_id", [], |row| row.get(0))
+        .map_err(|error| damaged_or_busy(error, &damaged))?;
+    let tables: u32 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(|error| damaged_or_busy(error, &damaged))?;
+    if id != APPLICATION_ID && tables > 0 {
+        return Err(damaged("it is not a catalog of Kith".into()));
+    }
+    let said: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| damaged_or_busy(error, &damaged))?;
+    if said == "ok" {
+        Ok(())
+    } else {
+        Err(damaged(said))
+    }
+}
+
+fn damaged_or_busy(error: rusqlite::Error, damaged: &dyn Fn(String) -> Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
+            damaged(error.to_string())
+        }
+        _ => error.into(),
+    }
+}
+
+fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let known = MIGRATIONS.len() as u32;
+    if done > known {
+        return Err(Error::CatalogTooNew {
+            found: done,
+            known,
+            path: path.to_owned(),
+        });
+    }
+    for statements in &MIGRATIONS[done as usize..] {
+        for statement in *statements {
+            transaction.execute_batch(statement)?;
+        }
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", known)?;
+    transaction.commit()?;
+    Ok(())
+}

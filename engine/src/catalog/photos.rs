@@ -1,0 +1,326 @@
+//! Table `photos`: every file that was read or tried, with what its header says.
+//!
+//! A photo whose file is gone keeps its row (`gone`), so that its faces and names are there again
+//! when the file comes back or turns up elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::{PhotoId, Result};
+
+pub(super) const CREATE: &str = "
+    CREATE TABLE photos (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        path BLOB NOT NULL UNIQUE,          -- bytes as the system gives them
+        size INTEGER NOT NULL,
+        modified_ns INTEGER NOT NULL,       -- since 1970, UTC
+        model TEXT,                         -- which networks read it
+        content BLOB,                       -- BLAKE3 of the file; null when it could not be read
+        width INTEGER NOT NULL DEFAULT 0,   -- upright, of the file
+        height INTEGER NOT NULL DEFAULT 0,
+        taken_at TEXT,                      -- local time, ISO 8601, from the header
+        latitude REAL,
+        longitude REAL,
+        camera TEXT,
+        failed TEXT,                        -- why it could not be read; null when it could
+        gone INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX photos_by_content ON photos (content);";
+
+/// What identifies a version of a file without opening it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// Bytes.
+    pub size: u64,
+    /// Nanoseconds since 1970 in UTC.
+    pub modified_ns: i64,
+}
+
+/// What a scan needs to know of a row.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The photo.
+    pub id: PhotoId,
+    /// Where it is, or was.
+    pub path: PathBuf,
+    /// The version that was read.
+    pub stamp: Stamp,
+    /// Which networks read it; none if it could not be read.
+    pub model: Option<String>,
+    /// Whether the file was missing at the last scan.
+    pub gone: bool,
+}
+
+/// What reading a file gave.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Header {
+    /// BLAKE3 of the file.
+    pub content: [u8; 32],
+    /// Upright width in pixels of the file.
+    pub width: u32,
+    /// Upright height in pixels of the file.
+    pub height: u32,
+    /// Local time it was taken, ISO 8601.
+    pub taken_at: Option<String>,
+    /// Latitude and longitude in degrees, WGS 84.
+    pub place: Option<[f64; 2]>,
+    /// Maker and model.
+    pub camera: Option<String>,
+}
+
+/// A photo that could be read and is there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Photo {
+    /// The photo.
+    pub id: PhotoId,
+    /// Its file.
+    pub path: PathBuf,
+    /// When the file changed last, nanoseconds since 1970 in UTC.
+    pub modified_ns: i64,
+    /// What its header says.
+    pub header: Header,
+}
+
+/// A path as the bytes that name it on this system.
+#[must_use]
+pub fn bytes_of(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
+}
+
+/// The path that [`bytes_of`] was made of.
+#[must_use]
+pub fn path_of(bytes: Vec<u8>) -> PathBuf {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStringExt;
+        std::ffi::OsString::from_vec(bytes).into()
+    }
+    #[cfg(not(unix))]
+    {
+        String::from_utf8_lossy(&bytes).into_owned().into()
+    }
+}
+
+/// Every row, for a scan to compare with the files.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn known(connection: &Connection) -> Result<Vec<Known>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, path, size, modified_ns, model, gone FROM photos ORDER BY id",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Known {
+            id: row.get(0)?,
+            path: path_of(row.get(1)?),
+            stamp: Stamp {
+                size: row.get::<_, i64>(2)? as u64,
+                modified_ns: row.get(3)?,
+            },
+            model: row.get(4)?,
+            gone: row.get(5)?,
+        })
+    })?;
+    rows.map(|row| Ok(row?)).collect()
+}
+
+const PHOTO_COLUMNS: &str =
+    "id, path, modified_ns, content, width, height, taken_at, latitude, longitude, camera";
+
+fn photo_from(row: &Row<'_>) -> rusqlite::Result<Photo> {
+    let latitude: Option<f64> = row.get(7)?;
+    let longitude: Option<f64> = row.get(8)?;
+    Ok(Photo {
+        id: row.get(0)?,
+        path: path_of(row.get(1)?),
+        modified_ns: row.get(2)?,
+        header: Header {
+            content: row.get(3)?,
+            width: row.get(4)?,
+            height: row.get(5)?,
+            taken_at: row.get(6)?,
+            place: latitude
+                .zip(longitude)
+                .map(|(latitude, longitude)| [latitude, longitude]),
+            camera: row.get(9)?,
+        },
+    })
+}
+
+/// All photos that are there and could be read, in the order of their numbers.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn present(connection: &Connection) -> Result<Vec<Photo>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {PHOTO_COLUMNS} FROM photos
+         WHERE gone = 0 AND failed IS NULL AND content IS NOT NULL ORDER BY id"
+    ))?;
+    let rows = statement.query_map([], photo_from)?;
+    rows.map(|row| Ok(row?)).collect()
+}
+
+/// How many photos are there and could be read.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn count_present(connection: &Connection) -> Result<u32> {
+    let sql = "SELECT count(*) FROM photos WHERE gone = 0 AND failed IS NULL";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// One photo that could be read, gone or not.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn get(connection: &Connection, id: PhotoId) -> Result<Option<Photo>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {PHOTO_COLUMNS} FROM photos
+         WHERE id = ?1 AND failed IS NULL AND content IS NOT NULL"
+    ))?;
+    Ok(statement.query_row([id], photo_from).optional()?)
+}
+
+/// A photo that `model` read with this content, one whose file is gone first: `(photo, gone)`.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn with_content(
+    connection: &Connection,
+    content: &[u8; 32],
+    model: &str,
+) -> Result<Option<(PhotoId, bool)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, gone FROM photos WHERE content = ?1 AND model = ?2 AND failed IS NULL
+         ORDER BY gone DESC, id LIMIT 1",
+    )?;
+    Ok(statement
+        .query_row(params![content, model], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?)
+}
+
+/// The photo at `path`, if `model` read it with this content.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn at_path(
+    connection: &Connection,
+    path: &Path,
+    content: &[u8; 32],
+    model: &str,
+) -> Result<Option<PhotoId>> {
+    let mut statement = connection
+        .prepare_cached("SELECT id FROM photos WHERE path = ?1 AND content = ?2 AND model = ?3")?;
+    Ok(statement
+        .query_row(params![bytes_of(path), content, model], |row| row.get(0))
+        .optional()?)
+}
+
+/// Stores what reading a file gave; the row keeps its number when the path is known.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn store(
+    connection: &Connection,
+    path: &Path,
+    stamp: Stamp,
+    header: &Header,
+    model: &str,
+) -> Result<PhotoId> {
+    let [latitude, longitude] = header.place.map_or([None, None], |place| place.map(Some));
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO photos (path, size, modified_ns, content, width, height, taken_at, latitude, longitude, camera, model)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         ON CONFLICT (path) DO UPDATE SET
+            size = excluded.size, modified_ns = excluded.modified_ns, content = excluded.content,
+            width = excluded.width, height = excluded.height, taken_at = excluded.taken_at,
+            latitude = excluded.latitude, longitude = excluded.longitude, camera = excluded.camera,
+            model = excluded.model, failed = NULL, gone = 0
+         RETURNING id",
+    )?;
+    let values = params![
+        bytes_of(path),
+        stamp.size as i64,
+        stamp.modified_ns,
+        header.content,
+        header.width,
+        header.height,
+        header.taken_at,
+        latitude,
+        longitude,
+        header.camera,
+        model,
+    ];
+    Ok(statement.query_row(values, |row| row.get(0))?)
+}
+
+/// Stores that a file or folder could not be read. Faces of an earlier version stay.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn store_failed(
+    connection: &Connection,
+    path: &Path,
+    stamp: Stamp,
+    reason: &str,
+) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO photos (path, size, modified_ns, failed) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (path) DO UPDATE SET
+            size = excluded.size, modified_ns = excluded.modified_ns, failed = excluded.failed,
+            model = NULL, gone = 0",
+    )?;
+    statement.execute(params![
+        bytes_of(path),
+        stamp.size as i64,
+        stamp.modified_ns,
+        reason
+    ])?;
+    Ok(())
+}
+
+/// The file of a photo is at another path now, with the same content.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn store_moved(connection: &Connection, id: PhotoId, path: &Path, stamp: Stamp) -> Result<()> {
+    // The new path may have a row of its own, of a file that this one has replaced. It keeps its
+    // faces under a name that no file can have.
+    connection
+        .prepare_cached(
+            "UPDATE photos SET path = path || x'00' || id, gone = 1 WHERE path = ?1 AND id <> ?2",
+        )?
+        .execute(params![bytes_of(path), id])?;
+    connection
+        .prepare_cached(
+            "UPDATE photos SET path = ?2, size = ?3, modified_ns = ?4, gone = 0, failed = NULL WHERE id = ?1",
+        )?
+        .execute(params![id, bytes_of(path), stamp.size as i64, stamp.modified_ns])?;
+    Ok(())
+}
+
+/// The file is missing, or there again.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn set_gone(connection: &Connection, id: PhotoId, gone: bool) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE photos SET gone = ?2 WHERE id = ?1")?
+        .execute(params![id, gone])?;
+    Ok(())
+}
+
+/// Everything that could not be read, with the reason, in the order of the paths.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn failed(connection: &Connection) -> Result<Vec<(PathBuf, String)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT path, failed FROM photos WHERE gone = 0 AND failed IS NOT NULL ORDER BY path",
+    )?;
+    let rows = statement.query_map([], |row| Ok((path_of(row.get(0)?), row.get(1)?)))?;
+    rows.map(|row| Ok(row?)).collect()
+}

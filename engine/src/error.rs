@@ -1,0 +1,127 @@
+//! What can go wrong in the library, said so that its user knows what happened and what would help.
+
+use std::path::PathBuf;
+
+use crate::{FaceId, PersonId, PhotoId};
+
+/// An error of the library. Its text is meant for the user.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `SQLite` refused: the disk is full, the file is locked or cannot be written.
+    #[error(
+        "The library's catalog could not be read or written ({source}). Is the disk full, or the folder write-protected? Nothing that was stored before is lost."
+    )]
+    Catalog {
+        /// What `SQLite` said.
+        #[from]
+        source: rusqlite::Error,
+    },
+    /// The file is not a sound catalog.
+    #[error("The library's catalog is damaged ({reason}). It was not touched. Put a copy of it from a backup in its place: {}", path.display())]
+    CatalogDamaged {
+        /// What is wrong.
+        reason: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The catalog was written by a newer version.
+    #[error("This library was made by a newer Kith (version {found} of the catalog, this program knows {known}). Install the newer Kith to open it: {}", path.display())]
+    CatalogTooNew {
+        /// The catalog's version.
+        found: u32,
+        /// The newest version this program knows.
+        known: u32,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file or folder of the library itself.
+    #[error("{doing} failed ({source}): {}", path.display())]
+    Io {
+        /// What was being done, as a noun phrase.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The platform tells no data folder.
+    #[error(
+        "This system names no folder for programs' data. Say where the library is to be with --library DIR."
+    )]
+    NoDataFolder,
+    /// A folder to index is not there.
+    #[error("There is no folder to read here: {}", path.display())]
+    NoFolder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Nothing to index.
+    #[error("The library has no folders yet. Name a folder with photos.")]
+    NoFolders,
+    /// Another process is indexing the same library.
+    #[error(
+        "Another Kith is reading photos into this library just now. Wait until it is done, or stop it."
+    )]
+    Busy,
+    /// A photo that is not in the catalog.
+    #[error("There is no photo number {0} in this library.")]
+    NoPhoto(PhotoId),
+    /// A face that is not in the catalog.
+    #[error("There is no face number {0} in this library.")]
+    NoFace(FaceId),
+    /// A person whom nothing knows.
+    #[error("There is no person number {0} in this library.")]
+    NoPerson(PersonId),
+    /// A name without a letter.
+    #[error("A name needs at least one letter or digit.")]
+    EmptyName,
+    /// A decision about no face at all.
+    #[error("Say which faces are meant.")]
+    NoFaces,
+    /// Someone joined with themselves.
+    #[error("Person number {0} cannot be joined with themselves.")]
+    SamePerson(PersonId),
+    /// The log has no decision that still holds.
+    #[error("There is nothing to take back.")]
+    NothingToUndo,
+    /// A query with a word that is not understood.
+    #[error("{0}")]
+    Query(String),
+    /// A photo that cannot be read.
+    #[error("{source}: {}", path.display())]
+    Photo {
+        /// What is wrong with it.
+        source: crate::photo::PhotoError,
+        /// The photo.
+        path: PathBuf,
+    },
+    /// A picture that cannot be brought to another size.
+    #[error("A picture could not be resized ({0}).")]
+    Resize(String),
+    /// The networks.
+    #[error(transparent)]
+    Models(#[from] kith_models::Error),
+    /// The neighbour index refused its own points.
+    #[error(
+        "The index of faces could not be built ({0}). It is only a cache: delete the folder `cache` in the library and try again."
+    )]
+    Index(String),
+    /// Labelled photographs for `eval` that do not have the layout asked for.
+    #[error("{0}")]
+    Eval(String),
+}
+
+impl Error {
+    /// An [`Error::Io`] for `map_err`.
+    pub(crate) fn io(
+        doing: &'static str,
+        path: &std::path::Path,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            doing,
+            path,
+            source,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! A photo library that knows people: from folders of files to names and searches.
+//!
+//! [`Library`] is the front door. Behind it a photograph walks through the rooms in this order:
+//! [`scan`] finds it, [`photo`] decodes it upright, [`faces`] finds and embeds the faces on it,
+//! [`catalog`] stores them, [`index`] finds each face's neighbours, [`people`] groups them under
+//! the user's decisions, and [`search`] answers queries. [`eval`] measures all of it on labelled
+//! photographs. Nothing in this crate opens a socket, and nothing in it writes to a photograph.
+
+pub mod catalog;
+mod control;
+mod error;
+pub mod eval;
+pub mod faces;
+pub mod index;
+mod indexing;
+mod library;
+mod outside;
+pub mod people;
+pub mod photo;
+pub mod scan;
+pub mod search;
+mod thumbnails;
+mod types;
+
+pub use control::Control;
+pub use error::Error;
+pub use kith_models::distance;
+pub use library::Library;
+pub use outside::embed_photo;
+pub use types::*;
+
+/// A result whose error is [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

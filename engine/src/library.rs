@@ -1,0 +1,780 @@
+//! The front door: one [`Library`] is one folder with a catalog and caches, and everything that a
+//! window or a command can ask of it.
+//!
+//! A library may be used from many threads. Reading photos has a connection of its own, so that
+//! questions are answered while it runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use image::RgbImage;
+use rusqlite::Connection;
+
+use crate::catalog::photos::Photo;
+use crate::catalog::placements::{self, Placement};
+use crate::catalog::{Catalog, decisions, faces, folders, photos};
+use crate::faces::{FaceFinder, MODEL};
+use crate::index::FaceIndex;
+use crate::indexing::{DECODED_SIDE, Job, resolved};
+use crate::people::{Decided, Decision, derive, free_number, standing};
+use crate::search::{Query, matches};
+use crate::thumbnails::Thumbnails;
+use crate::{
+    Action, Control, DecisionId, Error, Face, FaceId, FaceState, FailedFile, Folder, FoundPhoto,
+    HistoryEntry, IndexSummary, Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile,
+    Progress, Result, SearchResult, photo,
+};
+
+/// How many faces stand for a person in a list.
+const BEST_FACES: usize = 4;
+
+/// An open library.
+#[derive(Debug)]
+pub struct Library {
+    folder: PathBuf,
+    catalog: Mutex<Catalog>,
+    index: Mutex<FaceIndex>,
+    /// Loaded when photos are read first: it takes a moment and 200 MB.
+    finder: Mutex<Option<Arc<FaceFinder>>>,
+    thumbnails: Thumbnails,
+}
+
+/// The catalog's rows put together: what lists of faces, people and photos are made of.
+struct Rows {
+    faces: Vec<faces::StoredFace>,
+    placements: BTreeMap<FaceId, Placement>,
+    decided: Decided,
+    photos: BTreeMap<PhotoId, Photo>,
+}
+
+impl Library {
+    /// Where the library is when nobody says otherwise: the platform's folder for programs' data.
+    #[must_use]
+    pub fn default_dir() -> Option<PathBuf> {
+        directories::ProjectDirs::from("", "", "kith").map(|dirs| dirs.data_dir().to_owned())
+    }
+
+    /// Opens the library in a folder, and makes it when there is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the folder cannot be made, [`Error::CatalogDamaged`] and
+    /// [`Error::CatalogTooNew`] when its catalog is not to be trusted.
+    pub fn open(dir: &Path) -> Result<Self> {
+        std::fs::create_dir_all(dir).map_err(Error::io("Making the library's folder", dir))?;
+        let catalog = Catalog::open(&dir.join("catalog.sqlite"))?;
+        let cache = dir.join("cache");
+        Ok(Self {
+            folder: dir.to_owned(),
+            catalog: Mutex::new(catalog),
+            index: Mutex::new(FaceIndex::load(&cache.join("index"))),
+            finder: Mutex::new(None),
+            thumbnails: Thumbnails::at(cache.join("thumbnails")),
+        })
+    }
+
+    /// Reads the folders' new and changed photos; all folders of the library when none is named.
+    /// Runs until it is done or cancelled; `on_progress` is called after every photo.
+    ///
+    /// # Errors
+    /// [`Error::NoFolder`], [`Error::NoFolders`], [`Error::Busy`] when another process reads into
+    /// the same library, and what stops a run: a full disk, missing weights. A photo that cannot
+    /// be read is no error; see [`failed`](Self::failed).
+    pub fn index(
+        &self,
+        folders: &[PathBuf],
+        control: &Control,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<IndexSummary> {
+        let to_read = if folders.is_empty() {
+            folders::all(self.catalog().connection())?
+        } else {
+            resolved(folders)?
+        };
+        if to_read.is_empty() {
+            return Err(Error::NoFolders);
+        }
+        let lock_path = self.folder.join("reading.lock");
+        let lock =
+            File::create(&lock_path).map_err(Error::io("Locking the library", &lock_path))?;
+        // Held until the end of the run; the system lets go of it when the process is killed.
+        lock.try_lock().map_err(|_| Error::Busy)?;
+        let finder = self.finder()?;
+        let mut job = Job {
+            catalog: Catalog::open(&self.folder.join("catalog.sqlite"))?,
+            finder: &finder,
+            index: &self.index,
+            thumbnails: &self.thumbnails,
+            control,
+            on_progress,
+        };
+        job.run(&to_read)
+    }
+
+    /// The folders of the library, by path.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn folders(&self) -> Result<Vec<Folder>> {
+        let catalog = self.catalog();
+        let photos = photos::present(catalog.connection())?;
+        let of = |folder: PathBuf| Folder {
+            photos: photos
+                .iter()
+                .filter(|photo| photo.path.starts_with(&folder))
+                .count() as u32,
+            present: folder.is_dir(),
+            path: folder.display().to_string(),
+        };
+        Ok(folders::all(catalog.connection())?
+            .into_iter()
+            .map(of)
+            .collect())
+    }
+
+    /// Takes a folder out of the library. Its photos are no longer shown; what was said about them
+    /// stays, and holds again when the folder is added again.
+    ///
+    /// # Errors
+    /// [`Error::NoFolder`] when the library has no such folder, [`Error::Catalog`].
+    pub fn remove_folder(&self, path: &str) -> Result<()> {
+        let mut index = self.face_index();
+        self.catalog().transaction(|connection| {
+            let all = folders::all(connection)?;
+            let folder = all
+                .iter()
+                .find(|folder| folder.display().to_string() == path)
+                .ok_or_else(|| Error::NoFolder { path: path.into() })?;
+            folders::remove(connection, folder)?;
+            let kept: Vec<&PathBuf> = all.iter().filter(|other| *other != folder).collect();
+            for photo in photos::known(connection)? {
+                let elsewhere = kept.iter().any(|other| photo.path.starts_with(other));
+                if photo.path.starts_with(folder) && !elsewhere {
+                    photos::set_gone(connection, photo.id, true)?;
+                }
+            }
+            derive(connection, &mut index).map(drop)
+        })
+    }
+
+    /// All faces that are shown, by number.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn faces(&self) -> Result<Vec<Face>> {
+        let rows = self.rows()?;
+        Ok(rows
+            .faces
+            .iter()
+            .filter_map(|face| rows.face(face))
+            .collect())
+    }
+
+    /// All people: the named by name, then groups, the largest first.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn people(&self) -> Result<Vec<Person>> {
+        let rows = self.rows()?;
+        let mut of_person: BTreeMap<PersonId, Vec<&faces::StoredFace>> = BTreeMap::new();
+        for face in rows
+            .faces
+            .iter()
+            .filter(|face| rows.photos.contains_key(&face.photo))
+        {
+            if let Some(person) = rows.placements.get(&face.id).and_then(|of| of.person) {
+                of_person.entry(person).or_default().push(face);
+            }
+        }
+        let mut people: Vec<Person> = of_person
+            .into_iter()
+            .map(|(person, mut faces)| {
+                let decided = rows.decided.people.get(&person);
+                let photos: BTreeSet<PhotoId> = faces.iter().map(|face| face.photo).collect();
+                faces.sort_by(|a, b| {
+                    b.found
+                        .quality
+                        .total_cmp(&a.found.quality)
+                        .then(a.id.cmp(&b.id))
+                });
+                Person {
+                    person,
+                    name: decided.and_then(|decided| decided.name.clone()),
+                    faces: faces.len() as u32,
+                    photos: photos.len() as u32,
+                    hidden: decided.is_some_and(|decided| decided.hidden),
+                    best_faces: faces.iter().take(BEST_FACES).map(|face| face.id).collect(),
+                }
+            })
+            .collect();
+        people.sort_by_cached_key(|person| match &person.name {
+            Some(name) => (0, name.to_lowercase(), 0, person.person),
+            None => (1, String::new(), u32::MAX - person.faces, person.person),
+        });
+        Ok(people)
+    }
+
+    /// The faces of a person, the oldest photo first.
+    ///
+    /// # Errors
+    /// [`Error::NoPerson`], [`Error::Catalog`].
+    pub fn person_faces(&self, person: PersonId) -> Result<Vec<Face>> {
+        let rows = self.rows()?;
+        let mut faces: Vec<Face> = rows
+            .faces
+            .iter()
+            .filter(|face| rows.placements.get(&face.id).and_then(|of| of.person) == Some(person))
+            .filter_map(|face| rows.face(face))
+            .collect();
+        if faces.is_empty() && !rows.decided.people.contains_key(&person) {
+            return Err(Error::NoPerson(person));
+        }
+        faces.sort_by_cached_key(|face| (rows.photos.get(&face.photo).map(date_of), face.face));
+        Ok(faces)
+    }
+
+    /// Every file and folder that could not be read, by path.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn failed(&self) -> Result<Vec<FailedFile>> {
+        let failed = photos::failed(self.catalog().connection())?;
+        let file = |(path, reason): (PathBuf, String)| FailedFile {
+            path: path.display().to_string(),
+            reason,
+        };
+        Ok(failed.into_iter().map(file).collect())
+    }
+
+    /// All photos, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn photos(&self) -> Result<Vec<PhotoTile>> {
+        let photos = photos::present(self.catalog().connection())?;
+        let mut tiles: Vec<PhotoTile> = photos.iter().map(tile_of).collect();
+        sort_newest_first(&mut tiles, |tile| tile);
+        Ok(tiles)
+    }
+
+    /// One photo with its faces.
+    ///
+    /// # Errors
+    /// [`Error::NoPhoto`], [`Error::Catalog`].
+    pub fn photo(&self, photo: PhotoId) -> Result<PhotoDetail> {
+        let catalog = self.catalog();
+        let connection = catalog.connection();
+        let found = photos::get(connection, photo)?.ok_or(Error::NoPhoto(photo))?;
+        let tile = tile_of(&found);
+        let rows = Rows {
+            faces: faces::on_photo(connection, photo)?,
+            placements: placements::all(connection)?,
+            decided: Decided::replay(&decisions::all(connection)?),
+            photos: BTreeMap::from([(photo, found.clone())]),
+        };
+        let mut on_it: Vec<Face> = rows
+            .faces
+            .iter()
+            .filter(|face| face.present)
+            .filter_map(|face| rows.face(face))
+            .filter(|face| face.state != FaceState::Ignored)
+            .collect();
+        on_it.sort_by(|a, b| a.box_upright[0].total_cmp(&b.box_upright[0]));
+        Ok(PhotoDetail {
+            photo,
+            path: found.path.display().to_string(),
+            width: tile.width,
+            height: tile.height,
+            date: tile.date,
+            place: found.header.place,
+            camera: found.header.camera,
+            faces: on_it,
+        })
+    }
+
+    /// Adds what the user says to the log, and derives who is who anew.
+    ///
+    /// # Errors
+    /// [`Error::NoPerson`], [`Error::NoFace`], [`Error::NoFaces`], [`Error::EmptyName`],
+    /// [`Error::SamePerson`], [`Error::NothingToUndo`] when it cannot be meant; nothing is changed
+    /// then. [`Error::Catalog`] when it cannot be stored.
+    pub fn decide(&self, action: Action, at: SystemTime) -> Result<Outcome> {
+        let mut index = self.face_index();
+        self.catalog().transaction(|connection| {
+            let before = Before::read(connection)?;
+            let decision = before.decision(action)?;
+            let person = person_of(&decision);
+            let id = decisions::add(connection, at, &decision)?;
+            let derived = derive(connection, &mut index)?;
+            let changed: Vec<FaceId> = derived
+                .new
+                .iter()
+                .filter(|(face, placement)| derived.old.get(face) != Some(placement))
+                .map(|(face, _)| *face)
+                .collect();
+            let photos: BTreeSet<PhotoId> = changed
+                .iter()
+                .filter_map(|face| before.photo_of.get(face))
+                .copied()
+                .collect();
+            let names = |person| {
+                derived
+                    .decided
+                    .people
+                    .get(&person)
+                    .and_then(|of| of.name.clone())
+            };
+            Ok(Outcome {
+                decision: id,
+                person: person.or_else(|| before.person_taken_back(&decision)),
+                faces_changed: changed.len() as u32,
+                photos_changed: photos.len() as u32,
+                said: before.sentence(&decision, &names),
+            })
+        })
+    }
+
+    /// Every decision as a sentence, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn history(&self) -> Result<Vec<HistoryEntry>> {
+        let catalog = self.catalog();
+        let before = Before::read(catalog.connection())?;
+        let holds: BTreeSet<DecisionId> =
+            standing(&before.log).iter().map(|entry| entry.id).collect();
+        let names = |person: PersonId| before.decided.people.get(&person)?.name.clone();
+        let entry = |entry: &decisions::Entry| HistoryEntry {
+            decision: entry.id,
+            at: entry
+                .at
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_secs_f64(),
+            said: before.sentence(&entry.decision, &names),
+            undone: !matches!(entry.decision, Decision::Undo { .. }) && !holds.contains(&entry.id),
+        };
+        Ok(before.log.iter().rev().map(entry).collect())
+    }
+
+    /// The photos that answer a query; see [`crate::search::Query`] for its language.
+    ///
+    /// # Errors
+    /// [`Error::Query`] with a sentence when a word is not understood, [`Error::Catalog`].
+    pub fn search(&self, query: &str) -> Result<SearchResult> {
+        let rows = self.rows()?;
+        let names: Vec<(PersonId, String)> = rows.names();
+        let query = Query::parse(query, &names)?;
+        let mut people_on: BTreeMap<PhotoId, BTreeSet<PersonId>> = BTreeMap::new();
+        for face in &rows.faces {
+            if let Some(person) = rows.placements.get(&face.id).and_then(|of| of.person) {
+                people_on.entry(face.photo).or_default().insert(person);
+            }
+        }
+        let mut found: Vec<FoundPhoto> = rows
+            .photos
+            .values()
+            .map(|photo| (photo, tile_of(photo)))
+            .filter(|(photo, tile)| matches(&query, photo.id, &tile.date, &people_on))
+            .map(|(photo, tile)| {
+                let on_it = people_on.get(&photo.id).into_iter().flatten();
+                let mut people: Vec<String> = on_it
+                    .filter_map(|person| rows.decided.people.get(person)?.name.clone())
+                    .collect();
+                people.sort();
+                FoundPhoto {
+                    tile,
+                    path: photo.path.display().to_string(),
+                    people,
+                }
+            })
+            .collect();
+        sort_newest_first(&mut found, |photo| &photo.tile);
+        let understood = query.terms.iter().map(ToString::to_string).collect();
+        Ok(SearchResult {
+            photos: found,
+            understood,
+        })
+    }
+
+    /// All names in use, in alphabetical order.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn names(&self) -> Result<Vec<String>> {
+        let decided = Decided::replay(&decisions::all(self.catalog().connection())?);
+        let mut names: Vec<String> = decided
+            .people
+            .into_values()
+            .filter_map(|person| person.name)
+            .collect();
+        names.sort_by_cached_key(|name| name.to_lowercase());
+        Ok(names)
+    }
+
+    /// A small picture of a photo: JPEG, upright, long side 400 pixels or less.
+    ///
+    /// # Errors
+    /// [`Error::NoPhoto`], and [`Error::Photo`] when it must be made and the file cannot be read.
+    pub fn thumbnail(&self, photo: PhotoId) -> Result<Vec<u8>> {
+        let photo = self.photo_row(photo)?;
+        match self.thumbnails.photo(&photo.header.content) {
+            Some(jpeg) => Ok(jpeg),
+            None => self
+                .thumbnails
+                .make_photo(&photo.header.content, &decoded(&photo, DECODED_SIDE)?),
+        }
+    }
+
+    /// A small picture of a face: JPEG, upright, square.
+    ///
+    /// # Errors
+    /// [`Error::NoFace`], and [`Error::Photo`] when it must be made and the file cannot be read.
+    pub fn face_thumbnail(&self, face: FaceId) -> Result<Vec<u8>> {
+        let stored = faces::get(self.catalog().connection(), face)?.ok_or(Error::NoFace(face))?;
+        let photo = self.photo_row(stored.photo)?;
+        let box_upright = stored.found.box_upright;
+        match self.thumbnails.face(&photo.header.content, &box_upright) {
+            Some(jpeg) => Ok(jpeg),
+            None => {
+                let pixels = decoded(&photo, DECODED_SIDE)?;
+                self.thumbnails
+                    .make_face(&photo.header.content, &box_upright, &pixels)
+            }
+        }
+    }
+
+    /// A photo for the screen: JPEG, upright, long side `max_side` pixels or less.
+    ///
+    /// # Errors
+    /// [`Error::NoPhoto`], and [`Error::Photo`] when the file cannot be read.
+    pub fn preview(&self, photo: PhotoId, max_side: u32) -> Result<Vec<u8>> {
+        let photo = self.photo_row(photo)?;
+        photo::thumbnail(&photo.path, max_side).map_err(|source| Error::Photo {
+            source,
+            path: photo.path,
+        })
+    }
+
+    fn rows(&self) -> Result<Rows> {
+        let catalog = self.catalog();
+        let connection = catalog.connection();
+        let present = photos::present(connection)?;
+        let mut faces = faces::all(connection, &MODEL)?;
+        faces.retain(|face| face.present);
+        Ok(Rows {
+            faces,
+            placements: placements::all(connection)?,
+            decided: Decided::replay(&decisions::all(connection)?),
+            photos: present.into_iter().map(|photo| (photo.id, photo)).collect(),
+        })
+    }
+
+    fn photo_row(&self, photo: PhotoId) -> Result<Photo> {
+        photos::get(self.catalog().connection(), photo)?.ok_or(Error::NoPhoto(photo))
+    }
+
+    fn finder(&self) -> Result<Arc<FaceFinder>> {
+        let mut finder = self.finder.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(finder) = &*finder {
+            return Ok(Arc::clone(finder));
+        }
+        let loaded = Arc::new(FaceFinder::load()?);
+        *finder = Some(Arc::clone(&loaded));
+        Ok(loaded)
+    }
+
+    fn catalog(&self) -> MutexGuard<'_, Catalog> {
+        self.catalog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn face_index(&self) -> MutexGuard<'_, FaceIndex> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rows {
+    fn face(&self, stored: &faces::StoredFace) -> Option<Face> {
+        let photo = self.photos.get(&stored.photo)?;
+        let unplaced = Placement {
+            person: None,
+            state: FaceState::Unassigned,
+        };
+        let placement = self.placements.get(&stored.id).copied().unwrap_or(unplaced);
+        let decided = placement
+            .person
+            .and_then(|person| self.decided.people.get(&person));
+        Some(Face {
+            face: stored.id,
+            photo: stored.photo,
+            path: photo.path.display().to_string(),
+            box_upright: stored.found.box_upright,
+            score: stored.found.score,
+            person: placement.person,
+            name: decided.and_then(|decided| decided.name.clone()),
+            state: placement.state,
+        })
+    }
+
+    fn names(&self) -> Vec<(PersonId, String)> {
+        let named = |(id, person): (&PersonId, &crate::people::DecidedPerson)| {
+            Some((*id, person.name.clone()?))
+        };
+        self.decided.people.iter().filter_map(named).collect()
+    }
+}
+
+/// The library as it is before a decision.
+struct Before {
+    log: Vec<decisions::Entry>,
+    decided: Decided,
+    faces_of: BTreeMap<PersonId, Vec<FaceId>>,
+    photo_of: BTreeMap<FaceId, PhotoId>,
+}
+
+impl Before {
+    fn read(connection: &Connection) -> Result<Self> {
+        let log = decisions::all(connection)?;
+        let decided = Decided::replay(&log);
+        let mut faces_of: BTreeMap<PersonId, Vec<FaceId>> = BTreeMap::new();
+        for (face, placement) in placements::all(connection)? {
+            if let Some(person) = placement.person {
+                faces_of.entry(person).or_default().push(face);
+            }
+        }
+        let photo_of = faces::all(connection, &MODEL)?
+            .into_iter()
+            .map(|face| (face.id, face.photo))
+            .collect();
+        Ok(Self {
+            log,
+            decided,
+            faces_of,
+            photo_of,
+        })
+    }
+
+    /// What the action comes to, with the faces it is about.
+    fn decision(&self, action: Action) -> Result<Decision> {
+        match action {
+            Action::Name { person, name } => {
+                let faces = self.undecided_faces(self.known(person)?);
+                match self.decided.named(&name) {
+                    Some(same) if same != person => Ok(Decision::Merge {
+                        person,
+                        into: same,
+                        faces: self.faces(person),
+                    }),
+                    _ => Ok(Decision::Name {
+                        person,
+                        name: tidy(&name)?,
+                        faces,
+                    }),
+                }
+            }
+            Action::NameFaces { faces, name } => {
+                let faces = self.known_faces(faces)?;
+                let name = tidy(&name)?;
+                Ok(match self.decided.named(&name) {
+                    Some(person) => Decision::Confirm { person, faces },
+                    None => {
+                        let taken = self.decided.people.keys().copied().collect();
+                        Decision::Name {
+                            person: free_number(&faces, &taken),
+                            name,
+                            faces,
+                        }
+                    }
+                })
+            }
+            Action::Confirm { faces, person } => {
+                let mut faces = self.known_faces(faces)?;
+                // A group becomes a person by the first word about it, and keeps its faces.
+                faces.extend(self.undecided_faces(self.known(person)?));
+                Ok(Decision::Confirm { person, faces })
+            }
+            Action::Reject { faces, person } => {
+                let faces = self.known_faces(faces)?;
+                let mut others = self.undecided_faces(self.known(person)?);
+                others.retain(|other| !faces.contains(other));
+                Ok(Decision::Reject {
+                    person,
+                    faces,
+                    others,
+                })
+            }
+            Action::Merge { person, into } => {
+                self.known(person)?;
+                if person == into {
+                    return Err(Error::SamePerson(person));
+                }
+                let mut faces = self.faces(person);
+                faces.extend(self.undecided_faces(self.known(into)?));
+                Ok(Decision::Merge {
+                    person,
+                    into,
+                    faces,
+                })
+            }
+            Action::Hide { person, hidden } => {
+                let faces = self.undecided_faces(self.known(person)?);
+                Ok(Decision::Hide {
+                    person,
+                    hidden,
+                    faces,
+                })
+            }
+            Action::Ignore { faces } => Ok(Decision::Ignore {
+                faces: self.known_faces(faces)?,
+            }),
+            Action::Undo => {
+                let newest = standing(&self.log).first().map(|entry| entry.id);
+                Ok(Decision::Undo {
+                    decision: newest.ok_or(Error::NothingToUndo)?,
+                })
+            }
+        }
+    }
+
+    fn known(&self, person: PersonId) -> Result<PersonId> {
+        let known =
+            self.faces_of.contains_key(&person) || self.decided.people.contains_key(&person);
+        if known {
+            Ok(person)
+        } else {
+            Err(Error::NoPerson(person))
+        }
+    }
+
+    fn known_faces(&self, mut faces: Vec<FaceId>) -> Result<Vec<FaceId>> {
+        faces.sort_unstable();
+        faces.dedup();
+        match faces.iter().find(|face| !self.photo_of.contains_key(face)) {
+            Some(face) => Err(Error::NoFace(*face)),
+            None if faces.is_empty() => Err(Error::NoFaces),
+            None => Ok(faces),
+        }
+    }
+
+    fn faces(&self, person: PersonId) -> Vec<FaceId> {
+        self.faces_of.get(&person).cloned().unwrap_or_default()
+    }
+
+    /// The faces of a group of which nothing was decided; none for a person.
+    fn undecided_faces(&self, person: PersonId) -> Vec<FaceId> {
+        if self.decided.people.contains_key(&person) {
+            Vec::new()
+        } else {
+            self.faces(person)
+        }
+    }
+
+    fn person_taken_back(&self, decision: &Decision) -> Option<PersonId> {
+        let Decision::Undo { decision } = decision else {
+            return None;
+        };
+        self.entry(*decision)
+            .and_then(|entry| person_of(&entry.decision))
+    }
+
+    fn entry(&self, id: DecisionId) -> Option<&decisions::Entry> {
+        self.log.iter().find(|entry| entry.id == id)
+    }
+
+    fn sentence(&self, decision: &Decision, name: &dyn Fn(PersonId) -> Option<String>) -> String {
+        let who = |person: &PersonId| name(*person).unwrap_or_else(|| "this person".into());
+        match decision {
+            Decision::Name { name, faces, .. } if faces.is_empty() => format!("Renamed to {name}"),
+            Decision::Name { name, faces, .. } => format!("{} now {name}", are(faces.len())),
+            Decision::Confirm { person, faces } => {
+                format!("{} now {}", are(faces.len()), who(person))
+            }
+            Decision::Reject { person, faces, .. } => {
+                format!("{} not {}", are(faces.len()), who(person))
+            }
+            Decision::Merge { into, faces, .. } => {
+                format!("Joined: {} now {}", are(faces.len()), who(into))
+            }
+            Decision::Hide {
+                person,
+                hidden: true,
+                ..
+            } => format!("Hidden: {}", who(person)),
+            Decision::Hide {
+                person,
+                hidden: false,
+                ..
+            } => format!("Shown again: {}", who(person)),
+            Decision::Ignore { faces } if faces.len() == 1 => "1 face is left out".into(),
+            Decision::Ignore { faces } => format!("{} faces are left out", faces.len()),
+            Decision::Undo { decision } => match self.entry(*decision) {
+                Some(entry) => format!("Taken back: {}", self.sentence(&entry.decision, name)),
+                None => "Taken back".into(),
+            },
+        }
+    }
+}
+
+fn are(faces: usize) -> String {
+    if faces == 1 {
+        "1 face is".into()
+    } else {
+        format!("{faces} faces are")
+    }
+}
+
+fn person_of(decision: &Decision) -> Option<PersonId> {
+    match decision {
+        Decision::Name { person, .. }
+        | Decision::Confirm { person, .. }
+        | Decision::Reject { person, .. }
+        | Decision::Hide { person, .. } => Some(*person),
+        Decision::Merge { into, .. } => Some(*into),
+        Decision::Ignore { .. } | Decision::Undo { .. } => None,
+    }
+}
+
+fn tidy(name: &str) -> Result<String> {
+    let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+    if name.chars().any(char::is_alphanumeric) {
+        Ok(name)
+    } else {
+        Err(Error::EmptyName)
+    }
+}
+
+fn decoded(photo: &Photo, max_side: u32) -> Result<RgbImage> {
+    photo::decode(&photo.path, max_side)
+        .map(|upright| upright.pixels)
+        .map_err(|source| Error::Photo {
+            source,
+            path: photo.path.clone(),
+        })
+}
+
+fn tile_of(photo: &Photo) -> PhotoTile {
+    PhotoTile {
+        photo: photo.id,
+        width: photo.header.width,
+        height: photo.header.height,
+        date: date_of(photo),
+    }
+}
+
+/// The date in the header, or else the day the file was changed last.
+fn date_of(photo: &Photo) -> String {
+    photo.header.taken_at.clone().unwrap_or_else(|| {
+        let since = Duration::from_nanos(photo.modified_ns.max(0) as u64);
+        let changed = jiff::Timestamp::try_from(SystemTime::UNIX_EPOCH + since).unwrap_or_default();
+        format!("{}", changed.strftime("%Y-%m-%dT%H:%M:%S"))
+    })
+}
+
+fn sort_newest_first<T>(photos: &mut [T], tile: impl Fn(&T) -> &PhotoTile) {
+    photos.sort_by(|a, b| {
+        let (a, b) = (tile(a), tile(b));
+        b.date.cmp(&a.date).then(a.photo.cmp(&b.photo))
+    });
+}

@@ -1,0 +1,339 @@
+//! The log of decisions, replayed: what the user's words come to as a whole.
+//!
+//! A decision lists the faces it is about, so that it means the same whatever the groups are later.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::decisions::Entry;
+use crate::{DecisionId, FaceId, PersonId};
+
+/// An entry of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Decision {
+    /// The person is called so, and these faces are that person.
+    Name {
+        /// The person.
+        person: PersonId,
+        /// The name.
+        name: String,
+        /// The faces of the group that was named.
+        faces: Vec<FaceId>,
+    },
+    /// These faces are this person.
+    Confirm {
+        /// The person.
+        person: PersonId,
+        /// The faces.
+        faces: Vec<FaceId>,
+    },
+    /// These faces are not this person.
+    Reject {
+        /// The person.
+        person: PersonId,
+        /// The faces.
+        faces: Vec<FaceId>,
+        /// The other faces of the person, where nothing was decided of the person before.
+        others: Vec<FaceId>,
+    },
+    /// The two are one person, called `into` from now on.
+    Merge {
+        /// Who is joined to the other.
+        person: PersonId,
+        /// Who stays.
+        into: PersonId,
+        /// The faces of both.
+        faces: Vec<FaceId>,
+    },
+    /// The person is not shown, or shown again; these faces are that person.
+    Hide {
+        /// The person.
+        person: PersonId,
+        /// Hidden or shown.
+        hidden: bool,
+        /// The faces of the group that was hidden.
+        faces: Vec<FaceId>,
+    },
+    /// These are not faces, or not faces to care about.
+    Ignore {
+        /// The faces.
+        faces: Vec<FaceId>,
+    },
+    /// That decision is taken back.
+    Undo {
+        /// The decision.
+        decision: DecisionId,
+    },
+}
+
+/// What was decided of a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DecidedPerson {
+    /// The name, if there is one.
+    pub name: Option<String>,
+    /// Whether the user does not want to see them.
+    pub hidden: bool,
+}
+
+/// All that the log says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decided {
+    /// People of whom something was decided.
+    pub people: BTreeMap<PersonId, DecidedPerson>,
+    /// Faces that are surely this person.
+    pub confirmed: BTreeMap<FaceId, PersonId>,
+    /// Faces that are surely not this person.
+    pub rejected: BTreeSet<(FaceId, PersonId)>,
+    /// Pairs of faces that are surely not the same person; the smaller number first.
+    pub apart: BTreeSet<(FaceId, FaceId)>,
+    /// Faces to leave out.
+    pub ignored: BTreeSet<FaceId>,
+}
+
+impl Decided {
+    /// Replays the log, oldest entry first. Later words win over earlier ones.
+    #[must_use]
+    pub fn replay(log: &[Entry]) -> Self {
+        let undone = undone(log);
+        let mut decided = Self::default();
+        for entry in log.iter().filter(|entry| !undone.contains(&entry.id)) {
+            decided.apply(&entry.decision);
+        }
+        decided
+    }
+
+    /// The person of that name, compared as a person would: without case and doubled spaces.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<PersonId> {
+        let wanted = folded(name);
+        self.people
+            .iter()
+            .find(|(_, person)| person.name.as_deref().map(folded) == Some(wanted.clone()))
+            .map(|(id, _)| *id)
+    }
+
+    fn apply(&mut self, decision: &Decision) {
+        match decision {
+            Decision::Name {
+                person,
+                name,
+                faces,
+            } => {
+                self.people.entry(*person).or_default().name = Some(name.clone());
+                self.confirm(faces, *person);
+            }
+            Decision::Confirm { person, faces } => {
+                self.people.entry(*person).or_default();
+                self.confirm(faces, *person);
+            }
+            Decision::Reject {
+                person,
+                faces,
+                others,
+            } => {
+                for face in faces {
+                    self.rejected.insert((*face, *person));
+                    if self.confirmed.get(face) == Some(person) {
+                        self.confirmed.remove(face);
+                    }
+                    for other in others {
+                        self.apart.insert((*face.min(other), *face.max(other)));
+                    }
+                }
+            }
+            Decision::Merge {
+                person,
+                into,
+                faces,
+            } => self.merge(*person, *into, faces),
+            Decision::Hide {
+                person,
+                hidden,
+                faces,
+            } => {
+                self.people.entry(*person).or_default().hidden = *hidden;
+                self.confirm(faces, *person);
+            }
+            Decision::Ignore { faces } => {
+                for face in faces {
+                    self.confirmed.remove(face);
+                    self.ignored.insert(*face);
+                }
+            }
+            Decision::Undo { .. } => {}
+        }
+    }
+
+    fn confirm(&mut self, faces: &[FaceId], person: PersonId) {
+        for face in faces {
+            self.confirmed.insert(*face, person);
+            self.rejected.remove(&(*face, person));
+            self.ignored.remove(face);
+        }
+        // Faces that are now said to be one person are no longer held apart.
+        let confirmed = &self.confirmed;
+        self.apart.retain(|(a, b)| {
+            confirmed
+                .get(a)
+                .is_none_or(|of| confirmed.get(b) != Some(of))
+        });
+    }
+
+    fn merge(&mut self, person: PersonId, into: PersonId, faces: &[FaceId]) {
+        let from = self.people.remove(&person).unwrap_or_default();
+        let stays = self.people.entry(into).or_default();
+        if stays.name.is_none() {
+            stays.name = from.name;
+        }
+        for of in self.confirmed.values_mut().filter(|of| **of == person) {
+            *of = into;
+        }
+        self.rejected = std::mem::take(&mut self.rejected)
+            .into_iter()
+            .map(|(face, of)| (face, if of == person { into } else { of }))
+            .collect();
+        self.confirm(faces, into);
+    }
+}
+
+/// The entries that still hold, newest first, without the words that took others back.
+#[must_use]
+pub fn standing(log: &[Entry]) -> Vec<&Entry> {
+    let undone = undone(log);
+    log.iter()
+        .rev()
+        .filter(|entry| !undone.contains(&entry.id))
+        .filter(|entry| !matches!(entry.decision, Decision::Undo { .. }))
+        .collect()
+}
+
+fn undone(log: &[Entry]) -> BTreeSet<DecisionId> {
+    log.iter()
+        .filter_map(|entry| match entry.decision {
+            Decision::Undo { decision } => Some(decision),
+            _ => None,
+        })
+        .collect()
+}
+
+fn folded(name: &str) -> String {
+    name.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn log(decisions: &[Decision]) -> Vec<Entry> {
+        decisions
+            .iter()
+            .zip(1..)
+            .map(|(decision, id)| Entry {
+                id,
+                at: SystemTime::UNIX_EPOCH,
+                decision: decision.clone(),
+            })
+            .collect()
+    }
+
+    fn any_decision() -> impl Strategy<Value = Decision> {
+        let faces = || prop::collection::vec(1_u32..12, 1..5);
+        let person = || 1_u32..6;
+        prop_oneof![
+            (person(), "[A-C]", faces()).prop_map(|(person, name, faces)| Decision::Name {
+                person,
+                name,
+                faces
+            }),
+            (person(), faces()).prop_map(|(person, faces)| Decision::Confirm { person, faces }),
+            (person(), faces(), prop::collection::vec(12_u32..20, 0..3)).prop_map(
+                |(person, faces, others)| Decision::Reject {
+                    person,
+                    faces,
+                    others
+                }
+            ),
+            (1_u32..3, 3_u32..6, faces()).prop_map(|(person, into, faces)| Decision::Merge {
+                person,
+                into,
+                faces
+            }),
+            (person(), any::<bool>(), faces()).prop_map(|(person, hidden, faces)| Decision::Hide {
+                person,
+                hidden,
+                faces
+            }),
+            faces().prop_map(|faces| Decision::Ignore { faces }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn undo_gives_back_what_was(
+            before in prop::collection::vec(any_decision(), 0..12),
+            taken_back in prop::collection::vec(any_decision(), 1..6),
+        ) {
+            let mut said = before.clone();
+            said.extend(taken_back.clone());
+            for at in (0..taken_back.len()).rev() {
+                said.push(Decision::Undo { decision: (before.len() + at + 1) as u32 });
+            }
+            prop_assert_eq!(Decided::replay(&log(&said)), Decided::replay(&log(&before)));
+        }
+
+        #[test]
+        fn no_face_is_both_confirmed_and_refused(said in prop::collection::vec(any_decision(), 0..30)) {
+            let decided = Decided::replay(&log(&said));
+            for (face, person) in &decided.confirmed {
+                prop_assert!(!decided.rejected.contains(&(*face, *person)));
+                prop_assert!(!decided.ignored.contains(face));
+                prop_assert!(decided.people.contains_key(person));
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_compared_as_people_do() {
+        let decided = Decided::replay(&log(&[Decision::Name {
+            person: 3,
+            name: "Anna  Müller".into(),
+            faces: vec![3],
+        }]));
+        assert_eq!(decided.named(" anna MÜLLER "), Some(3));
+        assert_eq!(decided.named("anna"), None);
+    }
+
+    #[test]
+    fn a_merge_keeps_the_name_and_what_was_refused() {
+        let decided = Decided::replay(&log(&[
+            Decision::Name {
+                person: 1,
+                name: "Anna".into(),
+                faces: vec![1, 2],
+            },
+            Decision::Reject {
+                person: 1,
+                faces: vec![9],
+                others: vec![],
+            },
+            Decision::Merge {
+                person: 1,
+                into: 5,
+                faces: vec![1, 2, 5],
+            },
+        ]));
+        assert_eq!(decided.people[&5].name.as_deref(), Some("Anna"));
+        assert!(!decided.people.contains_key(&1));
+        assert!(decided.rejected.contains(&(9, 5)));
+        assert_eq!(decided.confirmed.get(&1), Some(&5));
+    }
+}

@@ -1,0 +1,443 @@
+//! Average linkage on the neighbour graph, under what the user decided.
+//!
+//! Groups start as single faces, and as the confirmed faces of each person. Again and again the
+//! two groups with the smallest mean squared distance between their faces are joined, as long as
+//! that mean stays below the threshold and nothing speaks against it. For unit vectors the mean
+//! over all pairs of two groups is `2 − 2·S_a·S_b / (n_a·n_b)` with `S` the sum of a group's
+//! vectors, so that one product of 128 numbers gives it exactly, whatever the groups' size. Only
+//! groups that are linked in the graph are compared.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+
+use kith_models::{Code, EMBEDDING_LEN, Embedding};
+
+use super::{Decided, FOUNDING_QUALITY, SAME_GROUP_DISTANCE};
+use crate::catalog::placements::Placement;
+use crate::index::FaceIndex;
+use crate::{FaceId, FaceState, PersonId, PhotoId, Result};
+
+/// A face as grouping sees it.
+#[derive(Debug, Clone)]
+pub struct GroupFace {
+    /// The face.
+    pub id: FaceId,
+    /// The photo it is on.
+    pub photo: PhotoId,
+    /// Its embedding in 128 bytes; its point must be in the index.
+    pub code: Code,
+    /// How well it can be recognised, 0 to 1.
+    pub quality: f32,
+}
+
+/// Where a person's number is taken already and all the group's faces' numbers are, too, the
+/// group's first face is counted up by this.
+const NEXT_NUMBERS: u32 = 1_000_000_000;
+
+/// Says whose each face is. `faces` are in the order of their numbers; ignored ones may be among
+/// them. The result depends on nothing but the arguments.
+#[must_use]
+pub fn group(
+    faces: &[GroupFace],
+    index: &FaceIndex,
+    decided: &Decided,
+) -> BTreeMap<FaceId, Placement> {
+    let mut linkage = Linkage::new(faces, decided);
+    linkage.link(faces, index, decided, |face| {
+        face.quality >= FOUNDING_QUALITY
+    });
+    linkage.run();
+    linkage.attach_poor_faces(faces, index, decided);
+    linkage.placements(faces, decided)
+}
+
+/// Groups embeddings as [`group`] does, without decisions: the number of its group for each.
+/// `photo_of` gives each one's photo (two faces of one photo are two people).
+///
+/// # Errors
+/// [`crate::Error::Index`] when the neighbour index cannot be built.
+pub fn group_plain(embeddings: &[Embedding], photo_of: &[PhotoId]) -> Result<Vec<u32>> {
+    let faces: Vec<GroupFace> = embeddings
+        .iter()
+        .zip(photo_of)
+        .zip(1..)
+        .map(|((embedding, photo), id)| GroupFace {
+            id,
+            photo: *photo,
+            code: Code::of(embedding),
+            quality: 1.0,
+        })
+        .collect();
+    let codes: Vec<Code> = faces.iter().map(|face| face.code.clone()).collect();
+    let mut index = FaceIndex::in_memory();
+    index.update(&codes)?;
+    let placements = group(&faces, &index, &Decided::default());
+    Ok(faces
+        .iter()
+        .map(|face| {
+            placements
+                .get(&face.id)
+                .and_then(|placement| placement.person)
+                .unwrap_or(face.id)
+        })
+        .collect())
+}
+
+/// A group in the making. Its number is the position of its first face.
+#[derive(Debug)]
+struct Group {
+    sum: [f32; EMBEDDING_LEN],
+    members: Vec<usize>,
+    person: Option<PersonId>,
+    photos: BTreeSet<PhotoId>,
+    /// People that a member is surely not.
+    not_people: BTreeSet<PersonId>,
+    /// Faces that a member is surely not the same person as.
+    not_faces: BTreeSet<FaceId>,
+    linked: BTreeSet<usize>,
+    /// Rises with each join, so that older comparisons are known to be out of date.
+    version: u32,
+}
+
+impl Group {
+    fn mean_distance(&self, other: &Self) -> f32 {
+        let product: f32 = dot(&self.sum, &other.sum);
+        2.0 - 2.0 * product / (self.members.len() * other.members.len()) as f32
+    }
+}
+
+fn dot(a: &[f32; EMBEDDING_LEN], b: &[f32; EMBEDDING_LEN]) -> f32 {
+    let mut sums = [0.0_f32; 16];
+    for (a, b) in a.chunks_exact(16).zip(b.chunks_exact(16)) {
+        for lane in 0..16 {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    sums.iter().sum()
+}
+
+/// Two groups to compare; the smallest distance comes first, then the oldest faces.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    /// Bits of a distance that is not negative: they sort as the number does.
+    distance: u32,
+    groups: [usize; 2],
+    versions: [u32; 2],
+}
+
+struct Linkage {
+    groups: HashMap<usize, Group>,
+    /// The group of each face, by position; none for faces left out so far.
+    group_of: Vec<Option<usize>>,
+    face_ids: Vec<FaceId>,
+    heap: BinaryHeap<Reverse<Candidate>>,
+}
+
+impl Linkage {
+    /// A group for each person's confirmed faces, and one for each other face that is neither
+    /// ignored nor too poor to found one.
+    fn new(faces: &[GroupFace], decided: &Decided) -> Self {
+        let mut linkage = Self {
+            groups: HashMap::new(),
+            group_of: vec![None; faces.len()],
+            face_ids: faces.iter().map(|face| face.id).collect(),
+            heap: BinaryHeap::new(),
+        };
+        let mut group_of_person: BTreeMap<PersonId, usize> = BTreeMap::new();
+        for (position, face) in faces.iter().enumerate() {
+            let person = decided.confirmed.get(&face.id).copied();
+            let leave_out = decided.ignored.contains(&face.id) || face.quality < FOUNDING_QUALITY;
+            if person.is_none() && leave_out {
+                continue;
+            }
+            let single = single(position, face, person, decided);
+            let home = person.map_or(position, |person| {
+                *group_of_person.entry(person).or_insert(position)
+            });
+            linkage.group_of[position] = Some(home);
+            match linkage.groups.get_mut(&home) {
+                Some(group) => absorb(group, single),
+                None => {
+                    linkage.groups.insert(home, single);
+                }
+            }
+        }
+        linkage
+    }
+
+    /// Links the groups of neighbouring faces, and compares them.
+    fn link(
+        &mut self,
+        faces: &[GroupFace],
+        index: &FaceIndex,
+        decided: &Decided,
+        counts: impl Fn(&GroupFace) -> bool,
+    ) {
+        let takes_part = |face: &GroupFace| {
+            decided.confirmed.contains_key(&face.id)
+                || (counts(face) && !decided.ignored.contains(&face.id))
+        };
+        // Faces with the same code share a point: they are chained, and the first speaks for all.
+        let mut first_at: HashMap<u32, usize> = HashMap::new();
+        let mut pairs: Vec<(usize, usize)> = Vec::new();
+        let mut points: Vec<(u32, usize)> = Vec::new();
+        for (position, face) in faces
+            .iter()
+            .enumerate()
+            .filter(|(_, face)| takes_part(face))
+        {
+            let Some(point) = index.point(&face.code) else {
+                continue;
+            };
+            match first_at.get(&point) {
+                Some(first) => pairs.push((*first, position)),
+                None => {
+                    first_at.insert(point, position);
+                    points.push((point, position));
+                }
+            }
+        }
+        for (point, position) in points {
+            for (neighbour, _) in index.neighbours(point) {
+                if let Some(other) = first_at.get(neighbour) {
+                    pairs.push((position, *other));
+                }
+            }
+        }
+        for (a, b) in pairs {
+            if let (Some(a), Some(b)) = (self.group_of[a], self.group_of[b])
+                && a != b
+                && self
+                    .groups
+                    .get_mut(&a)
+                    .is_some_and(|group| group.linked.insert(b))
+                && let Some(group) = self.groups.get_mut(&b)
+            {
+                group.linked.insert(a);
+                self.compare(a, b);
+            }
+        }
+    }
+
+    fn compare(&mut self, a: usize, b: usize) {
+        let (Some(group_a), Some(group_b)) = (self.groups.get(&a), self.groups.get(&b)) else {
+            return;
+        };
+        let distance = group_a.mean_distance(group_b).max(0.0);
+        if distance < SAME_GROUP_DISTANCE {
+            let (a, group_a, b, group_b) = if a < b {
+                (a, group_a, b, group_b)
+            } else {
+                (b, group_b, a, group_a)
+            };
+            self.heap.push(Reverse(Candidate {
+                distance: distance.to_bits(),
+                groups: [a, b],
+                versions: [group_a.version, group_b.version],
+            }));
+        }
+    }
+
+    fn run(&mut self) {
+        while let Some(Reverse(candidate)) = self.heap.pop() {
+            let [a, b] = candidate.groups;
+            let up_to_date = |group: usize, version: u32| {
+                self.groups
+                    .get(&group)
+                    .is_some_and(|group| group.version == version)
+            };
+            if up_to_date(a, candidate.versions[0])
+                && up_to_date(b, candidate.versions[1])
+                && self.may_join(&self.groups[&a], &self.groups[&b])
+            {
+                self.join(a, b);
+            }
+        }
+    }
+
+    fn may_join(&self, a: &Group, b: &Group) -> bool {
+        let bars = |a: &Group, b: &Group| {
+            b.person
+                .is_some_and(|person| a.not_people.contains(&person))
+                || (!a.not_faces.is_empty()
+                    && b.members
+                        .iter()
+                        .any(|member| a.not_faces.contains(&self.face_ids[*member])))
+        };
+        let two_people = a.person.is_some() && b.person.is_some();
+        let (few, many) = if a.photos.len() < b.photos.len() {
+            (a, b)
+        } else {
+            (b, a)
+        };
+        let on_one_photo = few.photos.iter().any(|photo| many.photos.contains(photo));
+        !two_people && !on_one_photo && !bars(a, b) && !bars(b, a)
+    }
+
+    /// Joins `b` to `a`; `a` is the one with the older first face.
+    fn join(&mut self, a: usize, b: usize) {
+        let (Some(mut joined), Some(gone)) = (self.groups.remove(&a), self.groups.remove(&b))
+        else {
+            return;
+        };
+        for member in &gone.members {
+            self.group_of[*member] = Some(a);
+        }
+        absorb(&mut joined, gone);
+        joined.linked.remove(&a);
+        joined.linked.remove(&b);
+        let linked: Vec<usize> = joined.linked.iter().copied().collect();
+        self.groups.insert(a, joined);
+        for other in linked {
+            if let Some(group) = self.groups.get_mut(&other) {
+                group.linked.remove(&b);
+                group.linked.insert(a);
+            }
+            self.compare(a, other);
+        }
+    }
+
+    /// Poor faces found nothing, so that they pull no two people together: each joins the group
+    /// it is nearest to, if that is near enough, and changes nothing about the group.
+    fn attach_poor_faces(&mut self, faces: &[GroupFace], index: &FaceIndex, decided: &Decided) {
+        let mut homes_of_point: HashMap<u32, BTreeSet<usize>> = HashMap::new();
+        for (position, face) in faces.iter().enumerate() {
+            if let (Some(home), Some(point)) = (self.group_of[position], index.point(&face.code)) {
+                homes_of_point.entry(point).or_default().insert(home);
+            }
+        }
+        let mut joins: Vec<(usize, usize)> = Vec::new();
+        let mut taken: BTreeSet<(PhotoId, usize)> = BTreeSet::new();
+        for (position, face) in faces.iter().enumerate() {
+            if self.group_of[position].is_some() || decided.ignored.contains(&face.id) {
+                continue;
+            }
+            let Some(point) = index.point(&face.code) else {
+                continue;
+            };
+            let alone = single(position, face, None, decided);
+            let near = std::iter::once(point).chain(index.neighbours(point).iter().map(|of| of.0));
+            let homes: BTreeSet<usize> = near
+                .filter_map(|point| homes_of_point.get(&point))
+                .flatten()
+                .copied()
+                .collect();
+            let nearest = homes
+                .into_iter()
+                .filter(|home| !taken.contains(&(face.photo, *home)))
+                .filter_map(|home| self.groups.get(&home).map(|group| (home, group)))
+                .filter(|(_, group)| self.may_join(&alone, group))
+                .map(|(home, group)| (alone.mean_distance(group), home))
+                .filter(|(distance, _)| *distance < SAME_GROUP_DISTANCE)
+                .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            if let Some((_, home)) = nearest {
+                taken.insert((face.photo, home));
+                joins.push((position, home));
+            }
+        }
+        for (position, home) in joins {
+            self.group_of[position] = Some(home);
+            if let Some(group) = self.groups.get_mut(&home) {
+                group.members.push(position);
+            }
+        }
+    }
+
+    fn placements(self, faces: &[GroupFace], decided: &Decided) -> BTreeMap<FaceId, Placement> {
+        let mut homes: Vec<usize> = self.groups.keys().copied().collect();
+        homes.sort_unstable();
+        let mut taken: BTreeSet<PersonId> = decided.people.keys().copied().collect();
+        let mut person_of: HashMap<usize, PersonId> = HashMap::new();
+        for home in homes {
+            let group = &self.groups[&home];
+            let person = group.person.unwrap_or_else(|| {
+                let mut ids: Vec<FaceId> = group
+                    .members
+                    .iter()
+                    .map(|member| self.face_ids[*member])
+                    .collect();
+                ids.sort_unstable();
+                free_number(&ids, &taken)
+            });
+            taken.insert(person);
+            person_of.insert(home, person);
+        }
+        let place = |position: usize, face: &GroupFace| {
+            if decided.ignored.contains(&face.id) {
+                return Placement {
+                    person: None,
+                    state: FaceState::Ignored,
+                };
+            }
+            let person = self.group_of[position]
+                .and_then(|home| person_of.get(&home))
+                .copied();
+            let state = match person {
+                None => FaceState::Unassigned,
+                Some(_) if decided.confirmed.contains_key(&face.id) => FaceState::Confirmed,
+                Some(_) => FaceState::Automatic,
+            };
+            Placement { person, state }
+        };
+        faces
+            .iter()
+            .enumerate()
+            .map(|(position, face)| (face.id, place(position, face)))
+            .collect()
+    }
+}
+
+/// The number for a person founded on these faces: that of the first face whose number is free.
+pub(crate) fn free_number(faces: &[FaceId], taken: &BTreeSet<PersonId>) -> PersonId {
+    let free = |number: &PersonId| !taken.contains(number);
+    let first = faces.first().copied().unwrap_or_default();
+    faces.iter().copied().find(free).unwrap_or_else(|| {
+        let mut number = first;
+        while taken.contains(&number) {
+            number = number.wrapping_add(NEXT_NUMBERS);
+        }
+        number
+    })
+}
+
+fn single(position: usize, face: &GroupFace, person: Option<PersonId>, decided: &Decided) -> Group {
+    let id = face.id;
+    let not_people = decided
+        .rejected
+        .range((id, 0)..=(id, u32::MAX))
+        .map(|pair| pair.1)
+        .collect();
+    let not_faces = if decided.apart.is_empty() {
+        BTreeSet::new()
+    } else {
+        let other = |&(a, b): &(FaceId, FaceId)| match id {
+            _ if a == id => Some(b),
+            _ if b == id => Some(a),
+            _ => None,
+        };
+        decided.apart.iter().filter_map(other).collect()
+    };
+    Group {
+        sum: face.code.embedding(),
+        members: vec![position],
+        person,
+        photos: BTreeSet::from([face.photo]),
+        not_people,
+        not_faces,
+        linked: BTreeSet::new(),
+        version: 0,
+    }
+}
+
+fn absorb(group: &mut Group, mut other: Group) {
+    for (sum, more) in group.sum.iter_mut().zip(&other.sum) {
+        *sum += more;
+    }
+    group.members.append(&mut other.members);
+    group.person = group.person.or(other.person);
+    group.photos.append(&mut other.photos);
+    group.not_people.append(&mut other.not_people);
+    group.not_faces.append(&mut other.not_faces);
+    group.linked.append(&mut other.linked);
+    group.version += 1;
+}

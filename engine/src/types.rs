@@ -1,0 +1,300 @@
+//! What the library says and is told: the plain values that cross its front door.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Names a photo in the catalog; stays the same when the file moves.
+pub type PhotoId = u32;
+/// Names a face in the catalog; stays the same when its photo is read again.
+pub type FaceId = u32;
+/// Names a person, named or not: the number of the first face of the group it was founded on.
+pub type PersonId = u32;
+/// Names an entry of the log of decisions.
+pub type DecisionId = u32;
+
+/// How a face came to its person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "lowercase")]
+pub enum FaceState {
+    /// The user said so; the machine never moves it.
+    Confirmed,
+    /// The machine placed it.
+    Automatic,
+    /// Too unclear to be placed.
+    Unassigned,
+    /// The user said that this is not a face, or not one to care about.
+    Ignored,
+}
+
+/// A face on a photo, and whose it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Face {
+    /// The face.
+    pub face: FaceId,
+    /// The photo it is on.
+    pub photo: PhotoId,
+    /// Path of the photo, for reading (bytes that are not UTF-8 are replaced).
+    pub path: String,
+    /// `[x, y, w, h]` as fractions of the upright photo.
+    #[serde(rename = "box")]
+    pub box_upright: [f32; 4],
+    /// The detector's score, 0 to 1.
+    pub score: f32,
+    /// Whose face it is, if it could be placed.
+    pub person: Option<PersonId>,
+    /// That person's name, if there is one.
+    pub name: Option<String>,
+    /// How it came there.
+    pub state: FaceState,
+}
+
+/// A person: named, or a group of faces without a name yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Person {
+    /// The person.
+    pub person: PersonId,
+    /// The name, if the user gave one.
+    pub name: Option<String>,
+    /// How many faces.
+    pub faces: u32,
+    /// On how many photos.
+    pub photos: u32,
+    /// Whether the user does not want to see this person.
+    pub hidden: bool,
+    /// Up to four of the best faces, best first.
+    pub best_faces: Vec<FaceId>,
+}
+
+/// A photo in a grid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct PhotoTile {
+    /// The photo.
+    pub photo: PhotoId,
+    /// Upright width in pixels of the file.
+    pub width: u32,
+    /// Upright height in pixels of the file.
+    pub height: u32,
+    /// Local date and time it was taken, `YYYY-MM-DDTHH:MM:SS`; the file's own date where the
+    /// photo carries none.
+    pub date: String,
+}
+
+/// A photo with all that is known about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct PhotoDetail {
+    /// The photo.
+    pub photo: PhotoId,
+    /// Its path, for reading.
+    pub path: String,
+    /// Upright width in pixels of the file.
+    pub width: u32,
+    /// Upright height in pixels of the file.
+    pub height: u32,
+    /// As in [`PhotoTile::date`].
+    pub date: String,
+    /// Latitude and longitude in degrees, WGS 84.
+    pub place: Option<[f64; 2]>,
+    /// Maker and model.
+    pub camera: Option<String>,
+    /// Faces from left to right, without the ignored ones.
+    pub faces: Vec<Face>,
+}
+
+/// A photo that a search found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct FoundPhoto {
+    /// The photo, as a grid shows it.
+    #[serde(flatten)]
+    pub tile: PhotoTile,
+    /// Its path, for reading.
+    pub path: String,
+    /// Names of the people on it, in alphabetical order.
+    pub people: Vec<String>,
+}
+
+/// What a search found, and how the query was understood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct SearchResult {
+    /// Photos, newest first.
+    pub photos: Vec<FoundPhoto>,
+    /// The query as it was understood, in words: `with Anna`, `without Carl`, `in 2019`.
+    pub understood: Vec<String>,
+}
+
+/// A file or folder that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct FailedFile {
+    /// Its path, for reading.
+    pub path: String,
+    /// What happened, and what would help.
+    pub reason: String,
+}
+
+/// A folder that the library watches over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Folder {
+    /// Its path, for reading.
+    pub path: String,
+    /// How many photos are in it and below it.
+    pub photos: u32,
+    /// Whether it is there now (a drive may be unplugged).
+    pub present: bool,
+}
+
+/// What the user says about faces and people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Action {
+    /// This person is called so. A name that someone else has already joins the two.
+    Name {
+        /// Whom to name.
+        person: PersonId,
+        /// The name.
+        name: String,
+    },
+    /// These faces are the person of that name; a new person if there is none.
+    NameFaces {
+        /// The faces.
+        faces: Vec<FaceId>,
+        /// The name.
+        name: String,
+    },
+    /// These faces are this person.
+    Confirm {
+        /// The faces.
+        faces: Vec<FaceId>,
+        /// The person.
+        person: PersonId,
+    },
+    /// These faces are not this person.
+    Reject {
+        /// The faces.
+        faces: Vec<FaceId>,
+        /// The person.
+        person: PersonId,
+    },
+    /// These two are the same person; `into` stays.
+    Merge {
+        /// Who is joined to the other.
+        person: PersonId,
+        /// Who stays.
+        into: PersonId,
+    },
+    /// Do not show this person, or show them again.
+    Hide {
+        /// The person.
+        person: PersonId,
+        /// Hidden or shown.
+        hidden: bool,
+    },
+    /// These are not faces, or not faces to care about.
+    Ignore {
+        /// The faces.
+        faces: Vec<FaceId>,
+    },
+    /// Take back the last decision that still holds.
+    Undo,
+}
+
+/// What a decision changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Outcome {
+    /// The new entry of the log.
+    pub decision: DecisionId,
+    /// The person it was about, as they are now (a merge or a known name may have moved them).
+    pub person: Option<PersonId>,
+    /// How many faces have another person or another state than before.
+    pub faces_changed: u32,
+    /// On how many photos those faces are.
+    pub photos_changed: u32,
+    /// One sentence for the user: `12 faces are now Anna`.
+    pub said: String,
+}
+
+/// An entry of the log of decisions, as a sentence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct HistoryEntry {
+    /// The decision.
+    pub decision: DecisionId,
+    /// Seconds since 1970 in UTC when it was said.
+    pub at: f64,
+    /// What was said.
+    pub said: String,
+    /// Whether it was taken back later.
+    pub undone: bool,
+}
+
+/// What a running index job is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Looking for files.
+    Scanning,
+    /// Reading photos and finding faces.
+    Reading,
+    /// Working out who is who.
+    Grouping,
+}
+
+/// How far a running index job is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Progress {
+    /// What it does now.
+    pub phase: Phase,
+    /// Photos done in this run, failed ones included.
+    pub done: u32,
+    /// Photos to do in this run.
+    pub total: u32,
+    /// Faces found in this run.
+    pub faces: u32,
+    /// Files that could not be read in this run.
+    pub failed: u32,
+    /// Time left in seconds, once it can be told.
+    pub seconds_left: Option<f32>,
+}
+
+/// What an index job did. Counts are of the whole library unless they say otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct IndexSummary {
+    /// Photos in the library.
+    pub photos: u32,
+    /// Faces on them, without the ignored ones.
+    pub faces: u32,
+    /// People, named or not, that these faces belong to.
+    pub groups: u32,
+    /// Files that could not be read.
+    pub failed: u32,
+    /// Files of this run that had not changed since they were read last.
+    pub unchanged: u32,
+    /// How long this run took.
+    pub seconds: f64,
+    /// Whether it was cancelled before the end.
+    pub cancelled: bool,
+}
+
+/// A photo read outside any library: its faces and their embeddings.
+#[derive(Debug, Clone)]
+pub struct EmbeddedFace {
+    /// The photo.
+    pub path: PathBuf,
+    /// `[x, y, w, h]` as fractions of the upright photo.
+    pub box_upright: [f32; 4],
+    /// 128 numbers, unit length.
+    pub embedding: kith_models::Embedding,
+}
