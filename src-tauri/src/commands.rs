@@ -1,0 +1,245 @@
+//! The calls that the window can make; each is one call of the library, off the main thread.
+//!
+//! Their TypeScript is `ui/src/lib/bindings.ts`; the test below fails when it is stale and
+//! writes it anew with `KITH_WRITE_BINDINGS=1`.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use kith_engine::{
+    Action, Face, FailedFile, Folder, Library, Outcome, Person, PersonId, PhotoDetail, PhotoId,
+    PhotoTile, SearchResult,
+};
+use serde::Serialize;
+use tauri::ipc::Channel;
+use tauri::{AppHandle, Manager as _, State, Wry};
+use tauri_plugin_dialog::DialogExt as _;
+
+use crate::desk::{Desk, Problem};
+use crate::job::JobNews;
+
+type Answer<T> = Result<T, Problem>;
+
+/// All calls, with their types.
+pub fn calls() -> tauri_specta::Builder<Wry> {
+    tauri_specta::Builder::new()
+        .commands(tauri_specta::collect_commands![
+            welcome,
+            use_pictures,
+            choose_folders,
+            check_again,
+            follow_job,
+            pause_job,
+            resume_job,
+            cancel_job,
+            folders,
+            remove_folder,
+            failed,
+            photos,
+            photo,
+            people,
+            person_faces,
+            decide,
+            search,
+        ])
+        .error_handling(tauri_specta::ErrorHandlingMode::Throw)
+        .disable_serde_phases()
+}
+
+/// What the window needs to know when it opens.
+#[derive(Debug, Serialize, specta::Type)]
+pub struct Welcome {
+    /// The folders of the library; none at the first start.
+    pub folders: Vec<Folder>,
+    /// The user's own folder for pictures, for reading, if there is one.
+    pub pictures: Option<String>,
+}
+
+/// The user's own folder for pictures: what the desktop says, or `Pictures` in the home folder.
+fn pictures_dir(app: &AppHandle) -> Option<PathBuf> {
+    let paths = app.path();
+    paths
+        .picture_dir()
+        .or_else(|_| paths.home_dir().map(|home| home.join("Pictures")))
+        .ok()
+        .filter(|dir| dir.is_dir())
+}
+
+/// Does `work` with the library on a thread where it may block.
+async fn with_library<T: Send + 'static>(
+    desk: &Desk,
+    work: impl FnOnce(&Library) -> kith_engine::Result<T> + Send + 'static,
+) -> Answer<T> {
+    let shelf = desk.shelf().clone();
+    tauri::async_runtime::spawn_blocking(move || Ok(work(&*shelf.library()?)?))
+        .await
+        .unwrap_or_else(|_| {
+            Err(Problem::new(
+                "Kith stumbled over this one. Your photos and names are untouched.",
+            ))
+        })
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn welcome(app: AppHandle, desk: State<'_, Desk>) -> Answer<Welcome> {
+    let folders = with_library(&desk, Library::folders).await?;
+    let pictures = pictures_dir(&app).map(|dir| dir.display().to_string());
+    Ok(Welcome { folders, pictures })
+}
+
+/// Adds the user's own folder for pictures and looks through it.
+#[tauri::command]
+#[specta::specta]
+async fn use_pictures(app: AppHandle, desk: State<'_, Desk>) -> Answer<()> {
+    let dir = pictures_dir(&app)
+        .ok_or_else(|| Problem::new("There is no Pictures folder any more. Choose another."))?;
+    desk.job().start(vec![dir]);
+    Ok(())
+}
+
+/// Lets the user choose folders, adds them and looks through them; says whether any was chosen.
+#[tauri::command]
+#[specta::specta]
+async fn choose_folders(app: AppHandle, desk: State<'_, Desk>) -> Answer<bool> {
+    let dialog = app.dialog().clone();
+    let start_at = pictures_dir(&app);
+    let chosen = tauri::async_runtime::spawn_blocking(move || {
+        let mut chooser = dialog.file().set_title("Folders with photos");
+        if let Some(dir) = start_at {
+            chooser = chooser.set_directory(dir);
+        }
+        chooser.blocking_pick_folders()
+    })
+    .await
+    .map_err(|_| Problem::new("The folder chooser did not open. Try again."))?;
+    let folders: Vec<PathBuf> = chosen
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|path| path.into_path().ok())
+        .collect();
+    let any = !folders.is_empty();
+    if any {
+        desk.job().start(folders);
+    }
+    Ok(any)
+}
+
+/// Looks through all known folders for what is new.
+#[tauri::command]
+#[specta::specta]
+async fn check_again(desk: State<'_, Desk>) -> Answer<()> {
+    desk.job().start(Vec::new());
+    Ok(())
+}
+
+/// Tells `listener` about the job from now on, beginning with the latest news.
+#[tauri::command]
+#[specta::specta]
+async fn follow_job(desk: State<'_, Desk>, listener: Channel<JobNews>) -> Answer<()> {
+    desk.job().follow(listener);
+    Ok(())
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn pause_job(desk: State<'_, Desk>) -> Answer<()> {
+    desk.job().pause();
+    Ok(())
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn resume_job(desk: State<'_, Desk>) -> Answer<()> {
+    desk.job().resume();
+    Ok(())
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn cancel_job(desk: State<'_, Desk>) -> Answer<()> {
+    desk.job().cancel();
+    Ok(())
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn folders(desk: State<'_, Desk>) -> Answer<Vec<Folder>> {
+    with_library(&desk, Library::folders).await
+}
+
+/// Forgets the photos of a folder; the photos themselves and the names given stay.
+#[tauri::command]
+#[specta::specta]
+async fn remove_folder(desk: State<'_, Desk>, path: String) -> Answer<()> {
+    with_library(&desk, move |library| library.remove_folder(&path)).await
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn failed(desk: State<'_, Desk>) -> Answer<Vec<FailedFile>> {
+    with_library(&desk, Library::failed).await
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn photos(desk: State<'_, Desk>) -> Answer<Vec<PhotoTile>> {
+    with_library(&desk, Library::photos).await
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn photo(desk: State<'_, Desk>, photo: PhotoId) -> Answer<PhotoDetail> {
+    with_library(&desk, move |library| library.photo(photo)).await
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn people(desk: State<'_, Desk>) -> Answer<Vec<Person>> {
+    with_library(&desk, Library::people).await
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn person_faces(desk: State<'_, Desk>, person: PersonId) -> Answer<Vec<Face>> {
+    with_library(&desk, move |library| library.person_faces(person)).await
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn decide(desk: State<'_, Desk>, action: Action) -> Answer<Outcome> {
+    with_library(&desk, move |library| {
+        library.decide(action, SystemTime::now())
+    })
+    .await
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn search(desk: State<'_, Desk>, query: String) -> Answer<SearchResult> {
+    with_library(&desk, move |library| library.search(&query)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    use specta_typescript::Typescript;
+
+    #[test]
+    fn the_typescript_of_the_calls_is_not_stale() {
+        let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/src/lib/bindings.ts");
+        let fresh_dir = tempfile::tempdir().unwrap();
+        let fresh = fresh_dir.path().join("bindings.ts");
+        calls().export(Typescript::default(), &fresh).unwrap();
+        if std::env::var_os("KITH_WRITE_BINDINGS").is_some() {
+            std::fs::copy(&fresh, &committed).unwrap();
+        }
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            read(&committed) == read(&fresh),
+            "ui/src/lib/bindings.ts is stale: run KITH_WRITE_BINDINGS=1 cargo test --release -p kith-app"
+        );
+    }
+}

@@ -1,0 +1,81 @@
+//! What every command works with: the library, opened once, and the job that fills it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use kith_engine::Library;
+use serde::Serialize;
+
+use crate::job::Job;
+
+/// What went wrong, as a sentence for the user.
+#[derive(Debug, Clone, Serialize, specta::Type)]
+pub struct Problem {
+    /// The sentence.
+    pub message: String,
+}
+
+impl Problem {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+        }
+    }
+}
+
+impl From<kith_engine::Error> for Problem {
+    fn from(error: kith_engine::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// The library, opened when it is first asked for, so that the window appears at once.
+#[derive(Clone)]
+pub struct Shelf {
+    dir: Option<PathBuf>,
+    library: Arc<OnceLock<Result<Arc<Library>, Problem>>>,
+}
+
+impl Shelf {
+    /// The library; blocks while it opens. A library that cannot be opened says why, every time.
+    pub fn library(&self) -> Result<Arc<Library>, Problem> {
+        self.library
+            .get_or_init(|| {
+                let dir = self.dir.clone().or_else(Library::default_dir).ok_or_else(|| {
+                    Problem::new(
+                        "This account has no home folder to keep a library in. Start Kith with --library and a folder.",
+                    )
+                })?;
+                Ok(Arc::new(Library::open(&dir)?))
+            })
+            .clone()
+    }
+}
+
+/// The library and its job, shared by all commands.
+pub struct Desk {
+    shelf: Shelf,
+    job: Arc<Job>,
+}
+
+impl Desk {
+    /// A desk over the library in `dir`, or in the platform's data folder.
+    pub fn new(dir: Option<PathBuf>) -> Self {
+        let shelf = Shelf {
+            dir,
+            library: Arc::default(),
+        };
+        Self {
+            job: Arc::new(Job::new(shelf.clone())),
+            shelf,
+        }
+    }
+
+    pub fn shelf(&self) -> &Shelf {
+        &self.shelf
+    }
+
+    pub fn job(&self) -> &Arc<Job> {
+        &self.job
+    }
+}

@@ -1,0 +1,199 @@
+//! The one job that runs beside the window: looking through folders.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use kith_engine::{Control, IndexSummary, Phase, Progress};
+use serde::Serialize;
+use tauri::ipc::Channel;
+
+use crate::desk::{Problem, Shelf};
+use crate::pace::Pace;
+
+/// What the window is told about the job.
+#[derive(Debug, Clone, Serialize, specta::Type)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobNews {
+    /// It runs, or waits.
+    Running {
+        /// How far it is.
+        progress: Progress,
+        /// Whether it waits for the user.
+        paused: bool,
+    },
+    /// It is over, or was cancelled.
+    Finished {
+        /// What it did.
+        summary: IndexSummary,
+    },
+    /// It could not go on.
+    Failed {
+        /// Why.
+        problem: Problem,
+    },
+}
+
+/// The job: none, or one that runs, with the folders that wait for their turn.
+pub struct Job {
+    shelf: Shelf,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    running: Option<Running>,
+    waiting: Vec<Vec<PathBuf>>,
+    listener: Option<Channel<JobNews>>,
+    news: Option<JobNews>,
+}
+
+struct Running {
+    control: Arc<Control>,
+    progress: Progress,
+    paused: bool,
+}
+
+impl State {
+    /// Tells the window, and remembers it for a window that asks later.
+    fn tell(&mut self, news: JobNews) {
+        if let Some(listener) = &self.listener
+            && listener.send(news.clone()).is_err()
+        {
+            // The window is gone or was loaded anew; it asks again when it is back.
+            self.listener = None;
+        }
+        self.news = Some(news);
+    }
+
+    fn tell_progress(&mut self) {
+        if let Some(running) = &self.running {
+            let news = JobNews::Running {
+                progress: running.progress.clone(),
+                paused: running.paused,
+            };
+            self.tell(news);
+        }
+    }
+}
+
+impl Job {
+    pub fn new(shelf: Shelf) -> Self {
+        Self {
+            shelf,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Sends all news from now on to `listener`, beginning with the latest.
+    pub fn follow(&self, listener: Channel<JobNews>) {
+        let mut state = self.state();
+        state.listener = Some(listener);
+        if let Some(news) = state.news.clone() {
+            state.tell(news);
+        }
+    }
+
+    /// Looks through `folders` (all known ones if there are none) as soon as nothing else runs.
+    pub fn start(self: &Arc<Self>, folders: Vec<PathBuf>) {
+        let mut state = self.state();
+        if state.running.is_some() {
+            state.waiting.push(folders);
+            return;
+        }
+        let control = Arc::new(Control::new());
+        state.running = Some(Running {
+            control: Arc::clone(&control),
+            progress: Progress {
+                phase: Phase::Scanning,
+                done: 0,
+                total: 0,
+                faces: 0,
+                failed: 0,
+                seconds_left: None,
+            },
+            paused: false,
+        });
+        state.tell_progress();
+        drop(state);
+        let job = Arc::clone(self);
+        thread::spawn(move || job.run(folders, &control));
+    }
+
+    /// Waits after the photo in hand.
+    pub fn pause(&self) {
+        self.set_paused(true);
+    }
+
+    /// Goes on.
+    pub fn resume(&self) {
+        self.set_paused(false);
+    }
+
+    /// Stops after the photo in hand, and forgets the folders that wait. What was read stays.
+    pub fn cancel(&self) {
+        let mut state = self.state();
+        state.waiting.clear();
+        if let Some(running) = &state.running {
+            running.control.cancel();
+        }
+    }
+
+    fn set_paused(&self, paused: bool) {
+        let mut state = self.state();
+        if let Some(running) = &mut state.running {
+            if paused {
+                running.control.pause();
+            } else {
+                running.control.resume();
+            }
+            running.paused = paused;
+            state.tell_progress();
+        }
+    }
+
+    fn run(&self, mut folders: Vec<PathBuf>, control: &Control) {
+        loop {
+            let result = self.index(&folders, control);
+            let mut state = self.state();
+            if result.is_ok() && !state.waiting.is_empty() {
+                folders = state.waiting.remove(0);
+                continue;
+            }
+            state.running = None;
+            state.waiting.clear();
+            state.tell(match result {
+                Ok(summary) => JobNews::Finished { summary },
+                Err(problem) => JobNews::Failed { problem },
+            });
+            return;
+        }
+    }
+
+    fn index(&self, folders: &[PathBuf], control: &Control) -> Result<IndexSummary, Problem> {
+        let library = self.shelf.library()?;
+        let mut pace = Pace::default();
+        let summary = library.index(folders, control, &mut |progress| {
+            if let Some(progress) = pace.let_through(progress, Instant::now()) {
+                self.report(progress);
+            }
+        });
+        if let Some(progress) = pace.finish() {
+            self.report(progress);
+        }
+        Ok(summary?)
+    }
+
+    fn report(&self, progress: Progress) {
+        let mut state = self.state();
+        if let Some(running) = &mut state.running {
+            running.progress = progress;
+            state.tell_progress();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,56 @@
+//! The window over [`kith_engine::Library`]: commands, one job with its progress, and pictures.
+//!
+//! No rule about photos or people lives here. The front end names photos, faces and people by
+//! their numbers; it never sends a path to be read, so it can reach no file.
+
+mod commands;
+mod desk;
+mod job;
+mod pace;
+mod pictures;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use tauri::Manager as _;
+
+use crate::desk::Desk;
+use crate::pictures::PicturePool;
+
+/// Opens the window and stays until it is closed.
+///
+/// `library_dir` is where the library lies (the platform's data folder when `None`); `folders`
+/// are looked through at once.
+pub fn run(library_dir: Option<PathBuf>, folders: Vec<PathBuf>) -> anyhow::Result<()> {
+    let folders = folders
+        .iter()
+        .map(|folder| {
+            std::path::absolute(folder)
+                .with_context(|| format!("cannot make sense of the folder {}", folder.display()))
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let calls = commands::calls();
+    tauri::Builder::default()
+        .plugin(tauri_plugin_dialog::init())
+        .register_asynchronous_uri_scheme_protocol(
+            pictures::SCHEME,
+            |context, request, responder| {
+                context
+                    .app_handle()
+                    .state::<PicturePool>()
+                    .ask(request.uri().path(), responder);
+            },
+        )
+        .invoke_handler(calls.invoke_handler())
+        .setup(move |app| {
+            let desk = Desk::new(library_dir);
+            app.manage(PicturePool::start(&desk)?);
+            if !folders.is_empty() {
+                desk.job().start(folders);
+            }
+            app.manage(desk);
+            Ok(())
+        })
+        .run(tauri::generate_context!())
+        .context("the window could not be opened")
+}

@@ -1,0 +1,24 @@
+//! Starts the window: `kith-app [FOLDER]… [--library DIR]`.
+
+// A release build on Windows opens no console beside the window.
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Kith's window: a photo organizer that knows the people in your photographs and tells no one.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Folders with photos; Kith starts to look through them at once. It never changes a photo.
+    folders: Vec<PathBuf>,
+    /// Where Kith keeps what it knows [default: the platform's data folder].
+    #[arg(long, value_name = "DIR")]
+    library: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let Arguments { folders, library } = Arguments::parse();
+    kith_app::run(library, folders)
+}

@@ -1,0 +1,85 @@
+// The job that looks through folders: its news, its buttons, and screens kept fresh meanwhile.
+import { Channel } from '@tauri-apps/api/core';
+import { commands, sentenceOf } from './api';
+import type { JobNews, Progress } from './api';
+import { library } from './library.svelte';
+import { notices } from './notice.svelte';
+import { many } from './words';
+
+/** Screens are read anew this often at most while the job runs … */
+const CALM_MS = 2500;
+/** … and so seldom that reading takes at most a tenth of the time. */
+const REST = 10;
+
+class JobState {
+  progress = $state.raw<Progress | null>(null);
+  paused = $state(false);
+  readonly running = $derived(this.progress !== null);
+
+  #due = 0;
+  #refreshing = false;
+  #seen = -1;
+
+  /** Listens to the job for as long as the window is open. */
+  async follow(): Promise<void> {
+    const listener = new Channel<JobNews>();
+    listener.onmessage = (news) => this.#hear(news);
+    await commands.followJob(listener);
+  }
+
+  usePictures = () => this.#ask(commands.usePictures());
+  chooseFolders = () => this.#ask(commands.chooseFolders());
+  checkAgain = () => this.#ask(commands.checkAgain());
+  pause = () => this.#ask(commands.pauseJob());
+  resume = () => this.#ask(commands.resumeJob());
+  cancel = () => this.#ask(commands.cancelJob());
+
+  async #ask(call: Promise<unknown>): Promise<void> {
+    try {
+      await call;
+    } catch (problem) {
+      notices.wrong(sentenceOf(problem));
+    }
+  }
+
+  #hear(news: JobNews): void {
+    if (news.kind === 'running') {
+      this.progress = news.progress;
+      this.paused = news.paused;
+      void this.#refreshCalmly(news.progress.done);
+      return;
+    }
+    this.progress = null;
+    this.paused = false;
+    void this.#refreshNow();
+    if (news.kind === 'failed') {
+      notices.wrong(news.problem.message);
+    } else if (news.summary.cancelled) {
+      notices.say('Stopped. What was read so far is kept; the rest waits until you look again.');
+    } else {
+      const { photos, faces } = news.summary;
+      notices.say(`All looked through: ${many(photos, 'photo')}, ${many(faces, 'face')}.`);
+    }
+  }
+
+  async #refreshCalmly(done: number): Promise<void> {
+    if (this.#refreshing || done === this.#seen || performance.now() < this.#due) return;
+    this.#seen = done;
+    await this.#refreshNow();
+  }
+
+  async #refreshNow(): Promise<void> {
+    this.#refreshing = true;
+    const start = performance.now();
+    try {
+      await library.refresh();
+    } catch (problem) {
+      notices.wrong(sentenceOf(problem));
+    }
+    const end = performance.now();
+    this.#due = end + Math.max(CALM_MS, (end - start) * REST);
+    this.#refreshing = false;
+  }
+}
+
+export const job = new JobState();

@@ -1,0 +1,101 @@
+// Every key of the window, once: the sheet shows them, the window obeys the global ones.
+import { library } from './library.svelte';
+import { place } from './place.svelte';
+
+export interface Shortcut {
+  /** As written on the keys. */
+  keys: string[];
+  says: string;
+  /** What it does wherever one is; screens do the others themselves. */
+  does?: () => void;
+}
+
+export interface ShortcutGroup {
+  where: string;
+  shortcuts: Shortcut[];
+}
+
+/** Puts the cursor into the search box. */
+export function focusSearch(): void {
+  const box = document.querySelector<HTMLInputElement>('[data-search]');
+  box?.focus();
+  box?.select();
+}
+
+export const shortcuts: ShortcutGroup[] = [
+  {
+    where: 'Everywhere',
+    shortcuts: [
+      { keys: ['1'], says: 'Photos', does: () => place.go({ screen: 'photos' }) },
+      { keys: ['2'], says: 'People', does: () => place.go({ screen: 'people' }) },
+      { keys: ['3'], says: 'Folders', does: () => place.go({ screen: 'folders' }) },
+      { keys: ['/'], says: 'Search (Ctrl K from a text field)', does: focusSearch },
+      { keys: ['Ctrl', 'Z'], says: 'Undo the last decision' },
+      { keys: ['Esc'], says: 'One step back' },
+      { keys: ['J'], says: 'What is running', does: () => (place.jobsOpen = !place.jobsOpen) },
+      { keys: ['?'], says: 'These keys', does: () => (place.keysOpen = true) },
+    ],
+  },
+  {
+    where: 'Photos',
+    shortcuts: [
+      { keys: ['←', '→', '↑', '↓'], says: 'Move' },
+      { keys: ['Enter'], says: 'See large' },
+      { keys: ['Home', 'End'], says: 'Newest, oldest' },
+    ],
+  },
+  {
+    where: 'Who is this?',
+    shortcuts: [
+      { keys: ['Enter'], says: 'Name, and go to the next' },
+      { keys: ['Tab'], says: 'Go on without naming' },
+      { keys: ['↓'], says: 'Choose a name already used' },
+      { keys: ['Alt', 'H'], says: 'Hide these faces' },
+    ],
+  },
+  {
+    where: 'A photo',
+    shortcuts: [
+      { keys: ['←', '→'], says: 'Previous, next' },
+      { keys: ['F'], says: 'Keep the faces outlined' },
+      { keys: ['I'], says: 'Date, place, people' },
+    ],
+  },
+];
+
+function inText(target: EventTarget | null): boolean {
+  return target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
+}
+
+/** Obeys a key that means the same everywhere; screens have had it first. */
+export function obey(event: KeyboardEvent): void {
+  if (event.defaultPrevented || event.isComposing) return;
+  const control = event.ctrlKey || event.metaKey;
+  if (control && event.key.toLowerCase() === 'k') {
+    event.preventDefault();
+    focusSearch();
+    return;
+  }
+  const typing = inText(event.target) && (event.target as HTMLInputElement).value !== '';
+  if (control && event.key.toLowerCase() === 'z' && !event.shiftKey && !typing) {
+    event.preventDefault();
+    void library.undo();
+    return;
+  }
+  if (event.key === 'Escape') {
+    event.preventDefault();
+    if (place.jobsOpen) place.jobsOpen = false;
+    else if (inText(event.target)) (event.target as HTMLElement).blur();
+    else place.back();
+    return;
+  }
+  if (control || event.altKey || inText(event.target)) return;
+  const pressed = event.key.length === 1 ? event.key.toUpperCase() : event.key;
+  const shortcut = shortcuts
+    .flatMap((group) => group.shortcuts)
+    .find(({ keys, does }) => does && keys.length === 1 && keys[0] === pressed);
+  if (shortcut) {
+    event.preventDefault();
+    shortcut.does?.();
+  }
+}

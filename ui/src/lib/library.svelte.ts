@@ -1,0 +1,91 @@
+// What the window knows of the library, and the decisions that go into it.
+import { commands, sentenceOf } from './api';
+import type { Action, FailedFile, Folder, Outcome, Person, PhotoTile } from './api';
+import { notices } from './notice.svelte';
+
+/** A person whom the user has named. */
+export type Named = Person & { name: string };
+
+class LibraryState {
+  /** The window is still opening, or the library is open, or cannot be opened: why. */
+  opening = $state(true);
+  problem = $state<string | null>(null);
+  /** The user's own folder for pictures, if there is one. */
+  pictures = $state<string | null>(null);
+  folders = $state.raw<Folder[]>([]);
+  photos = $state.raw<PhotoTile[]>([]);
+  people = $state.raw<Person[]>([]);
+  failed = $state.raw<FailedFile[]>([]);
+  /** Whether photos and people have been read once. */
+  loaded = $state(false);
+  /** Grows with every change, so that screens know to ask again. */
+  version = $state(0);
+
+  readonly named = $derived(this.people.filter((p): p is Named => p.name !== null && !p.hidden));
+  readonly groups = $derived(this.people.filter((p) => p.name === null && !p.hidden));
+  readonly hidden = $derived(this.people.filter((p) => p.hidden));
+  readonly dates = $derived(new Map(this.photos.map((p) => [p.photo, p.date])));
+  readonly #byNumber = $derived(new Map(this.people.map((p) => [p.person, p])));
+
+  person(person: number): Person | undefined {
+    return this.#byNumber.get(person);
+  }
+
+  /** Opens the library; `problem` says why it could not. */
+  async open(): Promise<void> {
+    this.opening = true;
+    this.problem = null;
+    try {
+      const welcome = await commands.welcome();
+      this.folders = welcome.folders;
+      this.pictures = welcome.pictures;
+      await this.refresh();
+    } catch (problem) {
+      this.problem = sentenceOf(problem);
+    }
+    this.opening = false;
+  }
+
+  /** Reads everything the screens show anew. */
+  async refresh(): Promise<void> {
+    [this.photos, this.people, this.folders, this.failed] = await Promise.all([
+      commands.photos(),
+      commands.people(),
+      commands.folders(),
+      commands.failed(),
+    ]);
+    this.loaded = true;
+    this.version++;
+  }
+
+  /** Tells the library what the user says, and the user what it changed. */
+  async decide(action: Action): Promise<Outcome | null> {
+    try {
+      const outcome = await commands.decide(action);
+      this.people = await commands.people();
+      this.version++;
+      notices.say(outcome.said, action.kind !== 'undo');
+      return outcome;
+    } catch (problem) {
+      notices.wrong(sentenceOf(problem));
+      return null;
+    }
+  }
+
+  /** Takes back the last decision. */
+  undo(): Promise<Outcome | null> {
+    return this.decide({ kind: 'undo' });
+  }
+
+  async removeFolder(path: string): Promise<void> {
+    try {
+      await commands.removeFolder(path);
+      await this.refresh();
+      notices.say(`Kith no longer looks into ${path}. The photos are still there.`);
+    } catch (problem) {
+      notices.wrong(sentenceOf(problem));
+    }
+  }
+}
+
+export const library = new LibraryState();

@@ -1,0 +1,65 @@
+// Where in the window one is, and the way back.
+
+export type Place =
+  | { screen: 'photos' }
+  | { screen: 'people' }
+  | { screen: 'person'; person: number }
+  | { screen: 'search'; query: string }
+  | { screen: 'folders' };
+
+/** A photo seen large, among those it was opened from. */
+export interface Viewing {
+  photos: number[];
+  at: number;
+}
+
+class Whereabouts {
+  #trail = $state.raw<Place[]>([{ screen: 'photos' }]);
+  /** The photo seen large, over the screen. */
+  viewing = $state.raw<Viewing | null>(null);
+  /** Whether the jobs panel is open. */
+  jobsOpen = $state(false);
+  /** Whether the sheet of keys is open. */
+  keysOpen = $state(false);
+
+  readonly here: Place = $derived(this.#trail.at(-1) ?? { screen: 'photos' });
+
+  /** Goes to `place`; a search that is refined, and a screen of the side bar, replace their like. */
+  go(place: Place): void {
+    this.viewing = null;
+    const refined = place.screen === 'search' && this.here.screen === 'search';
+    const trail = refined ? this.#trail.slice(0, -1) : this.#trail;
+    this.#trail = [...trail, place].slice(-50);
+  }
+
+  /** Stays, but the person here is another one now (joined, or numbered anew). */
+  becomes(person: number): void {
+    if (this.here.screen === 'person' && this.here.person !== person) {
+      this.#trail = [...this.#trail.slice(0, -1), { screen: 'person', person }];
+    }
+  }
+
+  /** One step back; says whether there was one. */
+  back(): boolean {
+    if (this.viewing) {
+      this.viewing = null;
+      return true;
+    }
+    if (this.#trail.length < 2) return false;
+    this.#trail = this.#trail.slice(0, -1);
+    return true;
+  }
+
+  view(photos: number[], at: number): void {
+    this.viewing = { photos, at };
+  }
+
+  /** The next or previous photo, if there is one. */
+  turn(by: 1 | -1): void {
+    if (!this.viewing) return;
+    const at = this.viewing.at + by;
+    if (at >= 0 && at < this.viewing.photos.length) this.viewing = { ...this.viewing, at };
+  }
+}
+
+export const place = new Whereabouts();

@@ -1,0 +1,73 @@
+// Numbers, dates, times and places as words a reader expects.
+
+const counts = new Intl.NumberFormat('en');
+
+/** `1,204` */
+export function count(n: number): string {
+  return counts.format(n);
+}
+
+/** `1 photo`, `1,204 photos` */
+export function many(n: number, one: string, more = `${one}s`): string {
+  return `${count(n)} ${n === 1 ? one : more}`;
+}
+
+// The dates of photos are local times without a zone: read and written as UTC they stay as they are.
+const month = new Intl.DateTimeFormat('en', { month: 'long', year: 'numeric', timeZone: 'UTC' });
+const day = new Intl.DateTimeFormat('en', { dateStyle: 'long', timeZone: 'UTC' });
+const moment = new Intl.DateTimeFormat('en', {
+  weekday: 'long',
+  day: 'numeric',
+  month: 'long',
+  year: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  hourCycle: 'h23',
+  timeZone: 'UTC',
+});
+
+function written(format: Intl.DateTimeFormat, date: string): string {
+  const time = Date.parse(`${date}Z`);
+  return Number.isNaN(time) ? 'No date' : format.format(time);
+}
+
+/** `May 2019`, of `2019-05` or a longer date */
+export function monthOf(date: string): string {
+  return written(month, `${date.slice(0, 7)}-01T00:00:00`);
+}
+
+/** `May 12, 2019` */
+export function dayOf(date: string): string {
+  return written(day, date);
+}
+
+/** `Sunday, May 12, 2019 at 14:03` */
+export function momentOf(date: string): string {
+  return written(moment, date);
+}
+
+/** The year of a date, `2019` */
+export function yearOf(date: string): string {
+  return date.slice(0, 4);
+}
+
+/** `less than a minute left`, `about 12 minutes left`; empty while it cannot be told */
+export function timeLeft(seconds: number | null): string {
+  if (seconds === null) return '';
+  if (seconds < 60) return 'less than a minute left';
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return `about ${many(minutes, 'minute')} left`;
+  return `about ${many(Math.round(minutes / 60), 'hour')} left`;
+}
+
+/** `48.8584° N, 2.2945° E` */
+export function placeOf([latitude, longitude]: [number, number]): string {
+  const northSouth = latitude < 0 ? 'S' : 'N';
+  const eastWest = longitude < 0 ? 'W' : 'E';
+  return `${Math.abs(latitude).toFixed(4)}° ${northSouth}, ${Math.abs(longitude).toFixed(4)}° ${eastWest}`;
+}
+
+/** The last part of a path, for either kind of slash */
+export function fileName(path: string): string {
+  return path.split(/[\\/]/).filter(Boolean).at(-1) ?? path;
+}
