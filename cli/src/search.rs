@@ -1,5 +1,7 @@
 //! `kith search`: photos by who is on them and when they were taken.
 
+use std::ffi::OsString;
+
 use clap::Args;
 use kith_engine::Library;
 use serde::Serialize;
@@ -23,8 +25,24 @@ Examples:
 JSON, one line a photo, newest first: photo, date, people.")]
 pub struct Search {
     /// Names, names with a minus, dates
-    #[arg(value_name = "QUERY", required = true, allow_hyphen_values = true)]
+    #[arg(value_name = "QUERY", required = true)]
     words: Vec<String>,
+}
+
+/// The arguments, with a space before each `-name` of a search: `-carl` is somebody to leave out
+/// and no option, while `--json` may still stand anywhere.
+pub fn with_minus_names(typed: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut in_search = false;
+    let shield = |word: OsString| {
+        let text = word.to_string_lossy();
+        let is_name = text.len() > 1 && text.starts_with('-') && !text.starts_with("--");
+        if in_search && is_name && !["-h", "-V"].contains(&text.as_ref()) {
+            return format!(" {text}").into();
+        }
+        in_search |= text == "search";
+        word
+    };
+    typed.map(shield).collect()
 }
 
 #[derive(Serialize)]
@@ -62,5 +80,17 @@ impl Search {
             .collect();
         out.line("")?;
         out.table(["DATE", "PEOPLE", "PHOTO"], &rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minus_name_is_no_option_and_options_may_follow() {
+        let typed = ["kith", "search", "anna", "-carl", "--json", "-h"];
+        let kept = with_minus_names(typed.iter().map(OsString::from));
+        assert_eq!(kept, ["kith", "search", "anna", " -carl", "--json", "-h"].map(OsString::from));
     }
 }

@@ -95,7 +95,7 @@ fn landmark_bytes(landmarks: &[[f32; 2]; 5]) -> Vec<u8> {
 pub fn all(connection: &Connection, model: &str) -> Result<Vec<StoredFace>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM faces JOIN photos ON photos.id = faces.photo
-         WHERE model = ?1 ORDER BY faces.id"
+         WHERE faces.model = ?1 ORDER BY faces.id"
     ))?;
     let rows = statement.query_map([model], face_from)?;
     rows.map(|row| Ok(row?)).collect()
