@@ -1,0 +1,315 @@
+//! A window under test: its own screen, its own home, and a hand on it (W3C WebDriver).
+//!
+//! `WebKitWebDriver` starts the program and speaks JSON over HTTP on this machine only; the few
+//! calls that a journey needs are written out here.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Value, json};
+
+/// How long a thing on the screen may take to appear.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How often it is looked for.
+const GLANCE: Duration = Duration::from_millis(150);
+/// The name under which WebDriver hides an element's number.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A key as WebDriver writes it.
+pub mod key {
+    pub const ENTER: &str = "\u{e007}";
+    pub const ESCAPE: &str = "\u{e00c}";
+}
+
+/// A process that does not outlive the test.
+struct Helper(Child);
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        // It may have ended by itself; either way it is gone afterwards.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The running window. Fields are dropped in this order: the driver, then its screen.
+pub struct Window {
+    port: u16,
+    session: String,
+    _driver: Helper,
+    _screen: Helper,
+}
+
+impl Window {
+    /// Starts `program` on a screen of its own of 1280 by 800, with `home` as the user's home.
+    pub fn open(program: &Path, home: &Path) -> Result<Self> {
+        let (screen, display) = screen()?;
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+            .local_addr()?
+            .port();
+        let driver = Helper(
+            Command::new("WebKitWebDriver")
+                .arg(format!("--port={port}"))
+                .env("DISPLAY", &display)
+                .env("GDK_BACKEND", "x11")
+                .env("HOME", home)
+                .env("XDG_CONFIG_HOME", home.join(".config"))
+                .env("XDG_DATA_HOME", home.join(".local/share"))
+                .env("XDG_CACHE_HOME", home.join(".cache"))
+                .env("TAURI_WEBVIEW_AUTOMATION", "true")
+                .env("LIBGL_ALWAYS_SOFTWARE", "1")
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .context(
+                    "WebKitWebDriver does not start: install it (apt install webkit2gtk-driver)",
+                )?,
+        );
+        let mut window = Self {
+            port,
+            session: String::new(),
+            _driver: driver,
+            _screen: screen,
+        };
+        wait("the driver answers", || {
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+        })?;
+        let options = json!({ "binary": program, "args": [] });
+        let session = window.call(
+            "POST",
+            "/session",
+            &json!({ "capabilities": { "alwaysMatch": { "webkitgtk:browserOptions": options } } }),
+        )?;
+        session["sessionId"]
+            .as_str()
+            .context("the driver began no session")?
+            .clone_into(&mut window.session);
+        window.post(
+            "/window/rect",
+            &json!({ "x": 0, "y": 0, "width": 1280, "height": 800 }),
+        )?;
+        Ok(window)
+    }
+
+    /// The elements that `css` names now.
+    pub fn all(&self, css: &str) -> Result<Vec<String>> {
+        let found = self.post(
+            "/elements",
+            &json!({ "using": "css selector", "value": css }),
+        )?;
+        let elements = found.as_array().context("the driver listed no elements")?;
+        Ok(elements
+            .iter()
+            .filter_map(|element| Some(element[ELEMENT].as_str()?.to_owned()))
+            .collect())
+    }
+
+    /// The first element that `css` names, once there is one.
+    pub fn find(&self, css: &str) -> Result<String> {
+        let mut found = None;
+        self.until(&format!("{css} is there"), || {
+            found = self.all(css)?.into_iter().next();
+            Ok(found.is_some())
+        })?;
+        found.with_context(|| format!("{css} is gone again"))
+    }
+
+    /// Waits until `holds`, or fails saying `what` did not come true.
+    pub fn until(&self, what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
+        // An element may vanish between two calls while the page changes: that is "not yet".
+        wait(what, || holds().unwrap_or(false))
+    }
+
+    pub fn click(&self, css: &str) -> Result<()> {
+        let element = self.find(css)?;
+        self.post(&format!("/element/{element}/click"), &json!({}))
+            .map(drop)
+    }
+
+    /// Types `text` into the first element that `css` names.
+    pub fn type_into(&self, css: &str, text: &str) -> Result<()> {
+        let element = self.find(css)?;
+        self.post(
+            &format!("/element/{element}/value"),
+            &json!({ "text": text }),
+        )
+        .map(drop)
+    }
+
+    /// Presses keys wherever the focus is.
+    pub fn press(&self, keys: &[&str]) -> Result<()> {
+        let down = keys
+            .iter()
+            .map(|key| json!({ "type": "keyDown", "value": key }));
+        let up = keys
+            .iter()
+            .rev()
+            .map(|key| json!({ "type": "keyUp", "value": key }));
+        let actions: Vec<Value> = down.chain(up).collect();
+        self.post(
+            "/actions",
+            &json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": actions }] }),
+        )
+        .map(drop)
+    }
+
+    /// Moves the pointer to this point of the window.
+    pub fn point(&self, x: i32, y: i32) -> Result<()> {
+        let moves = [(x - 8, y), (x, y)]
+            .map(|(x, y)| json!({ "type": "pointerMove", "x": x, "y": y, "duration": 20 }));
+        let pointer = json!({
+            "type": "pointer", "id": "mouse", "parameters": { "pointerType": "mouse" }, "actions": moves,
+        });
+        self.post("/actions", &json!({ "actions": [pointer] }))
+            .map(drop)
+    }
+
+    /// The text that one sees of the first element that `css` names.
+    pub fn text(&self, css: &str) -> Result<String> {
+        let element = self.find(css)?;
+        let text = self.call(
+            "GET",
+            &self.path(&format!("/element/{element}/text")),
+            &Value::Null,
+        )?;
+        Ok(text.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// `[left, top, right, bottom]` of each element that `css` names, in pixels of the window.
+    pub fn boxes(&self, css: &str) -> Result<Vec<[f64; 4]>> {
+        let script = "return [...document.querySelectorAll(arguments[0])].map((e) => { \
+            const r = e.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; })";
+        Ok(serde_json::from_value(self.run(script, css)?)?)
+    }
+
+    /// What `script` returns when it gets `argument`.
+    pub fn run(&self, script: &str, argument: &str) -> Result<Value> {
+        self.post(
+            "/execute/sync",
+            &json!({ "script": script, "args": [argument] }),
+        )
+    }
+
+    /// Saves what is on the screen as a PNG.
+    pub fn screenshot(&self, file: &Path) -> Result<()> {
+        let picture = self.call("GET", &self.path("/screenshot"), &Value::Null)?;
+        let text = picture.as_str().context("the driver made no picture")?;
+        if let Some(dir) = file.parent() {
+            fs::create_dir_all(dir)?;
+        }
+        Ok(fs::write(file, from_base64(text)?)?)
+    }
+
+    fn path(&self, path: &str) -> String {
+        format!("/session/{}{path}", self.session)
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        self.call("POST", &self.path(path), body)
+    }
+
+    fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (head, body) = answer
+            .split_once("\r\n\r\n")
+            .context("the driver's answer is cut")?;
+        let mut answer: Value = serde_json::from_str(body)?;
+        ensure!(
+            head.contains(" 200 "),
+            "{method} {path}: {}",
+            answer["value"]["message"]
+        );
+        Ok(answer["value"].take())
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        // Closes the program; when that fails, it goes with its screen.
+        let _ = self.call("DELETE", &self.path(""), &Value::Null);
+    }
+}
+
+/// A screen that nobody sees, and its name.
+fn screen() -> Result<(Helper, String)> {
+    let mut child = Command::new("Xvfb")
+        .args([
+            "-displayfd",
+            "1",
+            "-screen",
+            "0",
+            "1280x800x24",
+            "-nolisten",
+            "tcp",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("Xvfb does not start: install it (apt install xvfb)")?;
+    let stdout = child.stdout.take().context("Xvfb has no output")?;
+    let screen = Helper(child);
+    let mut number = String::new();
+    BufReader::new(stdout).read_line(&mut number)?;
+    ensure!(!number.trim().is_empty(), "Xvfb found no free display");
+    Ok((screen, format!(":{}", number.trim())))
+}
+
+fn wait(what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
+    let start = Instant::now();
+    while !holds() {
+        if start.elapsed() > PATIENCE {
+            bail!(
+                "waited {} s, and it is still not true that {what}",
+                PATIENCE.as_secs()
+            );
+        }
+        sleep(GLANCE);
+    }
+    Ok(())
+}
+
+/// Base64 as RFC 4648 has it; line ends and padding are passed over.
+fn from_base64(text: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut bits, mut count) = (0_u32, 0);
+    for letter in text
+        .bytes()
+        .filter(|letter| !letter.is_ascii_whitespace() && *letter != b'=')
+    {
+        let value = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'a'..=b'z' => letter - b'a' + 26,
+            b'0'..=b'9' => letter - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => bail!("not base64"),
+        };
+        bits = (bits << 6) | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+        }
+    }
+    Ok(bytes)
+}
