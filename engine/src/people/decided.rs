@@ -195,6 +195,9 @@ impl Decided {
             .map(|(face, of)| (face, if of == person { into } else { of }))
             .collect();
         self.confirm(faces, into);
+        // Said to be one and said not to be the other, before the two were one: the yes stays.
+        let confirmed = &self.confirmed;
+        self.rejected.retain(|(face, of)| confirmed.get(face) != Some(of));
     }
 }
 

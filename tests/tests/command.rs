@@ -1,0 +1,364 @@
+//! The built command `kith` on a real library: what it finds, what it refuses, and what a kill costs.
+
+#![allow(clippy::unwrap_used)] // A test that meets the unexpected fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use kith_journeys::{Flaw, Made, make_library};
+use serde_json::Value;
+
+/// The eight upright versions of a portrait may differ by this much of the box's size: JPEG blocks
+/// and the detector's grid of four pixels lie differently in each.
+const BOX_TOLERANCE: f64 = 0.02;
+
+fn portraits() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/photos"))
+}
+
+/// The command that the same build made.
+fn kith() -> Command {
+    let test = std::env::current_exe().unwrap();
+    let built = test
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .join(format!("kith{}", std::env::consts::EXE_SUFFIX));
+    assert!(
+        built.exists(),
+        "build the command first: cargo build --release -p kith"
+    );
+    Command::new(built)
+}
+
+fn run(library: &Path, arguments: &[&str]) -> Output {
+    kith()
+        .args(arguments)
+        .arg("--library")
+        .arg(library)
+        .arg("--json")
+        .output()
+        .unwrap()
+}
+
+fn lines(library: &Path, arguments: &[&str]) -> Vec<Value> {
+    let output = run(library, arguments);
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn made(dir: &Path) -> Made {
+    make_library(dir, portraits()).unwrap()
+}
+
+#[test]
+fn every_good_photo_is_indexed_and_every_bad_file_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = tempfile::tempdir().unwrap();
+    let made = made(dir.path());
+    let photos = dir.path().to_str().unwrap();
+
+    let peak_kb = peak_memory_kb(library.path(), photos);
+    assert!(peak_kb < 1_000_000, "{peak_kb} kB at the peak");
+
+    let summary = lines(library.path(), &["index", photos]).pop().unwrap();
+    let failed: BTreeMap<String, String> = lines(library.path(), &["failed"])
+        .iter()
+        .map(|line| (text(line, "photo"), text(line, "reason")))
+        .collect();
+    let of = |flaw: Flaw| {
+        let (path, _) = made
+            .broken
+            .iter()
+            .find(|(_, found)| *found == flaw)
+            .unwrap();
+        failed.get(path.canonicalize().unwrap().to_str().unwrap())
+    };
+    for flaw in [Flaw::Empty, Flaw::Text, Flaw::CutOff, Flaw::Huge] {
+        assert!(
+            of(flaw).is_some_and(|reason| reason.len() > 20),
+            "{flaw:?}: {:?}",
+            of(flaw)
+        );
+    }
+    // The superuser reads a locked folder: then its photo is one more good one.
+    let locked = made.broken.iter().find(|(_, flaw)| *flaw == Flaw::Locked);
+    let readable = locked.is_none_or(|(path, _)| fs::read_dir(path).is_ok());
+    assert_eq!(of(Flaw::Locked).is_none(), readable);
+    let good = made.photos.len() + usize::from(readable && locked.is_some());
+    assert_eq!(summary["photos"], good);
+    assert_eq!(summary["failed"], failed.len());
+    assert_eq!(summary["unchanged"], good + 4);
+
+    // Who is on them is known from how they were made.
+    let faces = lines(library.path(), &["faces"]);
+    for photo in &made.photos {
+        let path = photo.path.canonicalize().unwrap().display().to_string();
+        let on_it = faces
+            .iter()
+            .filter(|face| text(face, "photo") == path)
+            .count();
+        assert_eq!(on_it, photo.people.len(), "{path}");
+    }
+    one_person_a_group(&made, &faces);
+    made.unlock().unwrap();
+}
+
+/// Each of the three people is one group, and each group one of them.
+fn one_person_a_group(made: &Made, faces: &[Value]) {
+    let mut groups: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+    for photo in &made.photos {
+        let path = photo.path.canonicalize().unwrap().display().to_string();
+        let mut on_it: Vec<&Value> = faces
+            .iter()
+            .filter(|face| text(face, "photo") == path)
+            .collect();
+        on_it.sort_by(|a, b| {
+            a["box"][0]
+                .as_f64()
+                .unwrap()
+                .total_cmp(&b["box"][0].as_f64().unwrap())
+        });
+        for (face, person) in on_it.iter().zip(&photo.people) {
+            groups
+                .entry(*person)
+                .or_default()
+                .insert(face["person"].as_u64().unwrap());
+        }
+    }
+    let all: BTreeSet<u64> = groups.values().flatten().copied().collect();
+    assert!(
+        groups.values().all(|groups| groups.len() == 1),
+        "{groups:?}"
+    );
+    assert_eq!(all.len(), groups.len(), "{groups:?}");
+}
+
+fn peak_memory_kb(library: &Path, photos: &str) -> u64 {
+    let mut child = kith()
+        .args(["index", photos, "--json", "--library"])
+        .arg(library)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = PathBuf::from(format!("/proc/{}/status", child.id()));
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find(|line| line.starts_with("VmHWM"));
+        let digits = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+        peak = peak.max(digits.unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(child.wait().unwrap().success());
+    peak
+}
+
+#[test]
+fn a_portrait_in_all_eight_orientations_is_one_box_and_one_face() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = tempfile::tempdir().unwrap();
+    let made = made(dir.path());
+    made.unlock().unwrap();
+    let files: Vec<String> = (1..=8)
+        .map(|tag| {
+            dir.path()
+                .join(format!("orientations/{tag}.jpg"))
+                .display()
+                .to_string()
+        })
+        .collect();
+    let mut arguments = vec!["embed"];
+    arguments.extend(files.iter().map(String::as_str));
+    let faces = lines(library.path(), &arguments);
+    assert_eq!(faces.len(), 8, "one face a file");
+    let numbers = |face: &Value, field: &str| -> Vec<f64> {
+        face[field]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|number| number.as_f64().unwrap())
+            .collect()
+    };
+    let first = (numbers(&faces[0], "box"), numbers(&faces[0], "embedding"));
+    for face in &faces {
+        let here = numbers(face, "box");
+        for at in 0..4 {
+            let apart = (here[at] - first.0[at]).abs() / first.0[2 + at % 2];
+            assert!(apart < BOX_TOLERANCE, "{face}: {apart}");
+        }
+        let distance: f64 = numbers(face, "embedding")
+            .iter()
+            .zip(&first.1)
+            .map(|(a, b)| (a - b).powi(2))
+            .sum();
+        assert!(distance < 0.05, "{distance}");
+    }
+}
+
+#[test]
+fn a_second_run_opens_no_photo() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = tempfile::tempdir().unwrap();
+    for name in ["obama.jpg", "biden.jpg"] {
+        fs::copy(portraits().join(name), dir.path().join(name)).unwrap();
+    }
+    let photos = dir.path().to_str().unwrap();
+    let first = lines(library.path(), &["index", photos]).pop().unwrap();
+    assert_eq!(
+        (&first["photos"], &first["unchanged"]),
+        (&2.into(), &0.into())
+    );
+    // Were a file opened, it would now be found to be no photo.
+    for name in ["obama.jpg", "biden.jpg"] {
+        let path = dir.path().join(name);
+        let metadata = fs::metadata(&path).unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        std::io::Write::write_all(&mut &file, &vec![0; metadata.len() as usize]).unwrap();
+        file.set_modified(metadata.modified().unwrap()).unwrap();
+    }
+    let second = lines(library.path(), &["index", photos]).pop().unwrap();
+    assert_eq!(
+        (&second["photos"], &second["unchanged"]),
+        (&2.into(), &2.into())
+    );
+    assert_eq!(
+        (&second["faces"], &second["failed"]),
+        (&first["faces"], &0.into())
+    );
+}
+
+#[test]
+fn killed_ten_times_the_result_is_that_of_one_quiet_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = made(dir.path());
+    made.unlock().unwrap();
+    let photos = dir.path().to_str().unwrap();
+    let quiet = tempfile::tempdir().unwrap();
+    lines(quiet.path(), &["index", photos]);
+    let quiet_photos = all(quiet.path());
+
+    let killed = tempfile::tempdir().unwrap();
+    let mut kills = 0;
+    let mut stored = 0;
+    // Each try lives a little longer, so that the kills fall into every part of the run.
+    while kills < 10 {
+        let mut child = kith()
+            .args(["index", photos, "--json", "--library"])
+            .arg(killed.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(150 + 60 * kills));
+        if child.try_wait().unwrap().is_none() {
+            child.kill().unwrap();
+        }
+        child.wait().unwrap();
+        kills += 1;
+        let now = lines(killed.path(), &["faces"]).len();
+        assert!(
+            now >= stored,
+            "a kill lost stored faces: {stored} before, {now} after"
+        );
+        stored = now;
+    }
+    lines(killed.path(), &["index", photos]);
+    assert_eq!(all(killed.path()), quiet_photos);
+}
+
+/// Everything that can be asked of a library.
+fn all(library: &Path) -> Vec<Vec<Value>> {
+    [&["faces"][..], &["people"], &["failed"]]
+        .iter()
+        .map(|ask| lines(library, ask))
+        .collect()
+}
+
+#[test]
+fn a_name_outlives_moving_touching_and_removing_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = tempfile::tempdir().unwrap();
+    for name in ["obama.jpg", "obama2.jpg", "biden.jpg"] {
+        fs::copy(portraits().join(name), dir.path().join(name)).unwrap();
+    }
+    let photos = dir.path().to_str().unwrap();
+    let index = || lines(library.path(), &["index", photos]).pop().unwrap();
+    let found = || -> BTreeSet<String> {
+        let found = lines(library.path(), &["search", "barack"]);
+        found
+            .iter()
+            .map(|line| text(line, "photo").rsplit('/').next().unwrap().to_owned())
+            .collect()
+    };
+    index();
+    let faces = lines(library.path(), &["faces"]);
+    let person = faces
+        .iter()
+        .find(|face| text(face, "photo").ends_with("/obama.jpg"))
+        .unwrap();
+    let number = person["person"].to_string();
+    lines(library.path(), &["name", &number, "Barack Obama"]);
+    assert_eq!(
+        found(),
+        BTreeSet::from(["obama.jpg".into(), "obama2.jpg".into()])
+    );
+
+    fs::create_dir(dir.path().join("2010")).unwrap();
+    fs::rename(
+        dir.path().join("obama.jpg"),
+        dir.path().join("2010/speech.jpg"),
+    )
+    .unwrap();
+    let summary = index();
+    assert_eq!(summary["photos"], 3);
+    assert_eq!(
+        found(),
+        BTreeSet::from(["speech.jpg".into(), "obama2.jpg".into()])
+    );
+
+    fs::remove_file(dir.path().join("2010/speech.jpg")).unwrap();
+    fs::remove_file(dir.path().join("obama2.jpg")).unwrap();
+    index();
+    assert_eq!(found(), BTreeSet::new());
+    fs::copy(portraits().join("obama.jpg"), dir.path().join("back.jpg")).unwrap();
+    index();
+    assert_eq!(found(), BTreeSet::from(["back.jpg".into()]));
+    let confirmed = lines(library.path(), &["faces"]);
+    let back = confirmed
+        .iter()
+        .find(|face| text(face, "photo").ends_with("/back.jpg"))
+        .unwrap();
+    assert_eq!(back["state"], "confirmed");
+}
+
+#[test]
+fn a_damaged_catalog_is_noticed_and_left_alone() {
+    let library = tempfile::tempdir().unwrap();
+    let catalog = library.path().join("catalog.sqlite");
+    fs::write(&catalog, b"not a database at all, but somebody's only copy").unwrap();
+    let output = run(library.path(), &["people"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("damaged") && said.lines().count() == 1,
+        "{said}"
+    );
+    assert!(fs::read(&catalog).unwrap().starts_with(b"not a database"));
+}
+
+fn text(line: &Value, field: &str) -> String {
+    line[field].as_str().unwrap().to_owned()
+}
