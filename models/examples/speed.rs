@@ -21,7 +21,10 @@ fn main() -> Result<(), Error> {
     for faces in [1, 8] {
         let crops = vec![Crop::from_rgb(noise(3 * CROP_SIDE * CROP_SIDE))?; faces];
         let ms = fastest(|| embedder.embed(&crops).map(drop))? / faces as f64;
-        println!("embed, batch {faces}     {ms:7.1} ms a face, {:.1} ms a pass", ms / 2.0);
+        println!(
+            "embed, batch {faces}     {ms:7.1} ms a face, {:.1} ms a pass",
+            ms / 2.0
+        );
     }
     for (width, height) in [(320, 320), (640, 480), (1280, 960)] {
         let pixels = noise(3 * width * height);

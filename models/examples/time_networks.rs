@@ -43,7 +43,9 @@ fn main() -> Result<(), Box<dyn Error>> {
                 Ok([&best.box_px, &[best.score][..], landmarks].concat())
             })
         }
-        _ => Err("time_networks facenet FILE, or time_networks centerface FILE WIDTH HEIGHT".into()),
+        _ => {
+            Err("time_networks facenet FILE, or time_networks centerface FILE WIDTH HEIGHT".into())
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{CROP_SIDE, Crop, RgbView};
 
-/// The landmarks of `ArcFace`'s template, at pixel centres of 112 x 112 (insightface,
+/// The landmarks of ArcFace's template, at pixel centres of 112 x 112 (insightface,
 /// `arcface_dst`).
 const ARCFACE_112: [[f64; 2]; 5] = [
     [38.2946, 51.6963],
@@ -11,7 +11,7 @@ const ARCFACE_112: [[f64; 2]; 5] = [
     [41.5493, 92.3655],
     [70.7299, 92.2041],
 ];
-/// The share of the crop that the template spans. 0.95 gave `FaceNet` its best accuracy on LFW of
+/// The share of the crop that the template spans. 0.95 gave FaceNet its best accuracy on LFW of
 /// the crops by landmarks that were tried.
 const TEMPLATE_SHARE: f64 = 0.95;
 /// The most samples along a side of a crop's pixel: a face of 5,000 pixels.
@@ -23,15 +23,16 @@ const MOST_SAMPLES: f64 = 32.0;
 ///
 /// `landmarks_px` are `[x, y]` in pixels of the image (the first pixel covers 0 to 1): left eye,
 /// right eye, nose, left and right mouth corner. Where they all coincide the scale is kept and the
-/// crop lies around them.
+/// crop lies around them; where one is no finite number, the crop shows nothing.
 #[must_use]
 pub fn align(image: RgbView, landmarks_px: &[[f32; 2]; 5]) -> Crop {
     let image_from_crop = Similarity::fit(&template(), &landmarks_px.map(|p| p.map(f64::from)));
     let step = image_from_crop.scale();
     let samples = step.ceil().clamp(1.0, MOST_SAMPLES) as usize;
     // Where within a pixel the samples lie: evenly, around its centre.
-    let within: Vec<f64> =
-        (0..samples).map(|i| (i as f64 + 0.5) / samples as f64).collect();
+    let within: Vec<f64> = (0..samples)
+        .map(|i| (i as f64 + 0.5) / samples as f64)
+        .collect();
     let mut pixels = Vec::with_capacity(3 * CROP_SIDE * CROP_SIDE);
     for y in 0..CROP_SIDE {
         for x in 0..CROP_SIDE {
@@ -52,8 +53,7 @@ pub fn align(image: RgbView, landmarks_px: &[[f32; 2]; 5]) -> Crop {
 /// The template in pixels of the crop.
 fn template() -> [[f64; 2]; 5] {
     let side = CROP_SIDE as f64;
-    ARCFACE_112
-        .map(|p| p.map(|v| ((v + 0.5) / 112.0 - 0.5) * TEMPLATE_SHARE * side + side / 2.0))
+    ARCFACE_112.map(|p| p.map(|v| ((v + 0.5) / 112.0 - 0.5) * TEMPLATE_SHARE * side + side / 2.0))
 }
 
 /// `[x, y]` to `[a x - b y, b x + a y] + shift`.
@@ -84,12 +84,22 @@ impl Similarity {
         } else {
             (dot / spread, cross / spread)
         };
-        let turned = [a * from_mean[0] - b * from_mean[1], b * from_mean[0] + a * from_mean[1]];
-        Self { a, b, shift: [to_mean[0] - turned[0], to_mean[1] - turned[1]] }
+        let turned = [
+            a * from_mean[0] - b * from_mean[1],
+            b * from_mean[0] + a * from_mean[1],
+        ];
+        Self {
+            a,
+            b,
+            shift: [to_mean[0] - turned[0], to_mean[1] - turned[1]],
+        }
     }
 
     fn apply(&self, [x, y]: [f64; 2]) -> [f64; 2] {
-        [self.a * x - self.b * y + self.shift[0], self.b * x + self.a * y + self.shift[1]]
+        [
+            self.a * x - self.b * y + self.shift[0],
+            self.b * x + self.a * y + self.shift[1],
+        ]
     }
 
     fn scale(&self) -> f64 {
@@ -111,10 +121,144 @@ fn add_bilinear(image: RgbView, point: [f64; 2], sum: &mut [f32; 3]) {
     let (left, right, fx) = axis(point[0], image.width());
     let (top, bottom, fy) = axis(point[1], image.height());
     let at = |x: usize, y: usize| &image.pixels()[3 * (y * image.width() + x)..][..3];
-    let (tl, tr, bl, br) = (at(left, top), at(right, top), at(left, bottom), at(right, bottom));
+    let (tl, tr, bl, br) = (
+        at(left, top),
+        at(right, top),
+        at(left, bottom),
+        at(right, bottom),
+    );
     for (channel, sum) in sum.iter_mut().enumerate() {
         let above = f32::from(tl[channel]) * (1.0 - fx) + f32::from(tr[channel]) * fx;
         let below = f32::from(bl[channel]) * (1.0 - fx) + f32::from(br[channel]) * fx;
         *sum += above * (1.0 - fy) + below * fy;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A similarity transform that turns by `angle` and scales by `scale`.
+    fn similarity(angle: f64, scale: f64, shift: [f64; 2]) -> Similarity {
+        Similarity {
+            a: scale * angle.cos(),
+            b: scale * angle.sin(),
+            shift,
+        }
+    }
+
+    fn inverse(of: Similarity, [u, v]: [f64; 2]) -> [f64; 2] {
+        let [u, v] = [u - of.shift[0], v - of.shift[1]];
+        let square = of.scale().powi(2);
+        [
+            (of.a * u + of.b * v) / square,
+            (of.a * v - of.b * u) / square,
+        ]
+    }
+
+    /// An image of 400 x 400 whose colour at a point is that of slow waves at the point's place in
+    /// the crop.
+    fn waves(image_from_crop: Similarity) -> Vec<u8> {
+        let side = 0..400;
+        let pixels = side.clone().flat_map(|y| {
+            side.clone().flat_map(move |x| {
+                let [x, y] = inverse(image_from_crop, [f64::from(x) + 0.5, f64::from(y) + 0.5]);
+                [(x / 23.0).sin(), (y / 17.0).cos(), ((x + y) / 29.0).sin()]
+                    .map(|v| (128.0 + 100.0 * v).round() as u8)
+            })
+        });
+        pixels.collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn the_crop_is_the_same_however_the_face_lies(
+            angle in -3.1f64..3.1,
+            scale in 0.7f64..1.3,
+            shift in [-10.0f64..10.0, -10.0f64..10.0],
+        ) {
+            // The crop's centre comes to lie near the image's, so that the crop is inside.
+            let turned = similarity(angle, scale, [0.0, 0.0]).apply([80.0, 80.0]);
+            let centred = [200.0 + shift[0] - turned[0], 200.0 + shift[1] - turned[1]];
+            let image_from_crop = similarity(angle, scale, centred);
+            let pixels = waves(image_from_crop);
+            let image = RgbView::new(400, 400, &pixels).unwrap();
+            let landmarks = template().map(|p| image_from_crop.apply(p).map(|v| v as f32));
+            let crop = align(image, &landmarks);
+
+            let middle = |i: usize| i as f64 + 0.5;
+            for y in 0..CROP_SIDE {
+                for x in 0..CROP_SIDE {
+                    let [px, py] = [middle(x), middle(y)];
+                    let expected = [(px / 23.0).sin(), (py / 17.0).cos(), ((px + py) / 29.0).sin()]
+                        .map(|v| 128.0 + 100.0 * v);
+                    let found = &crop.pixels()[3 * (y * CROP_SIDE + x)..][..3];
+                    for (found, expected) in found.iter().zip(expected) {
+                        // Half a step of rounding twice, and a little of interpolation.
+                        prop_assert!((f64::from(*found) - expected).abs() < 1.6);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn the_fit_of_five_points_finds_their_transform(
+            angle in -3.1f64..3.1,
+            scale in 0.01f64..50.0,
+            shift in [-1e4f64..1e4, -1e4f64..1e4],
+        ) {
+            let transform = similarity(angle, scale, shift);
+            let moved = template().map(|p| transform.apply(p));
+            let fit = Similarity::fit(&template(), &moved);
+            for (from, to) in template().into_iter().zip(moved) {
+                let [u, v] = fit.apply(from);
+                prop_assert!((u - to[0]).hypot(v - to[1]) < 1e-7);
+            }
+        }
+
+        #[test]
+        fn no_landmarks_make_it_panic(
+            landmarks in prop::array::uniform5(prop::array::uniform2(prop::num::f32::ANY)),
+        ) {
+            let image = RgbView::new(2, 1, &[0, 50, 100, 0, 50, 100]).unwrap();
+            let crop = align(image, &landmarks);
+            let one_colour = crop.pixels().chunks(3).all(|pixel| pixel == [0, 50, 100]);
+            prop_assert!(one_colour || !landmarks.as_flattened().iter().all(|v| v.is_finite()));
+        }
+    }
+
+    #[test]
+    fn shrinking_gives_the_mean() {
+        // A board of single black and white pixels, eight to a pixel of the crop.
+        let side = 8 * CROP_SIDE;
+        let pixels: Vec<u8> = (0..side * side)
+            .flat_map(|i| {
+                [if (i / side + i % side) % 2 == 0 {
+                    0
+                } else {
+                    255
+                }; 3]
+            })
+            .collect();
+        let landmarks = template().map(|p| p.map(|v| 8.0 * v as f32));
+        let crop = align(RgbView::new(side, side, &pixels).unwrap(), &landmarks);
+        assert!(crop.pixels().iter().all(|v| (126..=129).contains(v)));
+    }
+
+    #[test]
+    fn the_border_is_repeated() {
+        let pixels = [[10, 20, 30], [200, 210, 220]].concat();
+        // Far right of an image of two pixels.
+        let landmarks = template().map(|p| [p[0] as f32 + 1000.0, p[1] as f32]);
+        let crop = align(RgbView::new(2, 1, &pixels).unwrap(), &landmarks);
+        assert!(
+            crop.pixels()
+                .chunks(3)
+                .all(|pixel| pixel == [200, 210, 220])
+        );
     }
 }

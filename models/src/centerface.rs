@@ -1,7 +1,7 @@
-//! `CenterFace` as a network: one pass from pixels to maps of faces at a quarter of the size.
+//! CenterFace as a network: one pass from pixels to maps of faces at a quarter of the size.
 //!
-//! Xu et al. 2019, "`CenterFace`: Joint Face Detection and Alignment Using Face as Point". A
-//! `MobileNetV2` trunk, a neck that carries the coarse maps up to stride 4, and four heads that are
+//! Xu et al. 2019, "CenterFace: Joint Face Detection and Alignment Using Face as Point". A
+//! MobileNetV2 trunk, a neck that carries the coarse maps up to stride 4, and four heads that are
 //! run as one 1x1 convolution.
 
 use candle_core::{Result, Tensor};
@@ -29,10 +29,17 @@ pub(crate) const STRIDE: usize = 4;
 pub(crate) const CELL_LEN: usize = 1 + 2 + 2 + 10;
 
 const BATCHNORM_EPSILON: f64 = 1e-3;
-/// Output channels, stride and number of the blocks of each stage of `MobileNetV2`
+/// Output channels, stride and number of the blocks of each stage of MobileNetV2
 /// (Sandler et al. 2018, table 2); all but the very first block expand sixfold.
-const STAGES: [(usize, usize, usize); 7] =
-    [(16, 1, 1), (24, 2, 2), (32, 2, 3), (64, 2, 4), (96, 1, 3), (160, 2, 3), (320, 1, 1)];
+const STAGES: [(usize, usize, usize); 7] = [
+    (16, 1, 1),
+    (24, 2, 2),
+    (32, 2, 3),
+    (64, 2, 4),
+    (96, 1, 3),
+    (160, 2, 3),
+    (320, 1, 1),
+];
 /// The stages whose results the neck takes in, from the finest map to the coarsest.
 const NECK_STAGES: [usize; 4] = [1, 2, 4, 6];
 /// Channels of the neck and of what the heads see.
@@ -49,7 +56,7 @@ pub(crate) struct Centerface {
     heads: Conv,
 }
 
-/// An inverted residual of `MobileNetV2`.
+/// An inverted residual of MobileNetV2.
 struct Block {
     expand: Option<Conv>,
     depthwise: Depthwise,
@@ -83,7 +90,11 @@ impl Centerface {
         }
         let trunk_channels = |stage: usize| STAGES[stage].0;
         let [fine @ .., coarsest] = NECK_STAGES;
-        let levels = fine.iter().enumerate().rev().map(|(level, &stage)| p.level(level, trunk_channels(stage)));
+        let levels = fine
+            .iter()
+            .enumerate()
+            .rev()
+            .map(|(level, &stage)| p.level(level, trunk_channels(stage)));
         Ok(Self {
             stem: p.conv("trunk.0", [3, 3, 3, 32], 2, true)?,
             stages,
@@ -122,7 +133,11 @@ impl Block {
             None => x,
         };
         let filtered = depthwise(expanded, &self.depthwise)?;
-        if self.residual { conv_add(&filtered, &self.project, x) } else { conv(&filtered, &self.project) }
+        if self.residual {
+            conv_add(&filtered, &self.project, x)
+        } else {
+            conv(&filtered, &self.project)
+        }
     }
 }
 
@@ -132,7 +147,13 @@ struct Parameters<'a>(&'a VarBuilder<'a>);
 impl Parameters<'_> {
     fn conv(&self, name: &str, shape: [usize; 4], stride: usize, relu: bool) -> Result<Conv> {
         let p = self.0.pp(name);
-        Conv::new(&p.get(&shape, "kernel")?, &p.get(shape[3], "bias")?, stride, Padding::Same, relu)
+        Conv::new(
+            &p.get(&shape, "kernel")?,
+            &p.get(shape[3], "bias")?,
+            stride,
+            Padding::Same,
+            relu,
+        )
     }
 
     fn block(
@@ -145,15 +166,29 @@ impl Parameters<'_> {
     ) -> Result<Block> {
         let inner = channels_in * expansion;
         let expand = if expansion > 1 {
-            Some(self.conv(&format!("{name}.expand"), [1, 1, channels_in, inner], 1, true)?)
+            Some(self.conv(
+                &format!("{name}.expand"),
+                [1, 1, channels_in, inner],
+                1,
+                true,
+            )?)
         } else {
             None
         };
         let p = self.0.pp(format!("{name}.depthwise"));
         Ok(Block {
             expand,
-            depthwise: Depthwise::new(&p.get((3, 3, inner), "kernel")?, &p.get(inner, "bias")?, stride)?,
-            project: self.conv(&format!("{name}.project"), [1, 1, inner, channels_out], 1, false)?,
+            depthwise: Depthwise::new(
+                &p.get((3, 3, inner), "kernel")?,
+                &p.get(inner, "bias")?,
+                stride,
+            )?,
+            project: self.conv(
+                &format!("{name}.project"),
+                [1, 1, inner, channels_out],
+                1,
+                false,
+            )?,
             residual: stride == 1 && channels_in == channels_out,
         })
     }
@@ -163,10 +198,17 @@ impl Parameters<'_> {
         let norm = |name: &str| p.get(NECK, &format!("batchnorm.{name}"));
         let factor = (norm("gamma")? / (norm("variance")? + BATCHNORM_EPSILON)?.sqrt()?)?;
         let bias = (norm("beta")? - (norm("mean")? * &factor)?)?;
-        let kernel = p.get((2, 2, NECK, NECK), "kernel")?.broadcast_mul(&factor)?;
+        let kernel = p
+            .get((2, 2, NECK, NECK), "kernel")?
+            .broadcast_mul(&factor)?;
         Ok(Level {
             up: Upsample::new(&kernel, &bias)?,
-            lateral: self.conv(&format!("neck.lateral.{level}"), [1, 1, channels_in, NECK], 1, true)?,
+            lateral: self.conv(
+                &format!("neck.lateral.{level}"),
+                [1, 1, channels_in, NECK],
+                1,
+                true,
+            )?,
         })
     }
 

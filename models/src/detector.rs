@@ -8,7 +8,7 @@ use crate::{
     centerface::{self, CELL_LEN, Centerface, INPUT_MULTIPLE, STRIDE},
 };
 
-/// Two boxes whose intersection is this share of their union are one face (`CenterFace`'s own value).
+/// Two boxes whose intersection is this share of their union are one face (CenterFace's own value).
 const SAME_FACE_IOU: f32 = 0.3;
 /// Sizes beyond this factor of a cell are no face that an image could hold; it keeps boxes finite.
 const LARGEST_LOG_SIZE: f32 = 10.0;
@@ -24,7 +24,7 @@ pub struct Detection {
     pub landmarks_px: [[f32; 2]; 5],
 }
 
-/// `CenterFace`, which finds the faces of an image.
+/// CenterFace, which finds the faces of an image.
 pub struct Detector {
     network: Centerface,
 }
@@ -50,9 +50,14 @@ impl Detector {
     /// # Errors
     /// When Candle fails, as by lack of memory.
     pub fn detect(&self, image: RgbView, threshold: f32) -> Result<Vec<Detection>, Error> {
-        let maps = input(image).and_then(|input| self.network.forward(&input)?.get(0)).map_err(failed)?;
+        let maps = input(image)
+            .and_then(|input| self.network.forward(&input)?.get(0))
+            .map_err(failed)?;
         let (_, columns, _) = maps.dims3().map_err(failed)?;
-        let cells = maps.flatten_all().and_then(|maps| maps.to_vec1::<f32>()).map_err(failed)?;
+        let cells = maps
+            .flatten_all()
+            .and_then(|maps| maps.to_vec1::<f32>())
+            .map_err(failed)?;
         let (cells, _) = cells.as_chunks::<CELL_LEN>();
         let size = [image.width() as f32, image.height() as f32];
         let candidates = cells.iter().enumerate().filter_map(|(index, cell)| {
@@ -63,7 +68,10 @@ impl Detector {
 }
 
 fn failed(source: candle_core::Error) -> Error {
-    Error::Network { network: Detector::NAME, source }
+    Error::Network {
+        network: Detector::NAME,
+        source,
+    }
 }
 
 /// `[1, height, width, 3]`, RGB 0 to 255, with zeros to the right and below up to full multiples:
@@ -90,10 +98,16 @@ fn decode(
     threshold: f32,
     size: [f32; 2],
 ) -> Option<Detection> {
-    let [logit, log_height, log_width, offset_y, offset_x, landmarks @ ..] = cell;
+    let [
+        logit,
+        log_height,
+        log_width,
+        offset_y,
+        offset_x,
+        landmarks @ ..,
+    ] = cell;
     let score = 1.0 / (1.0 + (-logit).exp());
-    // Also refuses NaN.
-    if !(score >= threshold) {
+    if score.is_nan() || score < threshold {
         return None;
     }
     let stride = STRIDE as f32;
@@ -104,8 +118,16 @@ fn decode(
     let landmarks_px =
         [0, 2, 4, 6, 8].map(|i| [left + landmarks[i + 1] * width, top + landmarks[i] * height]);
     let [x, y] = [left.max(0.0), top.max(0.0)];
-    let [w, h] = [(left + width).min(size[0]) - x, (top + height).min(size[1]) - y];
-    (w > 0.0 && h > 0.0).then_some(Detection { box_px: [x, y, w, h], score, landmarks_px })
+    let [w, h] = [
+        (left + width).min(size[0]) - x,
+        (top + height).min(size[1]) - y,
+    ];
+    let finite = landmarks_px.as_flattened().iter().all(|v| v.is_finite());
+    (w > 0.0 && h > 0.0 && finite).then_some(Detection {
+        box_px: [x, y, w, h],
+        score,
+        landmarks_px,
+    })
 }
 
 /// Non-maximum suppression: the best first, without those that overlap a better one.
@@ -113,7 +135,10 @@ fn best_of_each_face(mut candidates: Vec<Detection>) -> Vec<Detection> {
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut kept: Vec<Detection> = Vec::new();
     for candidate in candidates {
-        if kept.iter().all(|better| iou(better.box_px, candidate.box_px) < SAME_FACE_IOU) {
+        if kept
+            .iter()
+            .all(|better| iou(better.box_px, candidate.box_px) < SAME_FACE_IOU)
+        {
             kept.push(candidate);
         }
     }
@@ -125,4 +150,98 @@ fn iou(a: [f32; 4], b: [f32; 4]) -> f32 {
     let overlap = |i: usize| ((a[i] + a[i + 2]).min(b[i] + b[i + 2]) - a[i].max(b[i])).max(0.0);
     let intersection = overlap(0) * overlap(1);
     intersection / (a[2] * a[3] + b[2] * b[3] - intersection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(box_px: [f32; 4], score: f32) -> Detection {
+        Detection {
+            box_px,
+            score,
+            landmarks_px: [[0.0; 2]; 5],
+        }
+    }
+
+    #[test]
+    fn overlap_is_the_share_of_the_union() {
+        let a = [0.0, 0.0, 10.0, 10.0];
+        assert_eq!(iou(a, a), 1.0);
+        assert_eq!(iou(a, [20.0, 0.0, 10.0, 10.0]), 0.0);
+        assert_eq!(iou(a, [5.0, 0.0, 10.0, 10.0]), 50.0 / 150.0);
+        assert_eq!(iou(a, [0.0, 0.0, 5.0, 5.0]), 0.25);
+    }
+
+    #[test]
+    fn the_best_of_overlapping_boxes_stays() {
+        let kept = best_of_each_face(vec![
+            at([1.0, 0.0, 10.0, 10.0], 0.6),
+            at([50.0, 0.0, 10.0, 10.0], 0.7),
+            at([0.0, 0.0, 10.0, 10.0], 0.9),
+            // Overlaps only a face that was itself dropped.
+            at([8.0, 0.0, 10.0, 10.0], 0.5),
+        ]);
+        let scores: Vec<f32> = kept.iter().map(|face| face.score).collect();
+        assert_eq!(scores, [0.9, 0.7, 0.5]);
+    }
+
+    /// A cell of a face of 8 x 16 pixels in the middle of the cell, with the nose in the middle.
+    fn cell() -> [f32; CELL_LEN] {
+        let mut cell = [0.0; CELL_LEN];
+        cell[1] = 4.0f32.ln();
+        cell[2] = 2.0f32.ln();
+        cell[9] = 0.5;
+        cell[10] = 0.5;
+        cell
+    }
+
+    #[test]
+    fn a_cell_gives_box_and_landmarks_in_pixels() {
+        let face = decode(&cell(), 5, 10, 0.5, [100.0, 100.0]).unwrap();
+        for (found, expected) in face.box_px.iter().zip([18.0, 34.0, 8.0, 16.0]) {
+            assert!((found - expected).abs() < 1e-4, "{:?}", face.box_px);
+        }
+        assert_eq!(face.score, 0.5);
+        let [nose_x, nose_y] = face.landmarks_px[2];
+        assert!((nose_x - 22.0).abs() < 1e-4 && (nose_y - 42.0).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_box_ends_at_the_border_and_its_landmarks_stay() {
+        let face = decode(&cell(), 0, 0, 0.5, [4.0, 100.0]).unwrap();
+        for (found, expected) in face.box_px.iter().zip([0.0, 0.0, 4.0, 10.0]) {
+            assert!((found - expected).abs() < 1e-4, "{:?}", face.box_px);
+        }
+        assert!((face.landmarks_px[0][0] + 2.0).abs() < 1e-4);
+    }
+
+    #[test]
+    fn no_face_comes_from_a_low_score_the_padding_or_nonsense() {
+        let size = [100.0, 100.0];
+        assert!(decode(&cell(), 5, 10, 0.51, size).is_none());
+        assert!(
+            decode(&cell(), 27, 10, 0.5, size).is_none(),
+            "right of the image"
+        );
+        let mut nonsense = [f32::NAN; CELL_LEN];
+        assert!(decode(&nonsense, 5, 10, 0.0, size).is_none());
+        nonsense[0] = 9.0;
+        nonsense[1..].fill(f32::INFINITY);
+        assert!(decode(&nonsense, 5, 10, 0.5, size).is_none());
+    }
+
+    #[test]
+    fn images_of_any_size_are_looked_at() {
+        let detector = Detector::load(&Weights::find().unwrap()).unwrap();
+        for (width, height) in [(1, 1), (1, 70), (33, 32), (64, 31)] {
+            let pixels = vec![128; 3 * width * height];
+            let image = RgbView::new(width, height, &pixels).unwrap();
+            assert_eq!(
+                detector.detect(image, 0.5).unwrap(),
+                [],
+                "{width} x {height}"
+            );
+        }
+    }
 }

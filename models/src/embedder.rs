@@ -1,4 +1,4 @@
-//! From crops to embeddings: each crop and its mirror image through `FaceNet`, a few at a time.
+//! From crops to embeddings: each crop and its mirror image through FaceNet, a few at a time.
 
 use candle_core::{Device, Tensor};
 
@@ -12,7 +12,7 @@ use crate::{
 /// a crop.
 const BATCH: usize = 8;
 
-/// `FaceNet`, which turns a face into an embedding.
+/// FaceNet, which turns a face into an embedding.
 pub struct Embedder {
     network: Facenet,
 }
@@ -44,7 +44,10 @@ impl Embedder {
 }
 
 fn failed(source: candle_core::Error) -> Error {
-    Error::Network { network: Embedder::NAME, source }
+    Error::Network {
+        network: Embedder::NAME,
+        source,
+    }
 }
 
 /// Appends the embeddings of a batch.
@@ -58,8 +61,11 @@ pub(crate) fn embed_batch(
         standardise(crop, &mut values);
         standardise(&crop.mirrored(), &mut values);
     }
-    let input =
-        Tensor::from_vec(values, (2 * crops.len(), CROP_SIDE, CROP_SIDE, 3), &Device::Cpu)?;
+    let input = Tensor::from_vec(
+        values,
+        (2 * crops.len(), CROP_SIDE, CROP_SIDE, 3),
+        &Device::Cpu,
+    )?;
     let output = network.forward(&input)?.flatten_all()?.to_vec1::<f32>()?;
     let (output, _) = output.as_chunks::<EMBEDDING_LEN>();
     let (pairs, _) = output.as_chunks::<2>();
@@ -80,5 +86,70 @@ fn standardise(crop: &Crop, values: &mut Vec<f32>) {
     let mean = sum as f64 / count;
     let variance = (squares as f64 / count - mean * mean).max(0.0);
     let deviation = variance.sqrt().max(count.sqrt().recip());
-    values.extend(pixels.iter().map(|p| ((f64::from(*p) - mean) / deviation) as f32));
+    values.extend(
+        pixels
+            .iter()
+            .map(|p| ((f64::from(*p) - mean) / deviation) as f32),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distance;
+
+    /// A crop of two slanted waves.
+    fn crop(step: usize) -> Crop {
+        let side = 0..CROP_SIDE;
+        let pixels = side.clone().flat_map(|y| {
+            side.clone()
+                .flat_map(move |x| [x * step + y, x + y * step, x * y / 9].map(|v| (v % 256) as u8))
+        });
+        Crop::from_rgb(pixels.collect()).unwrap()
+    }
+
+    #[test]
+    fn a_batch_gives_what_its_crops_give_alone_and_mirrored() {
+        let embedder = Embedder::load(&Weights::find().unwrap()).unwrap();
+        let crops: Vec<Crop> = (1..=BATCH + 1).map(crop).collect();
+        let together = embedder.embed(&crops).unwrap();
+        assert_eq!(together.len(), crops.len());
+        for (index, crop) in [(0, &crops[0]), (BATCH, &crops[BATCH])] {
+            for crop in [crop.clone(), crop.mirrored()] {
+                let alone = embedder.embed(&[crop]).unwrap();
+                let difference = distance(&alone[0], &together[index]);
+                assert!(difference < 1e-9, "crop {index}: {difference}");
+            }
+        }
+        assert!(
+            distance(&together[0], &together[1]) > 1e-3,
+            "all crops look the same"
+        );
+        assert!(embedder.embed(&[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn standardised_values_have_mean_zero_and_deviation_one() {
+        let mut values = Vec::new();
+        standardise(&crop(3), &mut values);
+        let count = values.len() as f64;
+        let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
+        let squares = values
+            .iter()
+            .map(|v| f64::from(*v) * f64::from(*v))
+            .sum::<f64>()
+            / count;
+        assert!(
+            mean.abs() < 1e-6 && (squares - 1.0).abs() < 1e-5,
+            "{mean} {squares}"
+        );
+    }
+
+    #[test]
+    fn a_crop_of_one_colour_becomes_zeros() {
+        let mut values = Vec::new();
+        let crop = Crop::from_rgb(vec![77; 3 * CROP_SIDE * CROP_SIDE]).unwrap();
+        standardise(&crop, &mut values);
+        assert!(values.iter().all(|v| *v == 0.0));
+    }
 }

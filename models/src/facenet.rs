@@ -1,8 +1,8 @@
-//! `FaceNet` as a network: Inception-ResNet-v1, 160x160 RGB to 128 numbers.
+//! FaceNet as a network: Inception-ResNet-v1, 160x160 RGB to 128 numbers.
 //!
 //! The graph is the one that `facenet_keras.h5` describes and its layers keep their names there
 //! (Schroff et al. 2015 for the embedding; Szegedy et al. 2016, section 3, for the network).
-//! `BatchNorm` has no gamma and is folded into the convolution before it; the scale of a residual
+//! BatchNorm has no gamma and is folded into the convolution before it; the scale of a residual
 //! branch is folded into the branch's last convolution.
 
 use candle_core::{Result, Tensor};
@@ -44,49 +44,6 @@ impl Facenet {
     /// The network with the parameters of `facenet.safetensors`.
     pub(crate) fn new(parameters: &VarBuilder) -> Result<Self> {
         let p = Parameters(parameters);
-        let blocks35 = (1..=5).map(|i| {
-            let block = format!("Block35_{i}");
-            let branches = vec![
-                vec![p.conv(&format!("{block}_Branch_0_Conv2d_1x1"), [1, 1, 256, 32], 1, Same)?],
-                vec![
-                    p.conv(&format!("{block}_Branch_1_Conv2d_0a_1x1"), [1, 1, 256, 32], 1, Same)?,
-                    p.conv(&format!("{block}_Branch_1_Conv2d_0b_3x3"), [3, 3, 32, 32], 1, Same)?,
-                ],
-                vec![
-                    p.conv(&format!("{block}_Branch_2_Conv2d_0a_1x1"), [1, 1, 256, 32], 1, Same)?,
-                    p.conv(&format!("{block}_Branch_2_Conv2d_0b_3x3"), [3, 3, 32, 32], 1, Same)?,
-                    p.conv(&format!("{block}_Branch_2_Conv2d_0c_3x3"), [3, 3, 32, 32], 1, Same)?,
-                ],
-            ];
-            Ok(Residual { branches, up: p.up(&block, [96, 256], 0.17, true)? })
-        });
-        let blocks17 = (1..=10).map(|i| {
-            let block = format!("Block17_{i}");
-            let branches = vec![
-                vec![p.conv(&format!("{block}_Branch_0_Conv2d_1x1"), [1, 1, 896, 128], 1, Same)?],
-                vec![
-                    p.conv(&format!("{block}_Branch_1_Conv2d_0a_1x1"), [1, 1, 896, 128], 1, Same)?,
-                    p.conv(&format!("{block}_Branch_1_Conv2d_0b_1x7"), [1, 7, 128, 128], 1, Same)?,
-                    p.conv(&format!("{block}_Branch_1_Conv2d_0c_7x1"), [7, 1, 128, 128], 1, Same)?,
-                ],
-            ];
-            Ok(Residual { branches, up: p.up(&block, [256, 896], 0.1, true)? })
-        });
-        let blocks8 = (1..=6).map(|i| {
-            let block = format!("Block8_{i}");
-            let branches = vec![
-                vec![p.conv(&format!("{block}_Branch_0_Conv2d_1x1"), [1, 1, 1792, 192], 1, Same)?],
-                vec![
-                    p.conv(&format!("{block}_Branch_1_Conv2d_0a_1x1"), [1, 1, 1792, 192], 1, Same)?,
-                    p.conv(&format!("{block}_Branch_1_Conv2d_0b_1x3"), [1, 3, 192, 192], 1, Same)?,
-                    p.conv(&format!("{block}_Branch_1_Conv2d_0c_3x1"), [3, 1, 192, 192], 1, Same)?,
-                ],
-            ];
-            // The last block adds its branches in full and has no ReLU.
-            let last = i == 6;
-            let scale = if last { 1.0 } else { 0.2 };
-            Ok(Residual { branches, up: p.up(&block, [384, 1792], scale, !last)? })
-        });
         Ok(Self {
             stem: [
                 p.conv("Conv2d_1a_3x3", [3, 3, 3, 32], 2, Valid)?,
@@ -98,32 +55,11 @@ impl Facenet {
                 p.conv("Conv2d_4a_3x3", [3, 3, 80, 192], 1, Valid)?,
                 p.conv("Conv2d_4b_3x3", [3, 3, 192, 256], 2, Valid)?,
             ],
-            blocks35: blocks35.collect::<Result<_>>()?,
-            mixed_6a: vec![
-                vec![p.conv("Mixed_6a_Branch_0_Conv2d_1a_3x3", [3, 3, 256, 384], 2, Valid)?],
-                vec![
-                    p.conv("Mixed_6a_Branch_1_Conv2d_0a_1x1", [1, 1, 256, 192], 1, Same)?,
-                    p.conv("Mixed_6a_Branch_1_Conv2d_0b_3x3", [3, 3, 192, 192], 1, Same)?,
-                    p.conv("Mixed_6a_Branch_1_Conv2d_1a_3x3", [3, 3, 192, 256], 2, Valid)?,
-                ],
-            ],
-            blocks17: blocks17.collect::<Result<_>>()?,
-            mixed_7a: vec![
-                vec![
-                    p.conv("Mixed_7a_Branch_0_Conv2d_0a_1x1", [1, 1, 896, 256], 1, Same)?,
-                    p.conv("Mixed_7a_Branch_0_Conv2d_1a_3x3", [3, 3, 256, 384], 2, Valid)?,
-                ],
-                vec![
-                    p.conv("Mixed_7a_Branch_1_Conv2d_0a_1x1", [1, 1, 896, 256], 1, Same)?,
-                    p.conv("Mixed_7a_Branch_1_Conv2d_1a_3x3", [3, 3, 256, 256], 2, Valid)?,
-                ],
-                vec![
-                    p.conv("Mixed_7a_Branch_2_Conv2d_0a_1x1", [1, 1, 896, 256], 1, Same)?,
-                    p.conv("Mixed_7a_Branch_2_Conv2d_0b_3x3", [3, 3, 256, 256], 1, Same)?,
-                    p.conv("Mixed_7a_Branch_2_Conv2d_1a_3x3", [3, 3, 256, 256], 2, Valid)?,
-                ],
-            ],
-            blocks8: blocks8.collect::<Result<_>>()?,
+            blocks35: (1..=5).map(|i| p.block35(i)).collect::<Result<_>>()?,
+            mixed_6a: p.mixed_6a()?,
+            blocks17: (1..=10).map(|i| p.block17(i)).collect::<Result<_>>()?,
+            mixed_7a: p.mixed_7a()?,
+            blocks8: (1..=6).map(|i| p.block8(i)).collect::<Result<_>>()?,
             bottleneck: p.bottleneck()?,
         })
     }
@@ -143,21 +79,28 @@ impl Facenet {
 }
 
 fn chain(x: &Tensor, layers: &[Conv]) -> Result<Tensor> {
-    layers.iter().try_fold(x.clone(), |x, layer| conv(&x, layer))
+    layers
+        .iter()
+        .try_fold(x.clone(), |x, layer| conv(&x, layer))
 }
 
 fn residuals(x: Tensor, blocks: &[Residual]) -> Result<Tensor> {
     blocks.iter().try_fold(x, |x, block| {
-        let branches =
-            block.branches.iter().map(|branch| chain(&x, branch)).collect::<Result<Vec<_>>>()?;
+        let branches = block
+            .branches
+            .iter()
+            .map(|branch| chain(&x, branch))
+            .collect::<Result<Vec<_>>>()?;
         conv_add(&Tensor::cat(&branches, 3)?, &block.up, &x)
     })
 }
 
 /// Branches that halve the image, side by side, the last of them a pooling.
 fn reduce(x: &Tensor, branches: &[Vec<Conv>]) -> Result<Tensor> {
-    let mut results =
-        branches.iter().map(|branch| chain(x, branch)).collect::<Result<Vec<_>>>()?;
+    let mut results = branches
+        .iter()
+        .map(|branch| chain(x, branch))
+        .collect::<Result<Vec<_>>>()?;
     results.push(max_pool(x)?);
     Tensor::cat(&results, 3)
 }
@@ -166,17 +109,129 @@ fn reduce(x: &Tensor, branches: &[Vec<Conv>]) -> Result<Tensor> {
 struct Parameters<'a>(&'a VarBuilder<'a>);
 
 impl Parameters<'_> {
-    /// Convolution, `BatchNorm`, ReLU.
-    fn conv(
-        &self,
-        name: &str,
-        shape: [usize; 4],
-        stride: usize,
-        padding: Padding,
-    ) -> Result<Conv> {
+    fn block35(&self, i: usize) -> Result<Residual> {
+        let conv =
+            |name: &str, shape| self.conv(&format!("Block35_{i}_Branch_{name}"), shape, 1, Same);
+        let branches = vec![
+            vec![conv("0_Conv2d_1x1", [1, 1, 256, 32])?],
+            vec![
+                conv("1_Conv2d_0a_1x1", [1, 1, 256, 32])?,
+                conv("1_Conv2d_0b_3x3", [3, 3, 32, 32])?,
+            ],
+            vec![
+                conv("2_Conv2d_0a_1x1", [1, 1, 256, 32])?,
+                conv("2_Conv2d_0b_3x3", [3, 3, 32, 32])?,
+                conv("2_Conv2d_0c_3x3", [3, 3, 32, 32])?,
+            ],
+        ];
+        Ok(Residual {
+            branches,
+            up: self.up(&format!("Block35_{i}"), [96, 256], 0.17, true)?,
+        })
+    }
+
+    fn mixed_6a(&self) -> Result<Vec<Vec<Conv>>> {
+        Ok(vec![
+            vec![self.conv(
+                "Mixed_6a_Branch_0_Conv2d_1a_3x3",
+                [3, 3, 256, 384],
+                2,
+                Valid,
+            )?],
+            vec![
+                self.conv("Mixed_6a_Branch_1_Conv2d_0a_1x1", [1, 1, 256, 192], 1, Same)?,
+                self.conv("Mixed_6a_Branch_1_Conv2d_0b_3x3", [3, 3, 192, 192], 1, Same)?,
+                self.conv(
+                    "Mixed_6a_Branch_1_Conv2d_1a_3x3",
+                    [3, 3, 192, 256],
+                    2,
+                    Valid,
+                )?,
+            ],
+        ])
+    }
+
+    fn block17(&self, i: usize) -> Result<Residual> {
+        let conv =
+            |name: &str, shape| self.conv(&format!("Block17_{i}_Branch_{name}"), shape, 1, Same);
+        let branches = vec![
+            vec![conv("0_Conv2d_1x1", [1, 1, 896, 128])?],
+            vec![
+                conv("1_Conv2d_0a_1x1", [1, 1, 896, 128])?,
+                conv("1_Conv2d_0b_1x7", [1, 7, 128, 128])?,
+                conv("1_Conv2d_0c_7x1", [7, 1, 128, 128])?,
+            ],
+        ];
+        Ok(Residual {
+            branches,
+            up: self.up(&format!("Block17_{i}"), [256, 896], 0.1, true)?,
+        })
+    }
+
+    fn mixed_7a(&self) -> Result<Vec<Vec<Conv>>> {
+        Ok(vec![
+            vec![
+                self.conv("Mixed_7a_Branch_0_Conv2d_0a_1x1", [1, 1, 896, 256], 1, Same)?,
+                self.conv(
+                    "Mixed_7a_Branch_0_Conv2d_1a_3x3",
+                    [3, 3, 256, 384],
+                    2,
+                    Valid,
+                )?,
+            ],
+            vec![
+                self.conv("Mixed_7a_Branch_1_Conv2d_0a_1x1", [1, 1, 896, 256], 1, Same)?,
+                self.conv(
+                    "Mixed_7a_Branch_1_Conv2d_1a_3x3",
+                    [3, 3, 256, 256],
+                    2,
+                    Valid,
+                )?,
+            ],
+            vec![
+                self.conv("Mixed_7a_Branch_2_Conv2d_0a_1x1", [1, 1, 896, 256], 1, Same)?,
+                self.conv("Mixed_7a_Branch_2_Conv2d_0b_3x3", [3, 3, 256, 256], 1, Same)?,
+                self.conv(
+                    "Mixed_7a_Branch_2_Conv2d_1a_3x3",
+                    [3, 3, 256, 256],
+                    2,
+                    Valid,
+                )?,
+            ],
+        ])
+    }
+
+    fn block8(&self, i: usize) -> Result<Residual> {
+        let conv =
+            |name: &str, shape| self.conv(&format!("Block8_{i}_Branch_{name}"), shape, 1, Same);
+        let branches = vec![
+            vec![conv("0_Conv2d_1x1", [1, 1, 1792, 192])?],
+            vec![
+                conv("1_Conv2d_0a_1x1", [1, 1, 1792, 192])?,
+                conv("1_Conv2d_0b_1x3", [1, 3, 192, 192])?,
+                conv("1_Conv2d_0c_3x1", [3, 1, 192, 192])?,
+            ],
+        ];
+        // The last block adds its branches in full and has no ReLU.
+        let last = i == 6;
+        let scale = if last { 1.0 } else { 0.2 };
+        Ok(Residual {
+            branches,
+            up: self.up(&format!("Block8_{i}"), [384, 1792], scale, !last)?,
+        })
+    }
+
+    /// Convolution, BatchNorm, ReLU.
+    fn conv(&self, name: &str, shape: [usize; 4], stride: usize, padding: Padding) -> Result<Conv> {
         let kernel = self.0.get(&shape, &format!("{name}.kernel"))?;
         let (factor, bias) = self.batchnorm(&format!("{name}_BatchNorm"), shape[3])?;
-        Conv::new(&kernel.broadcast_mul(&factor)?, &bias, stride, padding, true)
+        Conv::new(
+            &kernel.broadcast_mul(&factor)?,
+            &bias,
+            stride,
+            padding,
+            true,
+        )
     }
 
     /// The last, 1x1 convolution of a residual block, its result scaled.
@@ -187,7 +242,7 @@ impl Parameters<'_> {
         Conv::new(&kernel, &bias, 1, Same, relu)
     }
 
-    /// The product 1792 to 128 and its `BatchNorm`, as a 1x1 convolution.
+    /// The product 1792 to 128 and its BatchNorm, as a 1x1 convolution.
     fn bottleneck(&self) -> Result<Conv> {
         let kernel = self.0.get((1792, 128), "Bottleneck.kernel")?;
         let (factor, bias) = self.batchnorm("Bottleneck_BatchNorm", 128)?;
@@ -195,10 +250,12 @@ impl Parameters<'_> {
         Conv::new(&kernel, &bias, 1, Valid, false)
     }
 
-    /// `BatchNorm` as `x * factor + bias`.
+    /// BatchNorm as `x * factor + bias`.
     fn batchnorm(&self, name: &str, channels: usize) -> Result<(Tensor, Tensor)> {
         let p = self.0.pp(name);
-        let factor = (p.get(channels, "variance")? + BATCHNORM_EPSILON)?.sqrt()?.recip()?;
+        let factor = (p.get(channels, "variance")? + BATCHNORM_EPSILON)?
+            .sqrt()?
+            .recip()?;
         let bias = (p.get(channels, "beta")? - (p.get(channels, "mean")? * &factor)?)?;
         Ok((factor, bias))
     }

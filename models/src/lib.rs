@@ -1,7 +1,7 @@
 //! The networks of Kith: pixels in, faces and embeddings out.
 //!
-//! [`Detector`] (`CenterFace`) finds faces and their five landmarks, [`align`] cuts a face out so
-//! that its landmarks lie where the network expects them, [`Embedder`] (`FaceNet`) turns the crop
+//! [`Detector`] (CenterFace) finds faces and their five landmarks, [`align`] cuts a face out so
+//! that its landmarks lie where the network expects them, [`Embedder`] (FaceNet) turns the crop
 //! into 128 numbers on the unit sphere, and [`Code`] keeps those in 128 bytes. Two faces are
 //! compared by their [`distance`]. This crate knows pixels and faces, and nothing of photos,
 //! folders or people.

@@ -21,9 +21,17 @@ impl<'a> RgbView<'a> {
     pub fn new(width: usize, height: usize, pixels: &'a [u8]) -> Result<Self, Error> {
         let expected = width.checked_mul(height).and_then(|n| n.checked_mul(3));
         if width == 0 || height == 0 || expected != Some(pixels.len()) {
-            return Err(Error::PixelCount { width, height, bytes: pixels.len() });
+            return Err(Error::PixelCount {
+                width,
+                height,
+                bytes: pixels.len(),
+            });
         }
-        Ok(Self { width, height, pixels })
+        Ok(Self {
+            width,
+            height,
+            pixels,
+        })
     }
 
     /// Width in pixels, at least 1.
@@ -82,6 +90,35 @@ impl Crop {
     pub fn mirrored(&self) -> Self {
         let (pixels, _) = self.0.as_chunks::<3>();
         let rows = pixels.chunks_exact(CROP_SIDE);
-        Self(rows.flat_map(|row| row.iter().rev().flatten().copied()).collect())
+        Self(
+            rows.flat_map(|row| row.iter().rev().flatten().copied())
+                .collect(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_right_number_of_bytes_is_an_image() {
+        assert!(RgbView::new(2, 3, &[0; 18]).is_ok());
+        assert!(RgbView::new(2, 3, &[0; 17]).is_err());
+        assert!(RgbView::new(0, 3, &[]).is_err());
+        assert!(RgbView::new(usize::MAX, 3, &[0; 9]).is_err());
+        assert!(Crop::from_rgb(vec![0; 3 * CROP_SIDE * CROP_SIDE - 1]).is_err());
+    }
+
+    #[test]
+    fn mirroring_exchanges_left_and_right() {
+        let bytes: Vec<u8> = (0..3 * CROP_SIDE * CROP_SIDE)
+            .map(|i| (i % 251) as u8)
+            .collect();
+        let crop = Crop::from_rgb(bytes).unwrap();
+        let mirrored = crop.mirrored();
+        let last = 3 * (CROP_SIDE - 1);
+        assert_eq!(mirrored.pixels()[..3], crop.pixels()[last..last + 3]);
+        assert!(mirrored.mirrored() == crop);
     }
 }

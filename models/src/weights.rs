@@ -48,9 +48,14 @@ impl Weights {
     }
 
     fn first_of(candidates: Vec<PathBuf>) -> Result<Self, Error> {
-        match candidates.iter().find(|dir| dir.join(crate::facenet::FILE.name).is_file()) {
+        match candidates
+            .iter()
+            .find(|dir| dir.join(crate::facenet::FILE.name).is_file())
+        {
             Some(dir) => Ok(Self::at(dir)),
-            None => Err(Error::WeightsMissing { looked_in: candidates }),
+            None => Err(Error::WeightsMissing {
+                looked_in: candidates,
+            }),
         }
     }
 
@@ -63,9 +68,16 @@ impl Weights {
         };
         let found = format!("{:x}", Sha256::digest(&bytes));
         if found != file.sha256 {
-            return Err(Error::WeightsDamaged { path, expected: file.sha256, found });
+            return Err(Error::WeightsDamaged {
+                path,
+                expected: file.sha256,
+                found,
+            });
         }
-        parameters(bytes).map_err(|source| Error::Network { network: file.network, source })
+        parameters(bytes).map_err(|source| Error::Network {
+            network: file.network,
+            source,
+        })
     }
 }
 
@@ -83,4 +95,100 @@ fn installed_dirs(program: Option<&Path>) -> Vec<PathBuf> {
     }
     dirs.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("weights"));
     dirs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Detector, Embedder, centerface, facenet};
+
+    const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/weights");
+
+    /// A folder that holds the detector's weights after `change`.
+    fn changed(change: impl FnOnce(&mut Vec<u8>)) -> tempfile::TempDir {
+        let mut bytes = fs::read(Path::new(SHIPPED).join(centerface::FILE.name)).unwrap();
+        change(&mut bytes);
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(centerface::FILE.name), bytes).unwrap();
+        dir
+    }
+
+    fn load_error(dir: &Path) -> Error {
+        match Detector::load(&Weights::at(dir)) {
+            Ok(_) => panic!("the weights in {} were taken", dir.display()),
+            Err(error) => error,
+        }
+    }
+
+    #[test]
+    fn unchanged_weights_are_taken() {
+        let dir = changed(|_| ());
+        assert!(Detector::load(&Weights::at(dir.path())).is_ok());
+    }
+
+    #[test]
+    fn one_changed_bit_is_refused() {
+        let dir = changed(|bytes| *bytes.last_mut().unwrap() ^= 1);
+        let error = load_error(dir.path());
+        assert!(matches!(error, Error::WeightsDamaged { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains(centerface::FILE.sha256), "{text}");
+        assert!(text.ends_with("centerface.safetensors"), "{text}");
+    }
+
+    #[test]
+    fn a_truncated_file_is_refused() {
+        for keep in [0, 7, 1000, 3_000_000] {
+            let dir = changed(|bytes| bytes.truncate(keep));
+            let error = load_error(dir.path());
+            assert!(
+                matches!(error, Error::WeightsDamaged { .. }),
+                "{keep} bytes: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = load_error(dir.path());
+        assert!(matches!(error, Error::WeightsUnreadable { .. }), "{error}");
+        assert!(Embedder::load(&Weights::at(dir.path())).is_err());
+    }
+
+    #[test]
+    fn the_first_folder_with_weights_is_taken() {
+        let empty = tempfile::tempdir().unwrap();
+        let dirs = vec![empty.path().to_owned(), PathBuf::from(SHIPPED)];
+        assert_eq!(Weights::first_of(dirs).unwrap().dir, Path::new(SHIPPED));
+    }
+
+    #[test]
+    fn where_it_looked_is_said() {
+        let empty = tempfile::tempdir().unwrap();
+        let error = Weights::first_of(vec![empty.path().to_owned()])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(empty.path().to_str().unwrap()), "{error}");
+        assert!(error.contains("KITH_WEIGHTS"), "{error}");
+    }
+
+    #[test]
+    fn a_program_looks_beside_itself_first() {
+        let dirs = installed_dirs(Some(Path::new("/opt/kith/bin/kith")));
+        assert_eq!(dirs[0], Path::new("/opt/kith/bin/weights"));
+        assert_eq!(dirs[1], Path::new("/opt/kith/bin/../lib/kith/weights"));
+        assert_eq!(dirs[2], Path::new(SHIPPED));
+        assert_eq!(installed_dirs(None), [Path::new(SHIPPED)]);
+    }
+
+    #[test]
+    fn the_files_say_which_network_they_are() {
+        for file in [&facenet::FILE, &centerface::FILE] {
+            let bytes = fs::read(Path::new(SHIPPED).join(file.name)).unwrap();
+            let name = format!("\"name\":\"{}\"", file.network);
+            let header = String::from_utf8_lossy(&bytes[8..1000]);
+            assert!(header.contains(&name), "{}: {header}", file.name);
+        }
+    }
 }

@@ -59,7 +59,10 @@ impl Conv {
     ) -> Result<Self> {
         let (height, width, channels_in, channels_out) = kernel.dims4()?;
         if bias.dims1()? != channels_out {
-            bail!("{channels_out} channels need as many biases, not {:?}", bias.shape());
+            bail!(
+                "{channels_out} channels need as many biases, not {:?}",
+                bias.shape()
+            );
         }
         Ok(Self {
             kernel: kernel.flatten_all()?.to_vec1()?,
@@ -107,20 +110,24 @@ impl Conv {
             .min(fair_share)
             .clamp(*TILE_PIXELS.start(), *TILE_PIXELS.end());
         // One tile alone is shared between the threads inside the product.
-        let parallelism =
-            if pixels <= tile_pixels { Parallelism::Rayon(0) } else { Parallelism::None };
+        let parallelism = if pixels <= tile_pixels {
+            Parallelism::Rayon(0)
+        } else {
+            Parallelism::None
+        };
 
         let mut out = vec![0.0; pixels * channels_out];
-        out.par_chunks_mut(tile_pixels * channels_out).enumerate().for_each_init(
-            Vec::new,
-            |patches, (tile, out)| {
+        out.par_chunks_mut(tile_pixels * channels_out)
+            .enumerate()
+            .for_each_init(Vec::new, |patches, (tile, out)| {
                 let first = tile * tile_pixels;
                 let count = out.len() / channels_out;
                 match trunk {
                     Some(trunk) => {
                         let trunk = &trunk[first * channels_out..][..out.len()];
-                        for (out, trunk) in
-                            out.chunks_exact_mut(channels_out).zip(trunk.chunks_exact(channels_out))
+                        for (out, trunk) in out
+                            .chunks_exact_mut(channels_out)
+                            .zip(trunk.chunks_exact(channels_out))
                         {
                             for ((out, trunk), bias) in out.iter_mut().zip(trunk).zip(&self.bias) {
                                 *out = trunk + bias;
@@ -146,8 +153,7 @@ impl Conv {
                         *value = value.max(0.0);
                     }
                 }
-            },
-        );
+            });
         out
     }
 
@@ -185,7 +191,13 @@ impl Conv {
     }
 
     fn output_shape(&self, shapes: &Shapes) -> Shape {
-        (shapes.input[0], shapes.output[0], shapes.output[1], self.bias.len()).into()
+        (
+            shapes.input[0],
+            shapes.output[0],
+            shapes.output[1],
+            self.bias.len(),
+        )
+            .into()
     }
 }
 
@@ -219,9 +231,85 @@ impl CustomOp2 for Conv {
         let shapes = self.shapes(input)?;
         let shape = self.output_shape(&shapes);
         if trunk_layout.shape() != &shape {
-            bail!("{:?} cannot be added to a result of {shape:?}", trunk_layout.shape());
+            bail!(
+                "{:?} cannot be added to a result of {shape:?}",
+                trunk_layout.shape()
+            );
         }
         let out = self.forward(x, &shapes, Some(trunk));
         Ok((CpuStorage::F32(out), shape))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ops::{
+        against_candle::{TOLERANCE, channels_first, difference, random},
+        conv, conv_add,
+    };
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn equals_candles_convolution(
+            n in 1usize..4,
+            image in [1usize..20, 1usize..20],
+            size in prop_oneof![
+                Just([1, 1]), Just([3, 3]), Just([1, 7]), Just([7, 1]), Just([1, 3]), Just([5, 3])
+            ],
+            channels in [1usize..40, 1usize..40],
+            stride in 1usize..3,
+            same: bool,
+            relu: bool,
+            with_trunk: bool,
+            seed: u64,
+        ) {
+            prop_assume!(same || (image[0] >= size[0] && image[1] >= size[1]));
+            let x = random(&[n, image[0], image[1], channels[0]], seed);
+            let kernel = random(&[size[0], size[1], channels[0], channels[1]], seed ^ 1);
+            let bias = random(&[channels[1]], seed ^ 2);
+            let padding = if same { Padding::Same } else { Padding::Valid };
+            let layer = Conv::new(&kernel, &bias, stride, padding, relu).unwrap();
+
+            let mut padded = channels_first(&x).unwrap();
+            if same {
+                let pad = size.map(|side| (side - 1) / 2);
+                padded = padded.pad_with_zeros(2, pad[0], pad[0]).unwrap();
+                padded = padded.pad_with_zeros(3, pad[1], pad[1]).unwrap();
+            }
+            let weight = kernel.permute((3, 2, 0, 1)).unwrap().contiguous().unwrap();
+            let bias = bias.reshape((1, channels[1], 1, 1)).unwrap();
+            let mut expected =
+                padded.conv2d(&weight, 0, stride, 1, 1).unwrap().broadcast_add(&bias).unwrap();
+            let found = if with_trunk {
+                let dims = expected.permute((0, 2, 3, 1)).unwrap().dims().to_vec();
+                let trunk = random(&dims, seed ^ 3);
+                expected = (expected + channels_first(&trunk).unwrap()).unwrap();
+                conv_add(&x, &layer, &trunk).unwrap()
+            } else {
+                conv(&x, &layer).unwrap()
+            };
+            if relu {
+                expected = expected.relu().unwrap();
+            }
+            let difference = difference(&found, &expected);
+            prop_assert!(difference < TOLERANCE, "{}", difference);
+        }
+    }
+
+    #[test]
+    fn refuses_shapes_that_do_not_fit() {
+        let kernel = random(&[3, 3, 4, 5], 1);
+        let layer = |padding| Conv::new(&kernel, &random(&[5], 2), 1, padding, true).unwrap();
+        assert!(Conv::new(&kernel, &random(&[4], 2), 1, Padding::Same, true).is_err());
+        assert!(conv(&random(&[1, 9, 9, 3], 3), &layer(Padding::Same)).is_err());
+        assert!(conv(&random(&[1, 2, 9, 4], 3), &layer(Padding::Valid)).is_err());
+        let x = random(&[1, 9, 9, 4], 3);
+        assert!(conv_add(&x, &layer(Padding::Same), &random(&[1, 9, 8, 5], 3)).is_err());
+        assert!(conv(&x.transpose(1, 2).unwrap(), &layer(Padding::Same)).is_err());
     }
 }

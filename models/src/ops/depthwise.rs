@@ -21,7 +21,10 @@ impl Depthwise {
     pub(crate) fn new(kernel: &Tensor, bias: &Tensor, stride: usize) -> Result<Self> {
         let channels = bias.dims1()?;
         if kernel.dims3()? != (SIDE, SIDE, channels) {
-            bail!("a depthwise kernel of {channels} channels is not {:?}", kernel.shape());
+            bail!(
+                "a depthwise kernel of {channels} channels is not {:?}",
+                kernel.shape()
+            );
         }
         Ok(Self {
             kernel: kernel.flatten_all()?.to_vec1()?,
@@ -39,8 +42,12 @@ impl Depthwise {
                 let Some(row) = row else { continue };
                 for dx in 0..SIDE {
                     let x = (column * self.stride + dx).wrapping_sub(1);
-                    let Some(pixel) = row.get(x.wrapping_mul(channels)..) else { continue };
-                    let Some(pixel) = pixel.get(..channels) else { continue };
+                    let Some(pixel) = row.get(x.wrapping_mul(channels)..) else {
+                        continue;
+                    };
+                    let Some(pixel) = pixel.get(..channels) else {
+                        continue;
+                    };
                     let kernel = &self.kernel[(dy * SIDE + dx) * channels..][..channels];
                     for ((out, pixel), kernel) in out.iter_mut().zip(pixel).zip(kernel) {
                         *out += pixel * kernel;
@@ -62,17 +69,79 @@ impl CustomOp1 for Depthwise {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (x, [n, height, width, channels]) = image(storage, layout)?;
         if channels != self.bias.len() {
-            bail!("a depthwise kernel of {} channels got {channels}", self.bias.len());
+            bail!(
+                "a depthwise kernel of {} channels got {channels}",
+                self.bias.len()
+            );
         }
         let [out_height, out_width] = [height, width].map(|side| side.div_ceil(self.stride));
         let mut out = vec![0.0; n * out_height * out_width * channels];
         let stride_y = width * channels;
-        out.par_chunks_mut(out_width * channels).enumerate().for_each(|(line, out)| {
-            let picture = &x[line / out_height * height * stride_y..][..height * stride_y];
-            let middle = line % out_height * self.stride;
-            let row = |y: usize| (y < height).then(|| &picture[y * stride_y..][..stride_y]);
-            self.row([middle.checked_sub(1).and_then(row), row(middle), row(middle + 1)], out);
-        });
-        Ok((CpuStorage::F32(out), (n, out_height, out_width, channels).into()))
+        out.par_chunks_mut(out_width * channels)
+            .enumerate()
+            .for_each(|(line, out)| {
+                let picture = &x[line / out_height * height * stride_y..][..height * stride_y];
+                let middle = line % out_height * self.stride;
+                let row = |y: usize| (y < height).then(|| &picture[y * stride_y..][..stride_y]);
+                self.row(
+                    [
+                        middle.checked_sub(1).and_then(row),
+                        row(middle),
+                        row(middle + 1),
+                    ],
+                    out,
+                );
+            });
+        Ok((
+            CpuStorage::F32(out),
+            (n, out_height, out_width, channels).into(),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ops::{
+        against_candle::{TOLERANCE, channels_first, difference, random},
+        depthwise,
+    };
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn equals_candles_grouped_convolution(
+            n in 1usize..3,
+            image in [1usize..20, 1usize..20],
+            channels in 1usize..40,
+            stride in 1usize..3,
+            seed: u64,
+        ) {
+            let x = random(&[n, image[0], image[1], channels], seed);
+            let kernel = random(&[3, 3, channels], seed ^ 1);
+            let bias = random(&[channels], seed ^ 2);
+            let found =
+                depthwise(&x, &Depthwise::new(&kernel, &bias, stride).unwrap()).unwrap();
+
+            let weight = kernel.permute((2, 0, 1)).unwrap().unsqueeze(1).unwrap();
+            let sums = channels_first(&x)
+                .unwrap()
+                .conv2d(&weight.contiguous().unwrap(), 1, stride, 1, channels)
+                .unwrap();
+            let bias = bias.reshape((1, channels, 1, 1)).unwrap();
+            let expected = sums.broadcast_add(&bias).unwrap().relu().unwrap();
+            let difference = difference(&found, &expected);
+            prop_assert!(difference < TOLERANCE, "{}", difference);
+        }
+    }
+
+    #[test]
+    fn refuses_shapes_that_do_not_fit() {
+        assert!(Depthwise::new(&random(&[3, 3, 4], 1), &random(&[5], 2), 1).is_err());
+        let layer = Depthwise::new(&random(&[3, 3, 4], 1), &random(&[4], 2), 1).unwrap();
+        assert!(depthwise(&random(&[1, 9, 9, 5], 3), &layer).is_err());
     }
 }

@@ -50,5 +50,49 @@ fn image<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<(&'a [f32], [us
         bail!("an image must be contiguous, its layout is {layout:?}");
     };
     let (n, height, width, channels) = layout.shape().dims4()?;
-    Ok((&storage.as_slice::<f32>()?[start..end], [n, height, width, channels]))
+    Ok((
+        &storage.as_slice::<f32>()?[start..end],
+        [n, height, width, channels],
+    ))
+}
+
+/// Pictures and kernels of random numbers for comparing the operations with Candle's own.
+#[cfg(test)]
+mod against_candle {
+    use candle_core::{Device, Result, Tensor};
+
+    /// A tensor of numbers between -1 and 1 that depend on the seed only.
+    pub(super) fn random(shape: &[usize], seed: u64) -> Tensor {
+        let mut state = seed.wrapping_mul(2).wrapping_add(1);
+        let values: Vec<f32> = (0..shape.iter().product())
+            .map(|_| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+            })
+            .collect();
+        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+    }
+
+    /// `[n, height, width, channels]` in Candle's order, `[n, channels, height, width]`.
+    pub(super) fn channels_first(x: &Tensor) -> Result<Tensor> {
+        x.permute((0, 3, 1, 2))?.contiguous()
+    }
+
+    /// The largest difference from `expected`, which is in Candle's order.
+    pub(super) fn difference(found: &Tensor, expected: &Tensor) -> f32 {
+        let expected = expected.permute((0, 2, 3, 1)).unwrap();
+        assert_eq!(found.dims(), expected.dims());
+        let difference = (found - expected)
+            .unwrap()
+            .abs()
+            .unwrap()
+            .flatten_all()
+            .unwrap();
+        difference.max(0).unwrap().to_scalar().unwrap()
+    }
+
+    /// Sums of up to a thousand products of numbers below 1, added in another order.
+    pub(super) const TOLERANCE: f32 = 5e-5;
 }

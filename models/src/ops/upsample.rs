@@ -22,10 +22,18 @@ impl Upsample {
     pub(crate) fn new(kernel: &Tensor, bias: &Tensor) -> Result<Self> {
         let (height, width, channels_in, channels_out) = kernel.dims4()?;
         if [height, width, channels_out] != [2, 2, bias.dims1()?] {
-            bail!("{:?} with {:?} biases is no 2x2 upsampling", kernel.shape(), bias.shape());
+            bail!(
+                "{:?} with {:?} biases is no 2x2 upsampling",
+                kernel.shape(),
+                bias.shape()
+            );
         }
         let row = |dy: usize| kernel.get(dy)?.transpose(0, 1)?.flatten_all()?.to_vec1();
-        Ok(Self { kernels: [row(0)?, row(1)?], bias: bias.to_vec1()?, channels_in })
+        Ok(Self {
+            kernels: [row(0)?, row(1)?],
+            bias: bias.to_vec1()?,
+            channels_in,
+        })
     }
 }
 
@@ -37,20 +45,78 @@ impl CustomOp1 for Upsample {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (x, [n, height, width, channels]) = image(storage, layout)?;
         if channels != self.channels_in {
-            bail!("an upsampling of {} channels got {channels}", self.channels_in);
+            bail!(
+                "an upsampling of {} channels got {channels}",
+                self.channels_in
+            );
         }
         let channels_out = self.bias.len();
         let mut out = vec![0.0; n * height * width * 4 * channels_out];
-        out.par_chunks_mut(2 * width * channels_out).enumerate().for_each(|(line, out)| {
-            for out in out.chunks_exact_mut(channels_out) {
-                out.copy_from_slice(&self.bias);
-            }
-            let row = &x[line / 2 * width * channels..][..width * channels];
-            add_product(out, row, &self.kernels[line % 2], channels, Parallelism::None);
-            for value in out {
-                *value = value.max(0.0);
-            }
-        });
-        Ok((CpuStorage::F32(out), (n, 2 * height, 2 * width, channels_out).into()))
+        out.par_chunks_mut(2 * width * channels_out)
+            .enumerate()
+            .for_each(|(line, out)| {
+                for out in out.chunks_exact_mut(channels_out) {
+                    out.copy_from_slice(&self.bias);
+                }
+                let row = &x[line / 2 * width * channels..][..width * channels];
+                add_product(
+                    out,
+                    row,
+                    &self.kernels[line % 2],
+                    channels,
+                    Parallelism::None,
+                );
+                for value in out {
+                    *value = value.max(0.0);
+                }
+            });
+        Ok((
+            CpuStorage::F32(out),
+            (n, 2 * height, 2 * width, channels_out).into(),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ops::{
+        against_candle::{TOLERANCE, channels_first, difference, random},
+        upsample,
+    };
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn equals_candles_transposed_convolution(
+            n in 1usize..3,
+            image in [1usize..12, 1usize..12],
+            channels in [1usize..30, 1usize..30],
+            seed: u64,
+        ) {
+            let x = random(&[n, image[0], image[1], channels[0]], seed);
+            let kernel = random(&[2, 2, channels[0], channels[1]], seed ^ 1);
+            let bias = random(&[channels[1]], seed ^ 2);
+            let found = upsample(&x, &Upsample::new(&kernel, &bias).unwrap()).unwrap();
+
+            let weight = kernel.permute((2, 3, 0, 1)).unwrap().contiguous().unwrap();
+            let sums =
+                channels_first(&x).unwrap().conv_transpose2d(&weight, 0, 0, 2, 1).unwrap();
+            let bias = bias.reshape((1, channels[1], 1, 1)).unwrap();
+            let expected = sums.broadcast_add(&bias).unwrap().relu().unwrap();
+            let difference = difference(&found, &expected);
+            prop_assert!(difference < TOLERANCE, "{}", difference);
+        }
+    }
+
+    #[test]
+    fn refuses_shapes_that_do_not_fit() {
+        assert!(Upsample::new(&random(&[2, 2, 4, 5], 1), &random(&[4], 2)).is_err());
+        assert!(Upsample::new(&random(&[3, 2, 4, 5], 1), &random(&[5], 2)).is_err());
+        let layer = Upsample::new(&random(&[2, 2, 4, 5], 1), &random(&[5], 2)).unwrap();
+        assert!(upsample(&random(&[1, 9, 9, 5], 3), &layer).is_err());
     }
 }
