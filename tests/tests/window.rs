@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use webdriver::{Window, key};
+use webdriver::{Window, key, until};
 
 /// Two photos of one man, one each of two others.
 const PHOTOS: [&str; 4] = ["obama.jpg", "obama2.jpg", "biden.jpg", "astronaut.png"];
@@ -63,12 +63,12 @@ fn from_a_folder_to_a_name_to_a_search_to_a_photo() -> Result<()> {
     // Faces appear, and the job ends.
     window.click("[data-testid=nav-people]")?;
     window.find("[data-testid=group]")?;
-    window.until("the job is over", || {
+    until("the job is over", || {
         Ok(window
             .text("[data-testid=job-line]")?
             .starts_with("Up to date"))
     })?;
-    window.until("there are three people", || {
+    until("there are three people", || {
         Ok(window.all("[data-testid=group]")?.len() == 3)
     })?;
     ensure!(
@@ -83,13 +83,13 @@ fn from_a_folder_to_a_name_to_a_search_to_a_photo() -> Result<()> {
     let name = format!("Barack Obama{}", key::ENTER);
     window.type_into("[data-testid=group-name]", &name)?;
     window.find("[data-name='Barack Obama']")?;
-    window.until("the cursor is in the next field", || {
+    until("the cursor is in the next field", || {
         Ok(window.run("return document.activeElement.dataset.testid", "")? == "group-name")
     })?;
     ensure!(window.text("[data-testid=toast]")?.contains("Barack Obama"));
     shot("3-named")?;
     window.click("[data-testid=toast-undo]")?;
-    window.until("the name is taken back", || {
+    until("the name is taken back", || {
         Ok(window.all("[data-name='Barack Obama']")?.is_empty()
             && window.all("[data-testid=group]")?.len() == 3)
     })?;
@@ -100,11 +100,11 @@ fn from_a_folder_to_a_name_to_a_search_to_a_photo() -> Result<()> {
     window.press(&[key::ESCAPE])?;
     window.press(&["/"])?;
     window.type_into("[data-testid=search]", &format!("barack{}", key::ENTER))?;
-    window.until("the search is understood", || {
+    until("the search is understood", || {
         let understood = window.text("[data-testid=understood]")?;
         Ok(understood.contains("2 photos") && understood.contains("with Barack Obama"))
     })?;
-    window.until("his photos are there", || {
+    until("his photos are there", || {
         Ok(window.all("[data-testid=photo-tile]")?.len() == 2)
     })?;
     shot("4-search")?;
@@ -114,7 +114,7 @@ fn from_a_folder_to_a_name_to_a_search_to_a_photo() -> Result<()> {
     let outline = "[data-testid=face-outline][data-name='Barack Obama']";
     window.find(outline)?;
     window.point(640, 600)?;
-    window.until("the outline is seen", || {
+    until("the outline is seen", || {
         let opacity = "return getComputedStyle(document.querySelector(arguments[0])).opacity";
         Ok(window.run(opacity, outline)? == "1")
     })?;
@@ -138,7 +138,7 @@ fn from_a_folder_to_a_name_to_a_search_to_a_photo() -> Result<()> {
 
     // Esc goes one step back.
     window.press(&[key::ESCAPE])?;
-    window.until("the search is back", || {
+    until("the search is back", || {
         Ok(window.all("[data-testid=photo]")?.is_empty()
             && window
                 .text("[data-testid=understood]")?

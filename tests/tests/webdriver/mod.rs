@@ -1,4 +1,4 @@
-//! A window under test: its own screen, its own home, and a hand on it (W3C WebDriver).
+//! A window under test: its own screen, its own home, and a hand on it (W3C `WebDriver`).
 //!
 //! `WebKitWebDriver` starts the program and speaks JSON over HTTP on this machine only; the few
 //! calls that a journey needs are written out here.
@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How often it is looked for.
 const GLANCE: Duration = Duration::from_millis(150);
-/// The name under which WebDriver hides an element's number.
+/// The name under which `WebDriver` hides an element's number.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A key as WebDriver writes it.
+/// A key as `WebDriver` writes it.
 pub mod key {
     pub const ENTER: &str = "\u{e007}";
     pub const ESCAPE: &str = "\u{e00c}";
@@ -77,8 +77,8 @@ impl Window {
             _driver: driver,
             _screen: screen,
         };
-        wait("the driver answers", || {
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+        until("the driver answers", || {
+            Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())
         })?;
         let options = json!({ "binary": program, "args": [] });
         let session = window.call(
@@ -113,17 +113,11 @@ impl Window {
     /// The first element that `css` names, once there is one.
     pub fn find(&self, css: &str) -> Result<String> {
         let mut found = None;
-        self.until(&format!("{css} is there"), || {
+        until(&format!("{css} is there"), || {
             found = self.all(css)?.into_iter().next();
             Ok(found.is_some())
         })?;
         found.with_context(|| format!("{css} is gone again"))
-    }
-
-    /// Waits until `holds`, or fails saying `what` did not come true.
-    pub fn until(&self, what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
-        // An element may vanish between two calls while the page changes: that is "not yet".
-        wait(what, || holds().unwrap_or(false))
     }
 
     pub fn click(&self, css: &str) -> Result<()> {
@@ -274,18 +268,25 @@ fn screen() -> Result<(Helper, String)> {
     Ok((screen, format!(":{}", number.trim())))
 }
 
-fn wait(what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
+/// Waits until `holds`, or fails saying that `what` did not come true.
+///
+/// An element may vanish between two calls while the page changes, so an error means "not yet".
+pub fn until(what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
     let start = Instant::now();
-    while !holds() {
+    loop {
+        let outcome = holds();
+        if matches!(outcome, Ok(true)) {
+            return Ok(());
+        }
         if start.elapsed() > PATIENCE {
-            bail!(
-                "waited {} s, and it is still not true that {what}",
-                PATIENCE.as_secs()
-            );
+            let waited = format!("waited {} s until {what}, in vain", PATIENCE.as_secs());
+            return match outcome {
+                Ok(_) => bail!(waited),
+                Err(error) => Err(error.context(waited)),
+            };
         }
         sleep(GLANCE);
     }
-    Ok(())
 }
 
 /// Base64 as RFC 4648 has it; line ends and padding are passed over.

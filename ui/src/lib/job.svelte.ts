@@ -49,9 +49,7 @@ class JobState {
       void this.#refreshCalmly(news.progress.done);
       return;
     }
-    this.progress = null;
-    this.paused = false;
-    void this.#refreshNow();
+    void this.#end();
     if (news.kind === 'failed') {
       notices.wrong(news.problem.message);
     } else if (news.summary.cancelled) {
@@ -59,6 +57,16 @@ class JobState {
     } else {
       const { photos, faces } = news.summary;
       notices.say(`All looked through: ${many(photos, 'photo')}, ${many(faces, 'face')}.`);
+    }
+  }
+
+  /** The last photos are on the screens before the job is said to be over. */
+  async #end(): Promise<void> {
+    const last = this.progress;
+    await this.#refreshNow();
+    if (this.progress === last) {
+      this.progress = null;
+      this.paused = false;
     }
   }
 
