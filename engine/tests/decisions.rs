@@ -1,0 +1,308 @@
+//! Decisions on a real library: what was said holds, and all of it can be taken back.
+
+#![allow(clippy::unwrap_used)] // A test that meets the unexpected fails.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use kith_engine::{Action, Control, Error, Face, FaceState, Library, PersonId};
+use proptest::prelude::*;
+
+const PHOTOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/photos");
+const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
+/// A library of the sample portraits.
+fn indexed(dir: &Path) -> Library {
+    let library = Library::open(dir).unwrap();
+    library
+        .index(&[PathBuf::from(PHOTOS)], &Control::new(), &mut |_| {})
+        .unwrap();
+    library
+}
+
+fn person_on(library: &Library, file: &str) -> (Face, PersonId) {
+    let faces = library.faces().unwrap();
+    let face = faces
+        .into_iter()
+        .find(|face| face.path.ends_with(file))
+        .unwrap();
+    let person = face.person.unwrap();
+    (face, person)
+}
+
+fn name(library: &Library, person: PersonId, name: &str) {
+    library
+        .decide(
+            Action::Name {
+                person,
+                name: name.into(),
+            },
+            NOW,
+        )
+        .unwrap();
+}
+
+#[test]
+fn a_name_holds_and_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = indexed(dir.path());
+    let (_, obama) = person_on(&library, "/obama.jpg");
+    name(&library, obama, " Barack  Obama ");
+    let found = library.search("obama").unwrap();
+    assert!(
+        found
+            .photos
+            .iter()
+            .any(|photo| photo.path.ends_with("/obama2.jpg"))
+    );
+    assert!(
+        found
+            .photos
+            .iter()
+            .all(|photo| photo.people.contains(&"Barack Obama".to_owned()))
+    );
+    assert_eq!(found.understood, ["with Barack Obama"]);
+    assert_eq!(library.names().unwrap(), ["Barack Obama"]);
+    // Opened again, by another run of the program.
+    drop(library);
+    let library = Library::open(dir.path()).unwrap();
+    assert_eq!(library.search("obama").unwrap(), found);
+}
+
+#[test]
+fn a_rejected_face_stays_away_and_a_confirmed_one_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = indexed(dir.path());
+    let (face, obama) = person_on(&library, "/obama2.jpg");
+    name(&library, obama, "Barack");
+    library
+        .decide(
+            Action::Reject {
+                faces: vec![face.face],
+                person: obama,
+            },
+            NOW,
+        )
+        .unwrap();
+    assert_ne!(person_on(&library, "/obama2.jpg").0.person, Some(obama));
+    // Reading everything again changes nothing about it.
+    library.index(&[], &Control::new(), &mut |_| {}).unwrap();
+    assert_ne!(person_on(&library, "/obama2.jpg").0.person, Some(obama));
+
+    let (other, biden) = person_on(&library, "/biden.jpg");
+    library
+        .decide(
+            Action::Confirm {
+                faces: vec![other.face],
+                person: obama,
+            },
+            NOW,
+        )
+        .unwrap();
+    library.index(&[], &Control::new(), &mut |_| {}).unwrap();
+    let (other, person) = person_on(&library, "/biden.jpg");
+    assert_eq!((person, other.state), (obama, FaceState::Confirmed));
+    library.decide(Action::Undo, NOW).unwrap();
+    assert_eq!(person_on(&library, "/biden.jpg").1, biden);
+}
+
+#[test]
+fn a_known_name_joins_and_a_face_can_be_named_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = indexed(dir.path());
+    let (_, obama) = person_on(&library, "/obama.jpg");
+    let (biden_face, biden) = person_on(&library, "/biden.jpg");
+    name(&library, obama, "Anna");
+    let outcome = library
+        .decide(
+            Action::Name {
+                person: biden,
+                name: "ANNA".into(),
+            },
+            NOW,
+        )
+        .unwrap();
+    assert_eq!(outcome.person, Some(obama));
+    assert_eq!(person_on(&library, "/biden.jpg").1, obama);
+
+    let alone = Action::NameFaces {
+        faces: vec![biden_face.face],
+        name: "Joe".into(),
+    };
+    let outcome = library.decide(alone, NOW).unwrap();
+    let (face, joe) = person_on(&library, "/biden.jpg");
+    assert_eq!(
+        (outcome.person, face.name.as_deref()),
+        (Some(joe), Some("Joe"))
+    );
+    assert_ne!(joe, obama);
+    assert_eq!(library.names().unwrap(), ["Anna", "Joe"]);
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = indexed(dir.path());
+    let (face, person) = person_on(&library, "/biden.jpg");
+    let faces = vec![face.face];
+    let refuse = |action| library.decide(action, NOW).unwrap_err();
+    assert!(matches!(refuse(Action::Undo), Error::NothingToUndo));
+    assert!(matches!(
+        refuse(Action::Name {
+            person,
+            name: " - ".into()
+        }),
+        Error::EmptyName
+    ));
+    assert!(matches!(
+        refuse(Action::Hide {
+            person: 999_999,
+            hidden: true
+        }),
+        Error::NoPerson(_)
+    ));
+    assert!(matches!(
+        refuse(Action::Confirm {
+            faces,
+            person: 999_999
+        }),
+        Error::NoPerson(_)
+    ));
+    assert!(matches!(
+        refuse(Action::Ignore {
+            faces: vec![999_999]
+        }),
+        Error::NoFace(_)
+    ));
+    assert!(matches!(
+        refuse(Action::Ignore { faces: vec![] }),
+        Error::NoFaces
+    ));
+    assert!(matches!(
+        refuse(Action::Merge {
+            person,
+            into: person
+        }),
+        Error::SamePerson(_)
+    ));
+    assert!(library.history().unwrap().is_empty());
+}
+
+#[test]
+fn a_folder_taken_out_and_added_again_brings_its_names_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = indexed(dir.path());
+    let (_, obama) = person_on(&library, "/obama.jpg");
+    name(&library, obama, "Barack");
+    let before = (library.faces().unwrap(), library.people().unwrap());
+    let folder = library.folders().unwrap().remove(0);
+    library.remove_folder(&folder.path).unwrap();
+    assert!(library.faces().unwrap().is_empty() && library.photos().unwrap().is_empty());
+    library
+        .index(&[PathBuf::from(PHOTOS)], &Control::new(), &mut |_| {})
+        .unwrap();
+    assert_eq!(
+        (library.faces().unwrap(), library.people().unwrap()),
+        before
+    );
+}
+
+#[test]
+fn a_cancelled_run_keeps_what_it_stored_and_goes_on_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = Library::open(dir.path()).unwrap();
+    let control = Control::new();
+    let summary = library
+        .index(&[PathBuf::from(PHOTOS)], &control, &mut |progress| {
+            if progress.done == 3 {
+                control.cancel();
+            }
+        })
+        .unwrap();
+    assert_eq!((summary.photos, summary.cancelled), (3, true));
+    let rest = library.index(&[], &Control::new(), &mut |_| {}).unwrap();
+    assert_eq!(rest.unchanged, 3);
+    let whole = tempfile::tempdir().unwrap();
+    assert_eq!(
+        library.faces().unwrap(),
+        indexed(whole.path()).faces().unwrap()
+    );
+}
+
+/// One of the things a user can say, about one of the faces and people there are.
+fn action(kind: u8, at: usize, other: usize, library: &Library) -> Option<Action> {
+    let faces = library.faces().unwrap();
+    let face = faces[at % faces.len()].face;
+    let people = library.people().unwrap();
+    let person = people.get(at % people.len().max(1))?.person;
+    let into = people.get(other % people.len().max(1))?.person;
+    Some(match kind % 8 {
+        0 => Action::Name {
+            person,
+            name: ["Anna", "Ben"][other % 2].into(),
+        },
+        1 => Action::NameFaces {
+            faces: vec![face],
+            name: ["Carl", "Anna"][other % 2].into(),
+        },
+        2 => Action::Confirm {
+            faces: vec![face],
+            person: into,
+        },
+        3 => Action::Reject {
+            faces: vec![face],
+            person: into,
+        },
+        4 => Action::Merge { person, into },
+        5 => Action::Hide {
+            person,
+            hidden: other.is_multiple_of(2),
+        },
+        6 => Action::Ignore { faces: vec![face] },
+        _ => Action::Undo,
+    })
+}
+
+#[test]
+fn undo_takes_back_whatever_was_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = indexed(dir.path());
+    let untouched = (library.faces().unwrap(), library.people().unwrap());
+    let strategy = prop::collection::vec((any::<u8>(), 0_usize..9, 0_usize..9), 1..10);
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 25,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let outcome = runner.run(&strategy, |said| {
+        // Each answer is followed by the state it led to; undo walks back through them all.
+        let mut states = vec![untouched.clone()];
+        for (kind, at, other) in said {
+            let Some(action) = action(kind, at, other, &library) else {
+                continue;
+            };
+            let undo = action == Action::Undo;
+            if library.decide(action, NOW).is_ok() {
+                let now = (library.faces().unwrap(), library.people().unwrap());
+                if undo {
+                    states.pop();
+                    prop_assert_eq!(&now, states.last().unwrap());
+                } else {
+                    states.push(now);
+                }
+            }
+        }
+        while states.len() > 1 {
+            states.pop();
+            library.decide(Action::Undo, NOW).unwrap();
+            let now = (library.faces().unwrap(), library.people().unwrap());
+            prop_assert_eq!(&now, states.last().unwrap());
+        }
+        prop_assert!(matches!(
+            library.decide(Action::Undo, NOW),
+            Err(Error::NothingToUndo)
+        ));
+        Ok(())
+    });
+    outcome.unwrap();
+}
