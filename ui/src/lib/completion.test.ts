@@ -1,0 +1,40 @@
+// Names offered while typing, and the word of a query that is being typed.
+import { expect, test } from 'vitest';
+import { asQueryWord, ending, lastWord, offer } from './completion';
+
+const people = [
+  { name: 'Anna Maria', faces: 3 },
+  { name: 'Anna', faces: 40 },
+  { name: 'Maria Ángela', faces: 9 },
+  { name: 'Ben', faces: 12 },
+];
+const names = (typed: string) => offer(typed, people).map((person) => person.name);
+
+test('the best known comes first, later words come after first ones', () => {
+  expect(names('an')).toEqual(['Anna', 'Anna Maria', 'Maria Ángela']);
+  expect(names('mar')).toEqual(['Maria Ángela', 'Anna Maria']);
+});
+
+test('case and accents do not matter, and nothing typed offers nothing', () => {
+  expect(names('ANG')).toEqual(['Maria Ángela']);
+  expect(names('  ')).toEqual([]);
+  expect(names('xyz')).toEqual([]);
+});
+
+test('a name is completed only where it goes on from what was typed', () => {
+  expect(ending('an', offer('an', people))).toBe('na');
+  expect(ending('ang', offer('ang', people))).toBe('');
+  expect(ending('', people)).toBe('');
+});
+
+test('the word at the end of a query, with its minus and quotes put aside', () => {
+  expect(lastWord('anna be')).toEqual({ before: 'anna ', word: 'be' });
+  expect(lastWord('anna -ca')).toEqual({ before: 'anna -', word: 'ca' });
+  expect(lastWord('with "anna m')).toEqual({ before: 'with ', word: 'anna m' });
+  expect(lastWord('anna ')).toEqual({ before: 'anna ', word: '' });
+});
+
+test('a name with a space is asked for in quotes', () => {
+  expect(asQueryWord('Anna Maria')).toBe('"Anna Maria"');
+  expect(asQueryWord('Ben')).toBe('Ben');
+});
