@@ -1,6 +1,6 @@
 // Names offered while typing, and the word of a query that is being typed.
 import { expect, test } from 'vitest';
-import { asQueryWord, ending, lastWord, offer } from './completion';
+import { asQueryWord, completed, lastWord, offer, sameName } from './completion';
 
 const people = [
   { name: 'Anna Maria', faces: 3 },
@@ -22,9 +22,14 @@ test('case and accents do not matter, and nothing typed offers nothing', () => {
 });
 
 test('a name is completed only where it goes on from what was typed', () => {
-  expect(ending('an', offer('an', people))).toBe('na');
-  expect(ending('ang', offer('ang', people))).toBe('');
-  expect(ending('', people)).toBe('');
+  expect(completed('an', offer('an', people))).toBe('Anna');
+  expect(completed('ang', offer('ang', people))).toBe('');
+  expect(completed('', people)).toBe('');
+});
+
+test('capitals make no other name, letters do', () => {
+  expect(sameName('anna', 'Anna')).toBe(true);
+  expect(sameName('Ana', 'Anna')).toBe(false);
 });
 
 test('the word at the end of a query, with its minus and quotes put aside', () => {

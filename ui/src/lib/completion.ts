@@ -27,12 +27,15 @@ export function offer<T extends Known>(typed: string, people: T[], most = 6): T[
     .map(({ person }) => person);
 }
 
-/** The rest of the first offered name, when it simply goes on from what was typed. */
-export function ending(typed: string, offered: Known[]): string {
+/** The first offered name, when it simply goes on from what was typed; else nothing. */
+export function completed(typed: string, offered: Known[]): string {
   const name = offered[0]?.name ?? '';
-  return typed && name.toLocaleLowerCase().startsWith(typed.toLocaleLowerCase())
-    ? name.slice(typed.length)
-    : '';
+  return typed && name.toLocaleLowerCase().startsWith(typed.toLocaleLowerCase()) ? name : '';
+}
+
+/** Whether two spellings are one name: capitals make no difference. */
+export function sameName(a: string, b: string): boolean {
+  return a.toLocaleLowerCase() === b.toLocaleLowerCase();
 }
 
 /** The word of a query in which the cursor stands at the end: without its minus and quotes. */

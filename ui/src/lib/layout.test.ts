@@ -37,6 +37,11 @@ test('all rows but the last of a month fill the width, and none is higher than a
   expect(next).toBe(all.length);
 });
 
+test('where there are few photos a month, they are put together by year', () => {
+  expect(layOut(photos(24, 3), 1000, 200).map((period) => period.key)).toEqual(['2026', '2025']);
+  expect(layOut(photos(24, 4), 1000, 200)).toHaveLength(24);
+});
+
 test('months and rows follow each other without overlap', () => {
   const months = layOut(photos(24, 11), 777, 150);
   const rows = months.flatMap((month) => month.rows);

@@ -1,4 +1,4 @@
-// Justified rows of photos under a header a month: pure sums, no page.
+// Justified rows of photos under a header a month, or a year where they are few: pure sums, no page.
 // 50,000 photos take some milliseconds, so all rows are known and only those in sight are drawn.
 
 /** What the layout needs of a photo. */
@@ -22,9 +22,9 @@ export interface Row {
   spots: Spot[];
 }
 
-/** The photos of a month; `top` is where its header begins. */
-export interface Month {
-  month: string;
+/** The photos of a month (`2019-05`) or of a year (`2019`); `top` is where its header begins. */
+export interface Period {
+  key: string;
   top: number;
   height: number;
   first: number;
@@ -34,7 +34,9 @@ export interface Month {
 
 export const HEADER = 48;
 const GAP = 4;
-const AFTER_MONTH = 16;
+const AFTER_PERIOD = 16;
+/** With fewer photos a month than this, each year is one period: half-empty rows tell little. */
+const FEW_A_MONTH = 4;
 /** Panoramas and receipts are shown cut to these, or a row would be a line. */
 const NARROWEST = 0.5;
 const WIDEST = 3.2;
@@ -45,21 +47,23 @@ function aspect({ width, height }: Shape): number {
 }
 
 /** Lays out `photos`, in their order, in a grid `width` wide with rows about `rowHeight` high. */
-export function layOut(photos: Shape[], width: number, rowHeight: number): Month[] {
-  const months: Month[] = [];
+export function layOut(photos: Shape[], width: number, rowHeight: number): Period[] {
+  const months = new Set(photos.map((photo) => photo.date.slice(0, 7))).size;
+  const letters = photos.length < FEW_A_MONTH * months ? 4 : 7;
+  const periods: Period[] = [];
   let top = 0;
   for (let first = 0; first < photos.length;) {
-    const month = photos[first]?.date.slice(0, 7) ?? '';
+    const key = photos[first]?.date.slice(0, letters) ?? '';
     let end = first;
-    while (end < photos.length && photos[end]?.date.startsWith(month)) end++;
+    while (end < photos.length && photos[end]?.date.startsWith(key)) end++;
     const rows = rowsOf(photos, first, end, top + HEADER, width, rowHeight);
     const last = rows.at(-1);
-    const bottom = last ? last.top + last.height + AFTER_MONTH : top + HEADER;
-    months.push({ month, top, height: bottom - top, first, photos: end - first, rows });
+    const bottom = last ? last.top + last.height + AFTER_PERIOD : top + HEADER;
+    periods.push({ key, top, height: bottom - top, first, photos: end - first, rows });
     top = bottom;
     first = end;
   }
-  return months;
+  return periods;
 }
 
 function rowsOf(
@@ -126,16 +130,16 @@ export function within<T extends { top: number; height: number }>(
 }
 
 /** The row that photo `index` is in. */
-export function rowOf(months: Month[], index: number): Row | undefined {
-  const month = months.findLast((m) => m.first <= index);
-  return month?.rows.findLast((r) => r.first <= index);
+export function rowOf(periods: Period[], index: number): Row | undefined {
+  const period = periods.findLast((p) => p.first <= index);
+  return period?.rows.findLast((r) => r.first <= index);
 }
 
 /** Where an arrow key leads from photo `index`: up and down keep to the middle of the photo. */
-export function step(months: Month[], index: number, key: string, last: number): number {
+export function step(periods: Period[], index: number, key: string, last: number): number {
   if (key === 'ArrowLeft') return Math.max(0, index - 1);
   if (key === 'ArrowRight') return Math.min(last, index + 1);
-  const rows = months.flatMap((m) => m.rows);
+  const rows = periods.flatMap((p) => p.rows);
   const at = rows.findLastIndex((r) => r.first <= index);
   const spot = rows[at]?.spots[index - (rows[at]?.first ?? 0)];
   const next = rows[at + (key === 'ArrowDown' ? 1 : -1)];

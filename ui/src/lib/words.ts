@@ -31,9 +31,9 @@ function written(format: Intl.DateTimeFormat, date: string): string {
   return Number.isNaN(time) ? 'No date' : format.format(time);
 }
 
-/** `May 2019`, of `2019-05` or a longer date */
-export function monthOf(date: string): string {
-  return written(month, `${date.slice(0, 7)}-01T00:00:00`);
+/** `May 2019` of `2019-05`, `2019` of `2019` */
+export function periodOf(key: string): string {
+  return key.length > 4 ? written(month, `${key}-01T00:00:00`) : key || 'No date';
 }
 
 /** `May 12, 2019` */
