@@ -300,26 +300,25 @@ mod tests {
 
     #[test]
     fn strangers_are_of_other_families_and_kin_are_apart() {
-        // Family 0: person 0 at 0° and 20°, person 1 at 30°; family 1: person 2 at 90° and 100°.
+        // Family 0: person 0 at 0° and 20°, person 1 at 25°; family 1: person 2 at 90° and 93°.
         let faces = [
             face(0.0, 0, 0),
             face(20.0, 0, 0),
-            face(30.0, 1, 0),
+            face(25.0, 1, 0),
             face(90.0, 2, 1),
-            face(100.0, 2, 1),
+            face(93.0, 2, 1),
         ];
         let figures = compare_all(&faces, true).unwrap();
         assert_eq!(figures.genuine_pairs, 2);
         assert_eq!(figures.impostor_pairs, 6);
-        // No stranger may pass: the threshold is the closest, 30° against 90°, 2 - 2 cos 60° = 1.
-        assert!((figures.threshold_at_far_1e_3 - 1.0).abs() < 1e-6);
+        // No stranger may pass: the threshold is the closest, 25° against 90°, 2 - 2 cos 65°.
+        assert!((figures.threshold_at_far_1e_3 - 1.154_763).abs() < 1e-5);
         assert_eq!(figures.tar, [1.0; 3]);
         let kin = figures.kin.unwrap();
         assert_eq!(kin.kin_pairs, 2);
         assert_eq!(kin.kin_at_far_1e_3, 1.0);
-        // No kin may pass: of 20° and 10° only the latter is below the closest kin pair, 10°…
-        // which is as close, so neither is.
-        assert_eq!(kin.tar_at_kin_1_5e_2, 0.0);
+        // No kin may pass, the closest being 20° against 25°: of 20° and 3° the latter is nearer.
+        assert_eq!(kin.tar_at_kin_1_5e_2, 0.5);
     }
 
     #[test]
