@@ -51,6 +51,7 @@ export const shortcuts: ShortcutGroup[] = [
       { keys: ['Tab'], says: 'Go on without naming' },
       { keys: ['↓'], says: 'Choose a name already used' },
       { keys: ['Alt', 'H'], says: 'Hide these faces' },
+      { keys: ['Alt', 'Enter'], says: 'See all of these faces' },
     ],
   },
   {
@@ -69,7 +70,8 @@ function inText(target: EventTarget | null): boolean {
 
 /** Obeys a key that means the same everywhere; screens have had it first. */
 export function obey(event: KeyboardEvent): void {
-  if (event.defaultPrevented || event.isComposing) return;
+  // The sheet of keys is a dialog: it closes itself.
+  if (event.defaultPrevented || event.isComposing || place.keysOpen) return;
   const control = event.ctrlKey || event.metaKey;
   if (control && event.key.toLowerCase() === 'k') {
     event.preventDefault();
