@@ -15,6 +15,10 @@ pub use grouping::{GroupFace, group, group_plain};
 
 /// Squared distance below which two faces are taken for the same person when only these two are
 /// compared (`kith verify`).
+///
+/// Measured in onnxruntime with the same crop and weights, over all pairs of 1,100 photos of LFW
+/// View 1's `pairsDevTrain` (449 of one person, 604,001 of two): 1.1 accepts 98.9 % of the former
+/// and 0.34 % of the latter, 0.97 accepts 97.3 % and 0.10 %.
 pub const SAME_PERSON_DISTANCE: f32 = 1.1;
 
 /// Mean squared distance between the faces of two groups below which they are one.
