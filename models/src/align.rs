@@ -237,7 +237,7 @@ mod tests {
         let side = 8 * CROP_SIDE;
         let pixels: Vec<u8> = (0..side * side)
             .flat_map(|i| {
-                [if (i / side + i % side) % 2 == 0 {
+                [if (i / side + i % side).is_multiple_of(2) {
                     0
                 } else {
                     255

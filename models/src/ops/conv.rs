@@ -1,19 +1,18 @@
 //! Dense convolution as matrix products over tiles of output pixels.
 //!
-//! A tile's patches are laid out as matrix rows (im2col), its output starts as the bias, the
-//! product is added, and the activation follows while the tile is still in the cache. The im2col
-//! matrix of a whole image never exists. A 1x1 convolution of stride 1 reads the image itself.
+//! A tile's patches are laid out as matrix rows (im2col) and multiplied at once, while they are in
+//! the cache; the im2col matrix of a whole image never exists. A 1x1 convolution of stride 1 reads
+//! the image itself.
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
-use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::{image, product::add_product};
+use super::{image, product::Product};
 
-/// Floats in the patches of one tile: half of a 1 MB second-level cache.
-const TILE_FLOATS: usize = 128 * 1024;
-/// Fewer pixels than this in a tile waste the product; more give no more.
-const TILE_PIXELS: std::ops::RangeInclusive<usize> = 48..=1024;
+/// Numbers in the patches of one tile: 256 KB, which a second-level cache holds beside the kernel.
+const TILE_FLOATS: usize = 64 * 1024;
+/// The pixels of a tile are a multiple of this, the most rows that the product takes at once.
+const TILE_STEP: usize = 12;
 
 /// What surrounds the image.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,15 +26,13 @@ pub(crate) enum Padding {
 /// A convolution with bias and, if `relu`, a ReLU.
 #[derive(Debug)]
 pub(crate) struct Conv {
-    /// Row-major `[height * width * channels_in, channels_out]`.
-    kernel: Vec<f32>,
-    bias: Vec<f32>,
+    /// `[height * width * channels_in]` numbers of a patch to `[channels_out]`, with bias and ReLU.
+    product: Product,
     /// Height and width of the kernel.
     size: [usize; 2],
     channels_in: usize,
     stride: usize,
     padding: Padding,
-    relu: bool,
 }
 
 /// The sizes of one application of a convolution.
@@ -65,13 +62,11 @@ impl Conv {
             );
         }
         Ok(Self {
-            kernel: kernel.flatten_all()?.to_vec1()?,
-            bias: bias.to_vec1()?,
+            product: Product::new(&kernel.flatten_all()?.to_vec1()?, &bias.to_vec1()?, relu),
             size: [height, width],
             channels_in,
             stride,
             padding,
-            relu,
         })
     }
 
@@ -100,21 +95,13 @@ impl Conv {
     }
 
     fn forward(&self, x: &[f32], shapes: &Shapes, trunk: Option<&[f32]>) -> Vec<f32> {
-        let channels_out = self.bias.len();
-        let depth = self.kernel.len() / channels_out;
+        let (depth, channels_out) = (self.product.depth(), self.product.columns());
         let pixels = shapes.input[0] * shapes.output[0] * shapes.output[1];
         let pointwise = self.size == [1, 1] && self.stride == 1;
-
         let fair_share = pixels.div_ceil(rayon::current_num_threads());
         let tile_pixels = (TILE_FLOATS / depth)
-            .min(fair_share)
-            .clamp(*TILE_PIXELS.start(), *TILE_PIXELS.end());
-        // One tile alone is shared between the threads inside the product.
-        let parallelism = if pixels <= tile_pixels {
-            Parallelism::Rayon(0)
-        } else {
-            Parallelism::None
-        };
+            .clamp(1, fair_share)
+            .next_multiple_of(TILE_STEP);
 
         let mut out = vec![0.0; pixels * channels_out];
         out.par_chunks_mut(tile_pixels * channels_out)
@@ -122,24 +109,6 @@ impl Conv {
             .for_each_init(Vec::new, |patches, (tile, out)| {
                 let first = tile * tile_pixels;
                 let count = out.len() / channels_out;
-                match trunk {
-                    Some(trunk) => {
-                        let trunk = &trunk[first * channels_out..][..out.len()];
-                        for (out, trunk) in out
-                            .chunks_exact_mut(channels_out)
-                            .zip(trunk.chunks_exact(channels_out))
-                        {
-                            for ((out, trunk), bias) in out.iter_mut().zip(trunk).zip(&self.bias) {
-                                *out = trunk + bias;
-                            }
-                        }
-                    }
-                    None => {
-                        for out in out.chunks_exact_mut(channels_out) {
-                            out.copy_from_slice(&self.bias);
-                        }
-                    }
-                }
                 let rows = if pointwise {
                     &x[first * depth..][..count * depth]
                 } else {
@@ -147,12 +116,8 @@ impl Conv {
                     self.copy_patches(x, shapes, first, patches);
                     patches
                 };
-                add_product(out, rows, &self.kernel, depth, parallelism);
-                if self.relu {
-                    for value in out {
-                        *value = value.max(0.0);
-                    }
-                }
+                let trunk = trunk.map(|trunk| &trunk[first * channels_out..][..out.len()]);
+                self.product.run(rows, trunk, out);
             });
         out
     }
@@ -195,7 +160,7 @@ impl Conv {
             shapes.input[0],
             shapes.output[0],
             shapes.output[1],
-            self.bias.len(),
+            self.product.columns(),
         )
             .into()
     }

@@ -1,9 +1,13 @@
 //! Depthwise 3x3 convolution: each channel with its own kernel, one row of output at a time.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::image;
+use super::{
+    image,
+    vectors::{load, store},
+};
 
 const SIDE: usize = 3;
 
@@ -32,30 +36,52 @@ impl Depthwise {
             stride,
         })
     }
+}
 
-    /// Writes one row of output pixels; `rows` are the input rows above, at and below it.
-    fn row(&self, rows: [Option<&[f32]>; SIDE], out: &mut [f32]) {
-        let channels = self.bias.len();
-        for (column, out) in out.chunks_exact_mut(channels).enumerate() {
-            out.copy_from_slice(&self.bias);
-            for (dy, row) in rows.iter().enumerate() {
+/// Writes one row of output pixels.
+struct Row<'a> {
+    layer: &'a Depthwise,
+    /// The input rows above, at and below it, where the image has them.
+    rows: [Option<&'a [f32]>; SIDE],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Row<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Depthwise {
+            kernel,
+            bias,
+            stride,
+        } = self.layer;
+        let channels = bias.len();
+        for (column, out) in self.out.chunks_exact_mut(channels).enumerate() {
+            // The pixels under the kernel that lie inside the image, each with its factors.
+            let mut taps: [(&[f32], &[f32]); SIDE * SIDE] = [(&[], &[]); SIDE * SIDE];
+            let mut count = 0;
+            for (dy, row) in self.rows.iter().enumerate() {
                 let Some(row) = row else { continue };
                 for dx in 0..SIDE {
-                    let x = (column * self.stride + dx).wrapping_sub(1);
-                    let Some(pixel) = row.get(x.wrapping_mul(channels)..) else {
+                    let Some(x) = (column * stride + dx).checked_sub(1) else {
                         continue;
                     };
-                    let Some(pixel) = pixel.get(..channels) else {
+                    let Some(pixel) = row.get(x * channels..(x + 1) * channels) else {
                         continue;
                     };
-                    let kernel = &self.kernel[(dy * SIDE + dx) * channels..][..channels];
-                    for ((out, pixel), kernel) in out.iter_mut().zip(pixel).zip(kernel) {
-                        *out += pixel * kernel;
-                    }
+                    taps[count] = (pixel, &kernel[(dy * SIDE + dx) * channels..][..channels]);
+                    count += 1;
                 }
             }
-            for value in out {
-                *value = value.max(0.0);
+            for channel in (0..channels).step_by(S::F32_LANES) {
+                let mut sum = load(simd, bias, channel);
+                for (pixel, factors) in &taps[..count] {
+                    let (pixel, factors) =
+                        (load(simd, pixel, channel), load(simd, factors, channel));
+                    sum = simd.mul_add_e_f32s(pixel, factors, sum);
+                }
+                store(simd, out, channel, simd.max_f32s(sum, simd.splat_f32s(0.0)));
             }
         }
     }
@@ -77,20 +103,23 @@ impl CustomOp1 for Depthwise {
         let [out_height, out_width] = [height, width].map(|side| side.div_ceil(self.stride));
         let mut out = vec![0.0; n * out_height * out_width * channels];
         let stride_y = width * channels;
+        let arch = Arch::new();
         out.par_chunks_mut(out_width * channels)
             .enumerate()
             .for_each(|(line, out)| {
                 let picture = &x[line / out_height * height * stride_y..][..height * stride_y];
                 let middle = line % out_height * self.stride;
                 let row = |y: usize| (y < height).then(|| &picture[y * stride_y..][..stride_y]);
-                self.row(
-                    [
-                        middle.checked_sub(1).and_then(row),
-                        row(middle),
-                        row(middle + 1),
-                    ],
+                let rows = [
+                    middle.checked_sub(1).and_then(row),
+                    row(middle),
+                    row(middle + 1),
+                ];
+                arch.dispatch(Row {
+                    layer: self,
+                    rows,
                     out,
-                );
+                });
             });
         Ok((
             CpuStorage::F32(out),

@@ -6,11 +6,17 @@
 //! A layer holds its parameters ready for its operation and is itself a Candle custom operation,
 //! so that another device adds its own forward pass beside the CPU's.
 
+#![allow(
+    clippy::inline_always,
+    reason = "vector code must be inlined into the function that pulp compiles for the processor"
+)]
+
 mod conv;
 mod depthwise;
 mod max_pool;
 mod product;
 mod upsample;
+mod vectors;
 
 use candle_core::{CpuStorage, Layout, Result, Tensor, bail};
 

@@ -1,43 +1,197 @@
-//! One matrix product: `out += a · b`, all three row-major, on the calling thread or on all.
+//! Rows of numbers times a matrix that is kept in the order in which the product reads it.
+//!
+//! The matrix is cut into panels as wide as two vector registers. A block of rows times a panel
+//! stays in registers while the depth is walked once, and leaves them with bias, addend and ReLU
+//! done (Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication", without
+//! the blocking over the depth, which no layer here is long enough to need). `pulp` picks the
+//! widest vectors that the processor has when the program runs.
 
-use gemm::Parallelism;
+use pulp::{Arch, Simd, WithSimd};
 
-/// Adds `a [rows, depth] · b [depth, columns]` to `out [rows, columns]`.
-pub(super) fn add_product(
-    out: &mut [f32],
-    a: &[f32],
-    b: &[f32],
+use super::vectors::{load, store};
+
+/// Vector registers that one row of a panel fills.
+const PANEL_REGISTERS: usize = 2;
+
+/// `rows · matrix + bias`, then ReLU if it is asked for.
+#[derive(Debug)]
+pub(super) struct Product {
+    /// The panels one after the other, each `[depth, panel width]`, the last filled up with zeros.
+    panels: Vec<f32>,
+    /// Filled up with zeros to full panels.
+    bias: Vec<f32>,
     depth: usize,
-    parallelism: Parallelism,
-) {
-    let rows = a.len() / depth;
-    let columns = b.len() / depth;
-    assert_eq!(a.len(), rows * depth);
-    assert_eq!(b.len(), columns * depth);
-    assert_eq!(out.len(), rows * columns);
-    // SAFETY: the three slices hold exactly the elements that these sizes and strides reach
-    // (asserted above), `out` is borrowed mutably and so overlaps neither `a` nor `b`.
-    unsafe {
-        gemm::gemm(
-            rows,
-            columns,
+    columns: usize,
+    relu: bool,
+}
+
+impl Product {
+    /// `matrix` is row-major `[depth, columns]` with as many columns as there are biases.
+    pub(super) fn new(matrix: &[f32], bias: &[f32], relu: bool) -> Self {
+        let columns = bias.len();
+        let depth = matrix.len() / columns;
+        let width = Arch::new().dispatch(PanelWidth);
+        let padded_columns = columns.next_multiple_of(width);
+        let mut panels = vec![0.0; depth * padded_columns];
+        for (first, panel) in (0..columns)
+            .step_by(width)
+            .zip(panels.chunks_exact_mut(depth * width))
+        {
+            let filled = width.min(columns - first);
+            for (to, from) in panel
+                .chunks_exact_mut(width)
+                .zip(matrix.chunks_exact(columns))
+            {
+                to[..filled].copy_from_slice(&from[first..first + filled]);
+            }
+        }
+        let mut bias = bias.to_vec();
+        bias.resize(padded_columns, 0.0);
+        Self {
+            panels,
+            bias,
             depth,
-            out.as_mut_ptr(),
-            1,
-            columns as isize,
-            true,
-            a.as_ptr(),
-            1,
-            depth as isize,
-            b.as_ptr(),
-            1,
-            columns as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            parallelism,
-        );
+            columns,
+            relu,
+        }
+    }
+
+    /// Numbers in a row that goes in.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Numbers in a row that comes out.
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Fills `out [_, columns]` with the product of `rows [_, depth]`, to which `addend`, of the
+    /// shape of `out`, is added before the ReLU.
+    pub(super) fn run(&self, rows: &[f32], addend: Option<&[f32]>, out: &mut [f32]) {
+        Arch::new().dispatch(Run {
+            product: self,
+            rows,
+            addend,
+            out,
+        });
+    }
+}
+
+/// The width of a panel on this processor.
+struct PanelWidth;
+
+impl WithSimd for PanelWidth {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        PANEL_REGISTERS * S::F32_LANES
+    }
+}
+
+struct Run<'a> {
+    product: &'a Product,
+    rows: &'a [f32],
+    addend: Option<&'a [f32]>,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Run<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Run {
+            product,
+            rows,
+            addend,
+            out,
+        } = self;
+        let Product { depth, columns, .. } = *product;
+        let count = out.len() / columns;
+        let width = PANEL_REGISTERS * S::F32_LANES;
+        let panels = product.panels.chunks_exact(depth * width);
+        for ((panel, bias), first) in panels
+            .zip(product.bias.chunks_exact(width))
+            .zip((0..columns).step_by(width))
+        {
+            let mut row = 0;
+            while row < count {
+                let block = Block {
+                    rows: &rows[row * depth..],
+                    panel,
+                    bias,
+                    addend: addend.map(|addend| &addend[row * columns..]),
+                    relu: product.relu,
+                    columns,
+                    first,
+                };
+                let out = &mut out[row * columns..];
+                // As many rows as leave registers for the panel and for one factor.
+                row += match count - row {
+                    12.. if S::REGISTER_COUNT >= 32 => block.run::<S, 12>(simd, out),
+                    6.. => block.run::<S, 6>(simd, out),
+                    4.. => block.run::<S, 4>(simd, out),
+                    2.. => block.run::<S, 2>(simd, out),
+                    _ => block.run::<S, 1>(simd, out),
+                };
+            }
+        }
+    }
+}
+
+/// A few rows times one panel.
+struct Block<'a> {
+    rows: &'a [f32],
+    panel: &'a [f32],
+    bias: &'a [f32],
+    addend: Option<&'a [f32]>,
+    relu: bool,
+    /// Numbers in a row of the result.
+    columns: usize,
+    /// The panel's first column.
+    first: usize,
+}
+
+impl Block<'_> {
+    /// Computes the first `ROWS` rows and returns their number.
+    #[inline(always)]
+    fn run<S: Simd, const ROWS: usize>(&self, simd: S, out: &mut [f32]) -> usize {
+        let (panel, _) = S::as_simd_f32s(self.panel);
+        let (panel, _) = panel.as_chunks::<PANEL_REGISTERS>();
+        let (bias, _) = S::as_simd_f32s(self.bias);
+        let depth = panel.len();
+        let rows: [&[f32]; ROWS] = std::array::from_fn(|row| &self.rows[row * depth..][..depth]);
+
+        let mut sums = [[simd.splat_f32s(0.0); PANEL_REGISTERS]; ROWS];
+        for (k, factors) in panel.iter().enumerate() {
+            for (sums, row) in sums.iter_mut().zip(rows) {
+                let value = simd.splat_f32s(row[k]);
+                for (sum, factor) in sums.iter_mut().zip(factors) {
+                    *sum = simd.mul_add_e_f32s(value, *factor, *sum);
+                }
+            }
+        }
+        for (row, sums) in sums.into_iter().enumerate() {
+            let row = row * self.columns..(row + 1) * self.columns;
+            let addend = self.addend.map(|addend| &addend[row.clone()]);
+            let out = &mut out[row];
+            for (register, (sum, bias)) in sums.into_iter().zip(bias).enumerate() {
+                let first = self.first + register * S::F32_LANES;
+                if first >= self.columns {
+                    break;
+                }
+                let mut sum = simd.add_f32s(sum, *bias);
+                if let Some(addend) = addend {
+                    sum = simd.add_f32s(sum, load(simd, addend, first));
+                }
+                if self.relu {
+                    sum = simd.max_f32s(sum, simd.splat_f32s(0.0));
+                }
+                store(simd, out, first, sum);
+            }
+        }
+        ROWS
     }
 }

@@ -3,18 +3,17 @@
 //! The four do not overlap, so an input row times half of the kernel is an output row.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
-use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::{image, product::add_product};
+use super::{image, product::Product};
 
 /// A transposed convolution (2x2, stride 2) with bias and ReLU.
 #[derive(Debug)]
 pub(crate) struct Upsample {
-    /// For the upper and the lower output row, row-major `[channels_in, 2 * channels_out]`.
-    kernels: [Vec<f32>; 2],
-    bias: Vec<f32>,
+    /// For the upper and the lower output row: a pixel to two pixels, with bias and ReLU.
+    rows: [Product; 2],
     channels_in: usize,
+    channels_out: usize,
 }
 
 impl Upsample {
@@ -28,11 +27,15 @@ impl Upsample {
                 bias.shape()
             );
         }
-        let row = |dy: usize| kernel.get(dy)?.transpose(0, 1)?.flatten_all()?.to_vec1();
+        let bias = Tensor::cat(&[bias, bias], 0)?.to_vec1()?;
+        let row = |dy: usize| {
+            let kernel = kernel.get(dy)?.transpose(0, 1)?.flatten_all()?.to_vec1()?;
+            Ok::<_, candle_core::Error>(Product::new(&kernel, &bias, true))
+        };
         Ok(Self {
-            kernels: [row(0)?, row(1)?],
-            bias: bias.to_vec1()?,
+            rows: [row(0)?, row(1)?],
             channels_in,
+            channels_out,
         })
     }
 }
@@ -50,25 +53,13 @@ impl CustomOp1 for Upsample {
                 self.channels_in
             );
         }
-        let channels_out = self.bias.len();
+        let channels_out = self.channels_out;
         let mut out = vec![0.0; n * height * width * 4 * channels_out];
         out.par_chunks_mut(2 * width * channels_out)
             .enumerate()
             .for_each(|(line, out)| {
-                for out in out.chunks_exact_mut(channels_out) {
-                    out.copy_from_slice(&self.bias);
-                }
                 let row = &x[line / 2 * width * channels..][..width * channels];
-                add_product(
-                    out,
-                    row,
-                    &self.kernels[line % 2],
-                    channels,
-                    Parallelism::None,
-                );
-                for value in out {
-                    *value = value.max(0.0);
-                }
+                self.rows[line % 2].run(row, None, out);
             });
         Ok((
             CpuStorage::F32(out),
