@@ -14,10 +14,16 @@ use crate::{EmbeddedFace, Error, Result};
 /// [`Error::Photo`] when the file cannot be read, [`Error::Models`] when a network fails.
 pub fn embed_photo(finder: &FaceFinder, path: &Path) -> Result<Vec<EmbeddedFace>> {
     let pixels = photo::decode(path, DECODED_SIDE)
-        .map_err(|source| Error::Photo { source, path: path.to_owned() })?
+        .map_err(|source| Error::Photo {
+            source,
+            path: path.to_owned(),
+        })?
         .pixels;
-    let (crops, boxes): (Vec<_>, Vec<_>) =
-        finder.find(&pixels)?.into_iter().map(|face| (face.crop, face.box_upright)).unzip();
+    let (crops, boxes): (Vec<_>, Vec<_>) = finder
+        .find(&pixels)?
+        .into_iter()
+        .map(|face| (face.crop, face.box_upright))
+        .unzip();
     let embeddings = finder.embed(&crops)?;
     Ok(boxes
         .into_iter()

@@ -82,7 +82,10 @@ impl FaceFinder {
             }
         }
         let view = view_of(pixels)?;
-        Ok(kept.iter().map(|face| found_face(face, pixels, view)).collect())
+        Ok(kept
+            .iter()
+            .map(|face| found_face(face, pixels, view))
+            .collect())
     }
 
     /// One embedding a crop, unit length.

@@ -197,7 +197,8 @@ impl Decided {
         self.confirm(faces, into);
         // Said to be one and said not to be the other, before the two were one: the yes stays.
         let confirmed = &self.confirmed;
-        self.rejected.retain(|(face, of)| confirmed.get(face) != Some(of));
+        self.rejected
+            .retain(|(face, of)| confirmed.get(face) != Some(of));
     }
 }
 
