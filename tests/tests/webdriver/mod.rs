@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How often it is looked for.
 const GLANCE: Duration = Duration::from_millis(150);
+/// What the window needs to paint a change, on a machine busy with other tests.
+const PAINT: Duration = Duration::from_millis(600);
 /// The name under which `WebDriver` hides an element's number.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -190,8 +192,13 @@ impl Window {
         )
     }
 
-    /// Saves what is on the screen as a PNG.
+    /// Saves what is on the screen as a PNG, once its pictures are there and it is painted.
     pub fn screenshot(&self, file: &Path) -> Result<()> {
+        until("all pictures are there", || {
+            let there = "return [...document.images].every((image) => image.complete)";
+            Ok(self.run(there, "")? == true)
+        })?;
+        sleep(PAINT);
         let picture = self.call("GET", &self.path("/screenshot"), &Value::Null)?;
         let text = picture.as_str().context("the driver made no picture")?;
         if let Some(dir) = file.parent() {
