@@ -34,7 +34,14 @@ pub struct Name {
 impl Name {
     pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
         let person = person_called(library, &self.person)?;
-        decide(library, Action::Name { person, name: self.name }, out)
+        decide(
+            library,
+            Action::Name {
+                person,
+                name: self.name,
+            },
+            out,
+        )
     }
 }
 
@@ -61,7 +68,14 @@ pub struct Confirm {
 impl Confirm {
     pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
         let person = person_called(library, &self.person)?;
-        decide(library, Action::Confirm { faces: self.faces, person }, out)
+        decide(
+            library,
+            Action::Confirm {
+                faces: self.faces,
+                person,
+            },
+            out,
+        )
     }
 }
 
@@ -88,7 +102,14 @@ pub struct Reject {
 impl Reject {
     pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
         let person = person_called(library, &self.person)?;
-        decide(library, Action::Reject { faces: self.faces, person }, out)
+        decide(
+            library,
+            Action::Reject {
+                faces: self.faces,
+                person,
+            },
+            out,
+        )
     }
 }
 
@@ -139,7 +160,14 @@ pub struct Hide {
 impl Hide {
     pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
         let person = person_called(library, &self.person)?;
-        decide(library, Action::Hide { person, hidden: !self.show }, out)
+        decide(
+            library,
+            Action::Hide {
+                person,
+                hidden: !self.show,
+            },
+            out,
+        )
     }
 }
 
@@ -174,14 +202,18 @@ Examples:
 pub struct Undo {}
 
 impl Undo {
-    pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
+    pub fn run(library: &Library, out: &mut Output) -> anyhow::Result<()> {
         decide(library, Action::Undo, out)
     }
 }
 
 fn decide(library: &Library, action: Action, out: &mut Output) -> anyhow::Result<()> {
     let outcome = library.decide(action, SystemTime::now())?;
-    if out.is_json() { out.object(&outcome) } else { out.line(&outcome.said) }
+    if out.is_json() {
+        out.object(&outcome)
+    } else {
+        out.line(&outcome.said)
+    }
 }
 
 /// A number is a person's number; anything else is a name, in any case where that is enough to
@@ -199,7 +231,9 @@ fn person_called(library: &Library, person: &str) -> anyhow::Result<PersonId> {
         return Ok(*number);
     }
     let wanted = person.to_lowercase();
-    let mut alike = named.iter().filter(|(name, _)| name.to_lowercase() == wanted);
+    let mut alike = named
+        .iter()
+        .filter(|(name, _)| name.to_lowercase() == wanted);
     match (alike.next(), alike.next()) {
         (Some((_, number)), None) => Ok(*number),
         (Some(_), Some(_)) => bail!("More than one person is called “{person}”: give the number."),

@@ -53,8 +53,13 @@ only pairs across families count as different people, and what becomes of relati
 kin_at_far_1e-3 is the share of pairs of relatives taken for one person at that threshold, and
 tar_at_kin_1.5e-2 the share of pairs of one person accepted where 1.5 % of relatives are.")]
 pub struct EvalVerify {
-    /// Folder of photos, laid out as NAME/NAME_0001.jpg
-    #[arg(long, value_name = "DIR", requires = "pairs", required_unless_present = "people")]
+    /// Folder of photos, laid out as `NAME/NAME_0001.jpg`
+    #[arg(
+        long,
+        value_name = "DIR",
+        requires = "pairs",
+        required_unless_present = "people"
+    )]
     images: Option<PathBuf>,
     /// Pair file of LFW: pairs.txt, pairsDevTrain.txt or pairsDevTest.txt
     #[arg(long, value_name = "FILE", requires = "images")]
@@ -77,13 +82,23 @@ impl EvalVerify {
             let report = verify_people(&finder, &people, framing, &mut on_photo)?;
             drop(shown);
             list_unreadable(&report.unreadable);
-            return if out.is_json() { out.object(&report) } else { tell_people(&report, out) };
+            return if out.is_json() {
+                out.object(&report)
+            } else {
+                tell_people(&report, out)
+            };
         }
-        let (images, pairs) =
-            self.images.zip(self.pairs).context("--images and --pairs belong together")?;
+        let (images, pairs) = self
+            .images
+            .zip(self.pairs)
+            .context("--images and --pairs belong together")?;
         let report = verify_pairs(&finder, &images, &pairs, framing, &mut on_photo)?;
         drop(shown);
-        if out.is_json() { out.object(&report) } else { tell_pairs(&report, out) }
+        if out.is_json() {
+            out.object(&report)
+        } else {
+            tell_pairs(&report, out)
+        }
     }
 }
 
@@ -117,20 +132,37 @@ pub struct EvalCluster {
 impl EvalCluster {
     fn run(self, out: &mut Output) -> anyhow::Result<()> {
         let finder = FaceFinder::load()?;
-        let grouping = if self.per_folder { Grouping::PerFolder } else { Grouping::Together };
+        let grouping = if self.per_folder {
+            Grouping::PerFolder
+        } else {
+            Grouping::Together
+        };
         let mut shown = Shown::new();
-        let report =
-            cluster(&finder, &self.dir, grouping, framing(self.cropped), &mut |done, total| {
+        let report = cluster(
+            &finder,
+            &self.dir,
+            grouping,
+            framing(self.cropped),
+            &mut |done, total| {
                 show(&mut shown, done, total);
-            })?;
+            },
+        )?;
         drop(shown);
         list_unreadable(&report.unreadable);
-        if out.is_json() { out.object(&report) } else { tell_cluster(&report, out) }
+        if out.is_json() {
+            out.object(&report)
+        } else {
+            tell_cluster(&report, out)
+        }
     }
 }
 
 fn framing(cropped: bool) -> Framing {
-    if cropped { Framing::Cropped } else { Framing::Photo }
+    if cropped {
+        Framing::Cropped
+    } else {
+        Framing::Photo
+    }
 }
 
 fn show(shown: &mut Shown, done: usize, total: usize) {
@@ -144,17 +176,29 @@ fn list_unreadable(unreadable: &[FailedFile]) {
 }
 
 fn tell_pairs(report: &PairsReport, out: &mut Output) -> anyhow::Result<()> {
-    let folds = if report.folds_from == "file" { "folds of the file" } else { "folds cut here" };
+    let folds = if report.folds_from == "file" {
+        "folds of the file"
+    } else {
+        "folds cut here"
+    };
     out.table(
         ["", ""],
         &[
             ["Pairs".to_owned(), report.pairs.to_string()],
             [
                 "Accuracy".to_owned(),
-                format!("{} ± {} ({} {folds})", percent(report.accuracy), percent(report.std), report.folds),
+                format!(
+                    "{} ± {} ({} {folds})",
+                    percent(report.accuracy),
+                    percent(report.std),
+                    report.folds
+                ),
             ],
             ["Threshold".to_owned(), format!("{:.3}", report.threshold)],
-            ["TAR at FAR 1e-2".to_owned(), percent(report.tar_at_far_1e_2)],
+            [
+                "TAR at FAR 1e-2".to_owned(),
+                percent(report.tar_at_far_1e_2),
+            ],
             [
                 "TAR at FAR 1e-3".to_owned(),
                 format!(
@@ -163,7 +207,10 @@ fn tell_pairs(report: &PairsReport, out: &mut Output) -> anyhow::Result<()> {
                     report.threshold_at_far_1e_3
                 ),
             ],
-            ["Photos without a face".to_owned(), report.undetected.to_string()],
+            [
+                "Photos without a face".to_owned(),
+                report.undetected.to_string(),
+            ],
         ],
     )?;
     out.line(&ran_with(report.model, report.crop, report.metric))
@@ -171,10 +218,26 @@ fn tell_pairs(report: &PairsReport, out: &mut Output) -> anyhow::Result<()> {
 
 fn tell_people(report: &PeopleReport, out: &mut Output) -> anyhow::Result<()> {
     let mut rows = vec![
-        ["Faces".to_owned(), format!("{} of {}", report.faces, count(report.people, "person", "people"))],
-        ["Pairs of one person".to_owned(), report.genuine_pairs.to_string()],
-        ["Pairs of strangers".to_owned(), report.impostor_pairs.to_string()],
-        ["TAR at FAR 1e-2".to_owned(), percent(report.tar_at_far_1e_2)],
+        [
+            "Faces".to_owned(),
+            format!(
+                "{} of {}",
+                report.faces,
+                count(report.people, "person", "people")
+            ),
+        ],
+        [
+            "Pairs of one person".to_owned(),
+            report.genuine_pairs.to_string(),
+        ],
+        [
+            "Pairs of strangers".to_owned(),
+            report.impostor_pairs.to_string(),
+        ],
+        [
+            "TAR at FAR 1e-2".to_owned(),
+            percent(report.tar_at_far_1e_2),
+        ],
         [
             "TAR at FAR 1e-3".to_owned(),
             format!(
@@ -183,16 +246,28 @@ fn tell_people(report: &PeopleReport, out: &mut Output) -> anyhow::Result<()> {
                 report.threshold_at_far_1e_3
             ),
         ],
-        ["TAR at FAR 1e-4".to_owned(), percent(report.tar_at_far_1e_4)],
+        [
+            "TAR at FAR 1e-4".to_owned(),
+            percent(report.tar_at_far_1e_4),
+        ],
     ];
     if let Some(kin) = report.kin {
         rows.extend([
             ["Pairs of relatives".to_owned(), kin.kin_pairs.to_string()],
-            ["Relatives accepted at FAR 1e-3".to_owned(), percent(kin.kin_at_far_1e_3)],
-            ["TAR where 1.5 % of relatives are".to_owned(), percent(kin.tar_at_kin_1_5e_2)],
+            [
+                "Relatives accepted at FAR 1e-3".to_owned(),
+                percent(kin.kin_at_far_1e_3),
+            ],
+            [
+                "TAR where 1.5 % of relatives are".to_owned(),
+                percent(kin.tar_at_kin_1_5e_2),
+            ],
         ]);
     }
-    rows.push(["Photos without a face".to_owned(), report.undetected.to_string()]);
+    rows.push([
+        "Photos without a face".to_owned(),
+        report.undetected.to_string(),
+    ]);
     out.table(["", ""], &rows)?;
     out.line(&ran_with(report.model, report.crop, report.metric))
 }
@@ -200,27 +275,43 @@ fn tell_people(report: &PeopleReport, out: &mut Output) -> anyhow::Result<()> {
 fn tell_cluster(report: &ClusterReport, out: &mut Output) -> anyhow::Result<()> {
     let score = &report.score;
     let three = |precision, recall, f| {
-        format!("precision {}, recall {}, F {}", percent(precision), percent(recall), percent(f))
+        format!(
+            "precision {}, recall {}, F {}",
+            percent(precision),
+            percent(recall),
+            percent(f)
+        )
     };
     out.table(
         ["", ""],
         &[
             [
                 "Faces".to_owned(),
-                format!("{} of {}", report.faces, count(report.people, "person", "people")),
+                format!(
+                    "{} of {}",
+                    report.faces,
+                    count(report.people, "person", "people")
+                ),
             ],
             ["Groups".to_owned(), report.groups.to_string()],
             ["Misplaced faces".to_owned(), score.misplaced.to_string()],
             ["People whole".to_owned(), score.whole.to_string()],
             [
                 "Pairwise".to_owned(),
-                three(score.pairwise_precision, score.pairwise_recall, score.pairwise_f),
+                three(
+                    score.pairwise_precision,
+                    score.pairwise_recall,
+                    score.pairwise_f,
+                ),
             ],
             [
                 "B-cubed".to_owned(),
                 three(score.bcubed_precision, score.bcubed_recall, score.bcubed_f),
             ],
-            ["Photos without a face".to_owned(), report.undetected.to_string()],
+            [
+                "Photos without a face".to_owned(),
+                report.undetected.to_string(),
+            ],
         ],
     )?;
     out.line(&ran_with(report.model, report.crop, report.metric))

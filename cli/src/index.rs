@@ -94,19 +94,30 @@ fn show(shown: &mut Shown, progress: &Progress) {
         Phase::Reading => "Finding faces",
         Phase::Grouping => "Grouping people",
     };
-    let mut details = format!(" · {}", count(progress.faces, "face", "faces"));
-    if progress.failed > 0 {
-        details += &format!(" · {} not readable", progress.failed);
-    }
-    shown.at(doing, progress.done, progress.total, &details, progress.seconds_left);
+    let unreadable = match progress.failed {
+        0 => String::new(),
+        failed => format!(" · {failed} not readable"),
+    };
+    let faces = count(progress.faces, "face", "faces");
+    let details = format!(" · {faces}{unreadable}");
+    shown.at(
+        doing,
+        progress.done,
+        progress.total,
+        &details,
+        progress.seconds_left,
+    );
 }
 
 /// How many people the table at the end shows.
 const SHOWN_PEOPLE: usize = 12;
 
 fn tell(library: &Library, summary: &IndexSummary, out: &mut Output) -> anyhow::Result<()> {
-    let mut people: Vec<Person> =
-        library.people()?.into_iter().filter(|person| !person.hidden).collect();
+    let mut people: Vec<Person> = library
+        .people()?
+        .into_iter()
+        .filter(|person| !person.hidden)
+        .collect();
     people.sort_by_key(|person| std::cmp::Reverse(person.photos));
     let rest = people.len().saturating_sub(SHOWN_PEOPLE);
     people.truncate(SHOWN_PEOPLE);
@@ -115,7 +126,10 @@ fn tell(library: &Library, summary: &IndexSummary, out: &mut Output) -> anyhow::
         let example = library.person_faces(person.person)?.into_iter().next();
         rows.push([
             person.person.to_string(),
-            person.name.clone().unwrap_or_else(|| "not named yet".to_owned()),
+            person
+                .name
+                .clone()
+                .unwrap_or_else(|| "not named yet".to_owned()),
             person.photos.to_string(),
             example.map_or_else(String::new, |face| face.path),
         ]);
@@ -127,19 +141,22 @@ fn tell(library: &Library, summary: &IndexSummary, out: &mut Output) -> anyhow::
         }
         out.line("")?;
     }
-    let mut said = format!(
-        "{}, {}, {}",
+    let unchanged = match summary.unchanged {
+        0 => String::new(),
+        unchanged => format!("; {} had not changed", count(unchanged, "file", "files")),
+    };
+    out.line(&format!(
+        "{}, {}, {}{unchanged}. {:.1} s",
         count(summary.photos, "photo", "photos"),
         count(summary.faces, "face", "faces"),
         count(summary.groups, "person", "people"),
-    );
-    if summary.unchanged > 0 {
-        said += &format!("; {} had not changed", count(summary.unchanged, "file", "files"));
-    }
-    out.line(&format!("{said}. {:.1} s", summary.seconds))?;
+        summary.seconds,
+    ))?;
     if summary.failed > 0 {
         let files = count(summary.failed, "file", "files");
-        out.line(&format!("{files} could not be read; `kith failed` says why."))?;
+        out.line(&format!(
+            "{files} could not be read; `kith failed` says why."
+        ))?;
     }
     if let Some(person) = people.iter().find(|person| person.name.is_none()) {
         out.line(&format!("Give a name: kith name {} \"…\"", person.person))?;

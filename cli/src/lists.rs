@@ -30,7 +30,7 @@ struct PersonLine {
 }
 
 impl People {
-    pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
+    pub fn run(library: &Library, out: &mut Output) -> anyhow::Result<()> {
         let people = library.people()?;
         if out.is_json() {
             for person in people {
@@ -55,7 +55,11 @@ impl People {
                     person.name.unwrap_or_else(|| "not named yet".to_owned()),
                     person.faces.to_string(),
                     person.photos.to_string(),
-                    if person.hidden { "hidden".to_owned() } else { String::new() },
+                    if person.hidden {
+                        "hidden".to_owned()
+                    } else {
+                        String::new()
+                    },
                 ]
             })
             .collect();
@@ -90,7 +94,7 @@ struct FaceLine {
 }
 
 impl Faces {
-    pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
+    pub fn run(library: &Library, out: &mut Output) -> anyhow::Result<()> {
         let faces = library.faces()?;
         if out.is_json() {
             for face in faces {
@@ -114,7 +118,8 @@ impl Faces {
             .map(|face| {
                 [
                     face.face.to_string(),
-                    face.person.map_or_else(String::new, |person| person.to_string()),
+                    face.person
+                        .map_or_else(String::new, |person| person.to_string()),
                     face.name.unwrap_or_default(),
                     state_in_words(face.state).to_owned(),
                     face.path,
@@ -151,11 +156,14 @@ struct FailedLine {
 }
 
 impl Failed {
-    pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
+    pub fn run(library: &Library, out: &mut Output) -> anyhow::Result<()> {
         let failed = library.failed()?;
         if out.is_json() {
             for file in failed {
-                out.object(&FailedLine { photo: file.path, reason: file.reason })?;
+                out.object(&FailedLine {
+                    photo: file.path,
+                    reason: file.reason,
+                })?;
             }
             return Ok(());
         }

@@ -83,16 +83,16 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let library = || open(cli.library);
     match cli.command {
         Command::Index(command) => command.run(&library()?, &mut out),
-        Command::People(command) => command.run(&library()?, &mut out),
-        Command::Faces(command) => command.run(&library()?, &mut out),
-        Command::Failed(command) => command.run(&library()?, &mut out),
+        Command::People(lists::People {}) => lists::People::run(&library()?, &mut out),
+        Command::Faces(lists::Faces {}) => lists::Faces::run(&library()?, &mut out),
+        Command::Failed(lists::Failed {}) => lists::Failed::run(&library()?, &mut out),
         Command::Name(command) => command.run(&library()?, &mut out),
         Command::Confirm(command) => command.run(&library()?, &mut out),
         Command::Reject(command) => command.run(&library()?, &mut out),
         Command::Merge(command) => command.run(&library()?, &mut out),
         Command::Hide(command) => command.run(&library()?, &mut out),
         Command::Ignore(command) => command.run(&library()?, &mut out),
-        Command::Undo(command) => command.run(&library()?, &mut out),
+        Command::Undo(decisions::Undo {}) => decisions::Undo::run(&library()?, &mut out),
         Command::Search(command) => command.run(&library()?, &mut out),
         Command::Embed(command) => command.run(&mut out),
         Command::Verify(command) => command.run(&mut out),
@@ -101,7 +101,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 fn open(dir: Option<PathBuf>) -> anyhow::Result<Library> {
-    let dir = dir.or_else(Library::default_dir).ok_or(kith_engine::Error::NoDataFolder)?;
+    let dir = dir
+        .or_else(Library::default_dir)
+        .ok_or(kith_engine::Error::NoDataFolder)?;
     Ok(Library::open(&dir)?)
 }
 

@@ -15,7 +15,10 @@ pub struct Output {
 
 impl Output {
     pub fn new(json: bool) -> Self {
-        Self { json, stdout: io::stdout() }
+        Self {
+            json,
+            stdout: io::stdout(),
+        }
     }
 
     /// Whether objects are wanted rather than words.
@@ -41,8 +44,10 @@ impl Output {
         headings: [&str; COLUMNS],
         rows: &[[String; COLUMNS]],
     ) -> anyhow::Result<()> {
-        let rows: Vec<[String; COLUMNS]> =
-            rows.iter().map(|row| row.each_ref().map(|cell| printable(cell))).collect();
+        let rows: Vec<[String; COLUMNS]> = rows
+            .iter()
+            .map(|row| row.each_ref().map(|cell| printable(cell)))
+            .collect();
         let mut widths = headings.map(UnicodeWidthStr::width);
         for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {
@@ -50,11 +55,15 @@ impl Output {
             }
         }
         let numeric: [bool; COLUMNS] = std::array::from_fn(|column| {
-            rows.iter().all(|row| row[column].chars().all(|c| c.is_ascii_digit() || c == '.'))
+            rows.iter()
+                .all(|row| row[column].chars().all(|c| c.is_ascii_digit() || c == '.'))
         });
         let untitled = headings.iter().all(|heading| heading.is_empty());
         let headings = headings.map(str::to_owned);
-        for row in std::iter::once(&headings).skip(usize::from(untitled)).chain(&rows) {
+        for row in std::iter::once(&headings)
+            .skip(usize::from(untitled))
+            .chain(&rows)
+        {
             let mut line = String::new();
             for ((cell, width), numeric) in row.iter().zip(widths).zip(numeric) {
                 let blank = " ".repeat(width - cell.width());
@@ -88,10 +97,17 @@ pub fn complain(words: &str) {
 /// A file may be called anything: nothing in a name or a path may move the cursor, colour the
 /// terminal or begin a new line.
 fn printable(words: &str) -> String {
-    words.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    words
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// `1 photo`, `2 photos`.
 pub fn count(number: u32, one: &str, many: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
+    if number == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{number} {many}")
+    }
 }

@@ -72,8 +72,12 @@ fn print_faces(file: &Path, faces: &[EmbeddedFace], out: &mut Output) -> anyhow:
             })?;
         } else {
             let [x, y, w, h] = face.box_upright;
-            let first: Vec<String> =
-                face.embedding.iter().take(4).map(|value| format!("{value:+.3}")).collect();
+            let first: Vec<String> = face
+                .embedding
+                .iter()
+                .take(4)
+                .map(|value| format!("{value:+.3}"))
+                .collect();
             out.line(&format!(
                 "  at {x:.3} {y:.3}, size {w:.3} {h:.3}: {} … (all 128 with --json)",
                 first.join(" ")
@@ -123,7 +127,11 @@ impl Verify {
         if out.is_json() {
             return out.object(&verified);
         }
-        let answer = if verified.same { "The same person" } else { "Two different people" };
+        let answer = if verified.same {
+            "The same person"
+        } else {
+            "Two different people"
+        };
         out.line(&format!(
             "{answer}: the faces are {distance:.2} apart, and one person's are less than {SAME_PERSON_DISTANCE:.2}."
         ))
@@ -134,7 +142,10 @@ fn largest_face(finder: &FaceFinder, photo: &Path) -> anyhow::Result<EmbeddedFac
     let faces = embed_photo(finder, photo)?;
     if faces.len() > 1 {
         let faces = faces.len();
-        complain(&format!("{faces} faces found, the largest is compared: {}", photo.display()));
+        complain(&format!(
+            "{faces} faces found, the largest is compared: {}",
+            photo.display()
+        ));
     }
     let area = |face: &EmbeddedFace| face.box_upright[2] * face.box_upright[3];
     faces

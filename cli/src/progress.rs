@@ -31,12 +31,23 @@ impl Shown {
             bar
         });
         let now = Instant::now();
-        Self { bar, started: now, last_line: now }
+        Self {
+            bar,
+            started: now,
+            last_line: now,
+        }
     }
 
     /// `done` of `total` things are done; `details` says more. `seconds_left` where the caller
     /// knows better than the pace so far.
-    pub fn at(&mut self, doing: &str, done: u32, total: u32, details: &str, seconds_left: Option<f32>) {
+    pub fn at(
+        &mut self,
+        doing: &str,
+        done: u32,
+        total: u32,
+        details: &str,
+        seconds_left: Option<f32>,
+    ) {
         let left = seconds_left.or_else(|| self.pace_left(done, total));
         let left = left.map_or_else(String::new, |left| format!(" · {} left", in_words(left)));
         let told = format!("{done} of {total}{details}{left}");

@@ -74,7 +74,13 @@ impl Search {
             .photos
             .into_iter()
             .map(|photo| {
-                let day = photo.tile.date.split('T').next().unwrap_or_default().to_owned();
+                let day = photo
+                    .tile
+                    .date
+                    .split('T')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
                 [day, photo.people.join(", "), photo.path]
             })
             .collect();
@@ -91,6 +97,9 @@ mod tests {
     fn a_minus_name_is_no_option_and_options_may_follow() {
         let typed = ["kith", "search", "anna", "-carl", "--json", "-h"];
         let kept = with_minus_names(typed.iter().map(OsString::from));
-        assert_eq!(kept, ["kith", "search", "anna", " -carl", "--json", "-h"].map(OsString::from));
+        assert_eq!(
+            kept,
+            ["kith", "search", "anna", " -carl", "--json", "-h"].map(OsString::from)
+        );
     }
 }

@@ -28,8 +28,10 @@ struct Place {
 
 impl Place {
     fn with(portraits: &[&str]) -> Self {
-        let place =
-            Self { library: tempfile::tempdir().unwrap(), photos: tempfile::tempdir().unwrap() };
+        let place = Self {
+            library: tempfile::tempdir().unwrap(),
+            photos: tempfile::tempdir().unwrap(),
+        };
         for name in portraits {
             fs::copy(portrait(name), place.photos.path().join(name)).unwrap();
         }
@@ -37,13 +39,22 @@ impl Place {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        kith().arg("--library").arg(self.library.path()).args(arguments).output().unwrap()
+        kith()
+            .arg("--library")
+            .arg(self.library.path())
+            .args(arguments)
+            .output()
+            .unwrap()
     }
 
     /// The objects that a command prints, one a line.
     fn json(&self, arguments: &[&str]) -> Vec<Value> {
         let output = self.run(&[arguments, &["--json"]].concat());
-        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
         objects(&output)
     }
 
@@ -55,7 +66,12 @@ impl Place {
 
     /// The face on the photo of this name, which has one.
     fn face_on(&self, photo: &str) -> Value {
-        let on_it = |face: &Value| face["photo"].as_str().unwrap().ends_with(&format!("/{photo}"));
+        let on_it = |face: &Value| {
+            face["photo"]
+                .as_str()
+                .unwrap()
+                .ends_with(&format!("/{photo}"))
+        };
         let mut faces = self.json(&["faces"]);
         faces.retain(on_it);
         assert_eq!(faces.len(), 1, "{photo}");
@@ -67,13 +83,18 @@ impl Place {
             let path = Path::new(line["photo"].as_str().unwrap());
             path.file_name().unwrap().to_str().unwrap().to_owned()
         };
-        self.json(&[&["search"], query].concat()).iter().map(file_name).collect()
+        self.json(&[&["search"], query].concat())
+            .iter()
+            .map(file_name)
+            .collect()
     }
 }
 
 fn objects(output: &Output) -> Vec<Value> {
     let text = String::from_utf8(output.stdout.clone()).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 fn stderr(output: &Output) -> String {
@@ -81,7 +102,12 @@ fn stderr(output: &Output) -> String {
 }
 
 fn keys(object: &Value) -> BTreeSet<&str> {
-    object.as_object().unwrap().keys().map(String::as_str).collect()
+    object
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
 }
 
 fn set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
@@ -103,7 +129,14 @@ fn from_a_folder_to_a_name_a_search_and_back() {
     let summary = place.index();
     assert_eq!(
         keys(&summary),
-        BTreeSet::from(["photos", "faces", "groups", "failed", "unchanged", "seconds"])
+        BTreeSet::from([
+            "photos",
+            "faces",
+            "groups",
+            "failed",
+            "unchanged",
+            "seconds"
+        ])
     );
     assert_eq!(summary["photos"], 3);
     assert_eq!(summary["faces"], 3);
@@ -112,7 +145,10 @@ fn from_a_folder_to_a_name_a_search_and_back() {
     let people = place.json(&["people"]);
     assert_eq!(people.len(), 2);
     for person in &people {
-        assert_eq!(keys(person), BTreeSet::from(["person", "name", "faces", "photos", "hidden"]));
+        assert_eq!(
+            keys(person),
+            BTreeSet::from(["person", "name", "faces", "photos", "hidden"])
+        );
         assert_eq!(person["name"], Value::Null);
         assert_eq!(person["hidden"], false);
     }
@@ -129,9 +165,18 @@ fn from_a_folder_to_a_name_a_search_and_back() {
     let decision = &place.json(&["name", &barack, "Barack Obama"])[0];
     assert_eq!(
         keys(decision),
-        BTreeSet::from(["decision", "person", "faces_changed", "photos_changed", "said"])
+        BTreeSet::from([
+            "decision",
+            "person",
+            "faces_changed",
+            "photos_changed",
+            "said"
+        ])
     );
-    assert_eq!((&decision["faces_changed"], &decision["photos_changed"]), (&2.into(), &2.into()));
+    assert_eq!(
+        (&decision["faces_changed"], &decision["photos_changed"]),
+        (&2.into(), &2.into())
+    );
     assert_eq!(place.face_on("obama.jpg")["state"], "confirmed");
     assert_eq!(place.found(&["barack"]), set(["obama.jpg", "obama2.jpg"]));
     let line = &place.json(&["search", "barack obama"])[0];
@@ -155,7 +200,11 @@ fn from_a_folder_to_a_name_a_search_and_back() {
     assert_eq!(place.json(&["people"]).len(), 2);
 
     let hidden = |place: &Place| -> Vec<bool> {
-        place.json(&["people"]).iter().map(|person| person["hidden"].as_bool().unwrap()).collect()
+        place
+            .json(&["people"])
+            .iter()
+            .map(|person| person["hidden"].as_bool().unwrap())
+            .collect()
     };
     place.json(&["hide", "Joe"]);
     assert_eq!(hidden(&place).iter().filter(|hidden| **hidden).count(), 1);
@@ -171,14 +220,22 @@ fn from_a_folder_to_a_name_a_search_and_back() {
     assert_eq!(place.face_on("obama2.jpg")["name"], "Barack Obama");
 
     assert_eq!(place.index()["unchanged"], 3);
-    assert_eq!(place.json(&["index"])[0]["unchanged"], 3, "the folders are remembered");
+    assert_eq!(
+        place.json(&["index"])[0]["unchanged"],
+        3,
+        "the folders are remembered"
+    );
 }
 
 #[test]
 fn words_for_people_and_complaints_of_one_line() {
     let place = Place::with(&["obama.jpg", "biden.jpg"]);
     let nobody = place.run(&["people"]);
-    assert!(String::from_utf8(nobody.stdout).unwrap().starts_with("Nobody yet."));
+    assert!(
+        String::from_utf8(nobody.stdout)
+            .unwrap()
+            .starts_with("Nobody yet.")
+    );
     refused(&place.run(&["index"]));
     let missing = refused(&place.run(&["index", "/no/such/folder"]));
     assert!(missing.contains("/no/such/folder"), "{missing}");
@@ -194,7 +251,10 @@ fn words_for_people_and_complaints_of_one_line() {
     assert!(refused(&place.run(&["ignore", "9999"])).contains("9999"));
     assert!(refused(&place.run(&["search", "bertha"])).contains("bertha"));
     refused(&place.run(&["undo"]));
-    assert_eq!(place.run(&["failed"]).stdout, b"Every file could be read.\n");
+    assert_eq!(
+        place.run(&["failed"]).stdout,
+        b"Every file could be read.\n"
+    );
 }
 
 #[test]
@@ -210,11 +270,18 @@ fn wrong_usage_is_told_apart() {
         &["eval"],
         &["eval", "verify"],
         &["eval", "verify", "--images", "dir"],
-        &["eval", "verify", "--people", "dir", "--images", "dir", "--pairs", "file"],
+        &[
+            "eval", "verify", "--people", "dir", "--images", "dir", "--pairs", "file",
+        ],
         &["eval", "cluster"],
     ] {
         let output = kith().args(wrong).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{wrong:?}: {}", stderr(&output));
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{wrong:?}: {}",
+            stderr(&output)
+        );
         assert!(!output.stderr.is_empty(), "{wrong:?}");
     }
 }
@@ -222,13 +289,34 @@ fn wrong_usage_is_told_apart() {
 #[test]
 fn help_shows_examples_of_every_command() {
     for command in [
-        "index", "people", "faces", "failed", "name", "confirm", "reject", "merge", "hide",
-        "ignore", "undo", "search", "embed", "verify", "eval verify", "eval cluster",
+        "index",
+        "people",
+        "faces",
+        "failed",
+        "name",
+        "confirm",
+        "reject",
+        "merge",
+        "hide",
+        "ignore",
+        "undo",
+        "search",
+        "embed",
+        "verify",
+        "eval verify",
+        "eval cluster",
     ] {
-        let output = kith().args(command.split(' ')).arg("--help").output().unwrap();
+        let output = kith()
+            .args(command.split(' '))
+            .arg("--help")
+            .output()
+            .unwrap();
         assert_eq!(output.status.code(), Some(0));
         let help = String::from_utf8(output.stdout).unwrap();
-        assert!(help.contains(&format!("kith {command}")), "{command}: {help}");
+        assert!(
+            help.contains(&format!("kith {command}")),
+            "{command}: {help}"
+        );
         assert!(help.contains("Examples:"), "{command}: {help}");
     }
 }
@@ -243,7 +331,10 @@ fn faces_as_numbers_and_a_bad_file_among_good_ones() {
     assert!(stderr(&output).contains("text.jpg"), "{}", stderr(&output));
     let faces = objects(&output);
     assert_eq!(faces.len(), 1, "the good file was read");
-    assert_eq!(keys(&faces[0]), BTreeSet::from(["photo", "box", "embedding"]));
+    assert_eq!(
+        keys(&faces[0]),
+        BTreeSet::from(["photo", "box", "embedding"])
+    );
     let embedding: Vec<f64> = serde_json::from_value(faces[0]["embedding"].clone()).unwrap();
     assert_eq!(embedding.len(), 128);
     let length: f64 = embedding.iter().map(|value| value * value).sum();
@@ -251,12 +342,17 @@ fn faces_as_numbers_and_a_bad_file_among_good_ones() {
 
     let verify = |a: &str, b: &str| place.json(&["verify", &path(a), &path(b)]).remove(0);
     let same = verify("obama.jpg", "obama2.jpg");
-    assert_eq!(keys(&same), BTreeSet::from(["distance", "same", "threshold"]));
+    assert_eq!(
+        keys(&same),
+        BTreeSet::from(["distance", "same", "threshold"])
+    );
     assert_eq!(same["same"], true);
     let other = verify("obama.jpg", "biden.jpg");
     assert_eq!(other["same"], false);
     assert!(other["distance"].as_f64() > same["distance"].as_f64());
-    assert!(refused(&place.run(&["verify", &path("gone.jpg"), &path("obama.jpg")])).contains("gone"));
+    assert!(
+        refused(&place.run(&["verify", &path("gone.jpg"), &path("obama.jpg")])).contains("gone")
+    );
 }
 
 /// Two people, one with two photos.
@@ -286,31 +382,56 @@ fn figures_of_pairs_people_and_groups() {
     let pairs = pairs.to_str().unwrap();
 
     let judged = &place.json(&["eval", "verify", "--images", photos, "--pairs", pairs])[0];
-    for key in
-        ["pairs", "accuracy", "std", "threshold", "tar_at_far_1e-2", "tar_at_far_1e-3", "undetected"]
-    {
+    for key in [
+        "pairs",
+        "accuracy",
+        "std",
+        "threshold",
+        "tar_at_far_1e-2",
+        "tar_at_far_1e-3",
+        "undetected",
+    ] {
         assert!(judged[key].is_number(), "{key}: {judged}");
     }
     assert_eq!(judged["pairs"], 4);
     assert_eq!(judged["accuracy"], 1.0);
     assert_eq!(judged["tar_at_far_1e-3"], 1.0);
     assert_eq!(judged["undetected"], 0);
-    assert_eq!((&judged["folds"], &judged["folds_from"]), (&2.into(), &"cut".into()));
+    assert_eq!(
+        (&judged["folds"], &judged["folds_from"]),
+        (&2.into(), &"cut".into())
+    );
 
     let people = &place.json(&["eval", "verify", "--people", photos])[0];
-    assert_eq!((&people["faces"], &people["people"]), (&4.into(), &2.into()));
-    assert_eq!((&people["genuine_pairs"], &people["impostor_pairs"]), (&3.into(), &3.into()));
+    assert_eq!(
+        (&people["faces"], &people["people"]),
+        (&4.into(), &2.into())
+    );
+    assert_eq!(
+        (&people["genuine_pairs"], &people["impostor_pairs"]),
+        (&3.into(), &3.into())
+    );
     assert_eq!(people["tar_at_far_1e-4"], 1.0);
-    assert!(people.get("kin_at_far_1e-3").is_none(), "no families, no kin");
+    assert!(
+        people.get("kin_at_far_1e-3").is_none(),
+        "no families, no kin"
+    );
 
     let groups = &place.json(&["eval", "cluster", photos])[0];
     for key in [
-        "pairwise_precision", "pairwise_recall", "pairwise_f", "bcubed_precision",
-        "bcubed_recall", "bcubed_f",
+        "pairwise_precision",
+        "pairwise_recall",
+        "pairwise_f",
+        "bcubed_precision",
+        "bcubed_recall",
+        "bcubed_f",
     ] {
         assert_eq!(groups[key], 1.0, "{key}: {groups}");
     }
-    assert_eq!((&groups["misplaced"], &groups["whole"]), (&0.into(), &1.into()));
+    assert_eq!(
+        (&groups["misplaced"], &groups["whole"]),
+        (&0.into(), &1.into())
+    );
     for report in [judged, people, groups] {
         assert!(report["model"].is_string() && report["crop"].is_string());
         assert_eq!(report["metric"], "plain");
@@ -335,7 +456,9 @@ fn a_reader_who_has_seen_enough_is_no_error() {
         .spawn()
         .unwrap();
     let mut first = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut first)
+        .unwrap();
     // The reader is dropped: the pipe is closed before the next line.
     let output = child.wait_with_output().unwrap();
     assert!(first.starts_with('{'));
@@ -349,7 +472,11 @@ fn a_reader_who_has_seen_enough_is_no_error() {
 fn ctrl_c_stops_and_the_next_run_goes_on() {
     let place = Place::with(&[]);
     for copy in 0..40 {
-        fs::copy(portrait("obama2.jpg"), place.photos.path().join(format!("{copy}.jpg"))).unwrap();
+        fs::copy(
+            portrait("obama2.jpg"),
+            place.photos.path().join(format!("{copy}.jpg")),
+        )
+        .unwrap();
         // Copies of one file are one photo to nobody: a comment behind the picture tells them apart.
         let path = place.photos.path().join(format!("{copy}.jpg"));
         let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
@@ -367,7 +494,13 @@ fn ctrl_c_stops_and_the_next_run_goes_on() {
         .unwrap();
     let id = child.id().to_string();
     std::thread::sleep(std::time::Duration::from_millis(1500));
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
     let output = child.wait_with_output().unwrap();
     let summary = &objects(&output)[0];
     let stored = summary["photos"].as_u64().unwrap();

@@ -253,7 +253,9 @@ mod tests {
             distances in prop::collection::vec(0.0_f32..4.0, 1..300), rate in 0.0..0.5_f64
         ) {
             let mut smallest = Smallest::new(distances.len() as u64, 0.5);
-            distances.iter().for_each(|distance| smallest.push(*distance));
+            for distance in &distances {
+                smallest.push(*distance);
+            }
             let threshold = smallest.threshold_at(rate);
             let mut sorted = distances.clone();
             sorted.sort_by(f32::total_cmp);

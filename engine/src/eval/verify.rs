@@ -100,7 +100,9 @@ pub fn verify_pairs(
     };
     let (genuine, impostor) = (of_kind(true), of_kind(false));
     let mut closest = Smallest::new(impostor.len() as u64, FAR_1E_2);
-    impostor.iter().for_each(|distance| closest.push(*distance));
+    for distance in &impostor {
+        closest.push(*distance);
+    }
     let folded = folded(&scored, list.folds);
     let threshold_at_far_1e_3 = closest.threshold_at(FAR_1E_3);
     Ok(PairsReport {
@@ -266,7 +268,9 @@ fn compare_all(faces: &[LabelledFace], families: bool) -> Result<Figures, EvalEr
         .map(|rate| share_below(&genuine, closest.threshold_at(rate)));
     let kin = (!kin.is_empty()).then(|| {
         let mut closest_kin = Smallest::new(kin.len() as u64, KIN_1_5E_2);
-        kin.iter().for_each(|distance| closest_kin.push(*distance));
+        for distance in &kin {
+            closest_kin.push(*distance);
+        }
         KinFigures {
             kin_pairs: kin.len() as u64,
             kin_at_far_1e_3: share_below(&kin, threshold_at_far_1e_3),
