@@ -21,7 +21,7 @@ use crate::pictures::PicturePool;
 ///
 /// `library_dir` is where the library lies (the platform's data folder when `None`); `folders`
 /// are looked through at once.
-pub fn run(library_dir: Option<PathBuf>, folders: Vec<PathBuf>) -> anyhow::Result<()> {
+pub fn run(library_dir: Option<PathBuf>, folders: &[PathBuf]) -> anyhow::Result<()> {
     let folders = folders
         .iter()
         .map(|folder| {

@@ -20,5 +20,5 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let Arguments { folders, library } = Arguments::parse();
-    kith_app::run(library, folders)
+    kith_app::run(library, &folders)
 }
