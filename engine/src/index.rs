@@ -17,13 +17,14 @@ use crate::{Error, Result};
 
 /// Neighbours kept for each point.
 pub const NEIGHBOURS: usize = 32;
-/// Links of a point in the graph (the paper's M). With the next two, every one of 20,000 points
-/// found its 20 nearest (field measurement: recall 1.0000).
+/// Links of a point in the graph (the paper's M). Measured with the next two on 5,741 faces of LFW
+/// against a brute-force search: 0.9999 of the 32 nearest are found, and all of the 8 nearest. With
+/// 400 and 200 it is 1.0000, at half as much time again.
 const LINKS: usize = 24;
 /// Candidates while building (the paper's efConstruction).
-const BUILD_WIDTH: usize = 400;
+const BUILD_WIDTH: usize = 200;
 /// Candidates while searching (the paper's ef).
-const SEARCH_WIDTH: usize = 200;
+const SEARCH_WIDTH: usize = 100;
 /// `hnsw_rs` writes and reads its files only with this many layers.
 const LAYERS: usize = 16;
 /// The graph has no deletion: with more dead points than this share, it is built anew.
