@@ -119,7 +119,7 @@ fn refused(output: &Output) -> String {
     let said = stderr(output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(output.stdout.is_empty());
+    assert_eq!(output.stdout, b"");
     said
 }
 

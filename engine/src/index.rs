@@ -52,7 +52,7 @@ impl Distance<f32> for SquaredEuclidean {
 fn squared_euclidean(a: &[f32], b: &[f32]) -> f32 {
     // Sixteen running sums, so that the compiler can keep them in vector registers.
     let mut sums = [0.0_f32; 16];
-    for (a, b) in a.chunks_exact(16).zip(b.chunks_exact(16)) {
+    for (a, b) in a.as_chunks::<16>().0.iter().zip(b.as_chunks::<16>().0) {
         for lane in 0..16 {
             let difference = a[lane] - b[lane];
             sums[lane] += difference * difference;
@@ -228,7 +228,7 @@ impl FaceIndex {
             let embedding = code.embedding();
             graph.insert((&embedding, point));
             self.points.push(embedding);
-            self.codes.push((*code).clone());
+            self.codes.push(**code);
             self.point_of.insert(*code.as_bytes(), point as u32);
         }
         let from = if codes.len() * FEW_NEW < total {
@@ -390,8 +390,7 @@ mod tests {
                     *value = centre + 0.6 * next();
                 }
                 let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-                vector.iter_mut().for_each(|value| *value /= length);
-                Code::of(&vector)
+                Code::of(&vector.map(|value| value / length))
             })
             .collect()
     }
@@ -453,7 +452,7 @@ mod tests {
     #[test]
     fn equal_codes_are_one_point() {
         let mut codes = codes(50);
-        codes.extend(std::iter::repeat_n(codes[0].clone(), 200));
+        codes.extend(std::iter::repeat_n(codes[0], 200));
         let mut index = FaceIndex::in_memory();
         index.update(&codes).expect("built");
         assert_eq!(index.len(), 50);

@@ -436,14 +436,12 @@ impl Library {
         let stored = faces::get(self.catalog().connection(), face)?.ok_or(Error::NoFace(face))?;
         let photo = self.photo_row(stored.photo)?;
         let box_upright = stored.found.box_upright;
-        match self.thumbnails.face(&photo.header.content, &box_upright) {
-            Some(jpeg) => Ok(jpeg),
-            None => {
-                let pixels = decoded(&photo, DECODED_SIDE)?;
-                self.thumbnails
-                    .make_face(&photo.header.content, &box_upright, &pixels)
-            }
+        if let Some(jpeg) = self.thumbnails.face(&photo.header.content, &box_upright) {
+            return Ok(jpeg);
         }
+        let pixels = decoded(&photo, DECODED_SIDE)?;
+        self.thumbnails
+            .make_face(&photo.header.content, &box_upright, &pixels)
     }
 
     /// A photo for the screen: JPEG, upright, long side `max_side` pixels or less.
@@ -577,16 +575,14 @@ impl Before {
             Action::NameFaces { faces, name } => {
                 let faces = self.known_faces(faces)?;
                 let name = tidy(&name)?;
-                Ok(match self.decided.named(&name) {
-                    Some(person) => Decision::Confirm { person, faces },
-                    None => {
-                        let taken = self.decided.people.keys().copied().collect();
-                        Decision::Name {
-                            person: free_number(&faces, &taken),
-                            name,
-                            faces,
-                        }
-                    }
+                if let Some(person) = self.decided.named(&name) {
+                    return Ok(Decision::Confirm { person, faces });
+                }
+                let taken = self.decided.people.keys().copied().collect();
+                Ok(Decision::Name {
+                    person: free_number(&faces, &taken),
+                    name,
+                    faces,
                 })
             }
             Action::Confirm { faces, person } => {

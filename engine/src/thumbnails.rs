@@ -89,14 +89,11 @@ impl Thumbnails {
 
     fn face_path(&self, content: &[u8; 32], box_upright: &[f32; 4]) -> PathBuf {
         let name = hex(content);
-        let place: String = box_upright
-            .iter()
-            .map(|side| format!("-{:04}", (side * 10_000.0) as u32))
-            .collect();
+        let [x, y, w, h] = box_upright.map(|side| (side * 10_000.0) as u32);
         self.folder
             .join("faces")
             .join(&name[..2])
-            .join(format!("{name}{place}.jpg"))
+            .join(format!("{name}-{x:04}-{y:04}-{w:04}-{h:04}.jpg"))
     }
 }
 

@@ -185,7 +185,7 @@ fn what_cannot_be_meant_is_refused_and_changes_nothing() {
         }),
         Error::SamePerson(_)
     ));
-    assert!(library.history().unwrap().is_empty());
+    assert_eq!(library.history().unwrap(), []);
 }
 
 #[test]

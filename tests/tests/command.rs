@@ -195,8 +195,8 @@ fn a_portrait_in_all_eight_orientations_is_one_box_and_one_face() {
     let first = (numbers(&faces[0], "box"), numbers(&faces[0], "embedding"));
     for face in &faces {
         let here = numbers(face, "box");
-        for at in 0..4 {
-            let apart = (here[at] - first.0[at]).abs() / first.0[2 + at % 2];
+        for (at, (here, there)) in here.iter().zip(&first.0).enumerate() {
+            let apart = (here - there).abs() / first.0[2 + at % 2];
             assert!(apart < BOX_TOLERANCE, "{face}: {apart}");
         }
         let distance: f64 = numbers(face, "embedding")

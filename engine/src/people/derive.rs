@@ -42,7 +42,7 @@ pub fn derive(connection: &Connection, index: &mut FaceIndex) -> Result<Derived>
             quality: face.found.quality,
         })
         .collect();
-    let codes: Vec<Code> = faces.iter().map(|face| face.code.clone()).collect();
+    let codes: Vec<Code> = faces.iter().map(|face| face.code).collect();
     index.update(&codes)?;
     let old = placements::all(connection)?;
     let new = group(&faces, index, &decided);

@@ -68,7 +68,7 @@ pub fn group_plain(embeddings: &[Embedding], photo_of: &[PhotoId]) -> Result<Vec
             quality: 1.0,
         })
         .collect();
-    let codes: Vec<Code> = faces.iter().map(|face| face.code.clone()).collect();
+    let codes: Vec<Code> = faces.iter().map(|face| face.code).collect();
     let mut index = FaceIndex::in_memory();
     index.update(&codes)?;
     let placements = group(&faces, &index, &Decided::default());
@@ -108,7 +108,7 @@ impl Group {
 
 fn dot(a: &[f32; EMBEDDING_LEN], b: &[f32; EMBEDDING_LEN]) -> f32 {
     let mut sums = [0.0_f32; 16];
-    for (a, b) in a.chunks_exact(16).zip(b.chunks_exact(16)) {
+    for (a, b) in a.as_chunks::<16>().0.iter().zip(b.as_chunks::<16>().0) {
         for lane in 0..16 {
             sums[lane] += a[lane] * b[lane];
         }
@@ -189,12 +189,11 @@ impl Linkage {
             let Some(point) = index.point(&face.code) else {
                 continue;
             };
-            match first_at.get(&point) {
-                Some(first) => pairs.push((*first, position)),
-                None => {
-                    first_at.insert(point, position);
-                    points.push((point, position));
-                }
+            if let Some(first) = first_at.get(&point) {
+                pairs.push((*first, position));
+            } else {
+                first_at.insert(point, position);
+                points.push((point, position));
             }
         }
         for (point, position) in points {
