@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use image::{RgbImage, imageops};
-use kith_models::{CROP_SIDE, Code, Crop, Embedding, RgbView, align};
+use image::{Rgb, RgbImage, imageops};
+use kith_models::{CROP_SIDE, Code, Crop, Embedding};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -158,16 +158,11 @@ fn find_one(
         Ok(upright) => upright.pixels,
         Err(error) => return Ok(Err(error)),
     };
-    let aligned = match framing {
-        Framing::Photo => most_central(finder.find(&pixels)?).map(|face| face.crop),
-        Framing::Cropped => match most_central(finder.find(&padded(&pixels))?) {
-            Some(face) => Some(align(
-                view(&pixels)?,
-                &px_in_crop(&face.landmarks_upright, &pixels),
-            )),
-            None => None,
-        },
+    let found = match framing {
+        Framing::Photo => finder.find(&pixels)?,
+        Framing::Cropped => finder.find(&padded(&pixels))?,
     };
+    let aligned = most_central(found).map(|face| face.crop);
     let detected = aligned.is_some();
     let crop = match (aligned, framing) {
         (Some(crop), _) => crop,
@@ -192,30 +187,28 @@ fn most_central(faces: Vec<FoundFace>) -> Option<FoundFace> {
 /// with something around them, and miss one that fills its picture.
 const PADDING: f32 = 0.5;
 
-/// The crop in the middle of a larger picture, its border pixels drawn out to the edges.
+/// The crop in the middle of a larger picture of its own mean colour. Families in the Wild has
+/// crops that end at the hairline, so that part of the padding is embedded: of its border drawn out,
+/// mirrored, black and its mean colour, the last accepted most pairs of one person at FAR 1e-3.
 fn padded(crop: &RgbImage) -> RgbImage {
     let (width, height) = crop.dimensions();
     let beside = (width as f32 * PADDING) as u32;
     let above = (height as f32 * PADDING) as u32;
-    RgbImage::from_fn(width + 2 * beside, height + 2 * above, |x, y| {
-        *crop.get_pixel(
-            x.saturating_sub(beside).min(width - 1),
-            y.saturating_sub(above).min(height - 1),
-        )
-    })
+    let mut padded =
+        RgbImage::from_pixel(width + 2 * beside, height + 2 * above, mean_colour(crop));
+    imageops::replace(&mut padded, crop, i64::from(beside), i64::from(above));
+    padded
 }
 
-/// From fractions of the padded picture to pixels of the crop.
-fn px_in_crop(landmarks_padded: &[[f32; 2]; 5], crop: &RgbImage) -> [[f32; 2]; 5] {
-    let (width, height) = (crop.width() as f32, crop.height() as f32);
-    let beside = (width * PADDING).floor();
-    let above = (height * PADDING).floor();
-    landmarks_padded.map(|[x, y]| {
-        [
-            x * (width + 2.0 * beside) - beside,
-            y * (height + 2.0 * above) - above,
-        ]
-    })
+fn mean_colour(picture: &RgbImage) -> Rgb<u8> {
+    let count = u64::from(picture.width()) * u64::from(picture.height());
+    let mut sum = [0_u64; 3];
+    for Rgb(pixel) in picture.pixels() {
+        for (sum, value) in sum.iter_mut().zip(pixel) {
+            *sum += u64::from(*value);
+        }
+    }
+    Rgb(sum.map(|sum| (sum / count.max(1)) as u8))
 }
 
 fn centre(photo: &RgbImage) -> RgbImage {
@@ -231,31 +224,19 @@ fn whole(picture: &RgbImage) -> crate::Result<Crop> {
     Ok(Crop::from_rgb(pixels.into_raw())?)
 }
 
-fn view(picture: &RgbImage) -> crate::Result<RgbView<'_>> {
-    Ok(RgbView::new(
-        picture.width() as usize,
-        picture.height() as usize,
-        picture.as_raw(),
-    )?)
-}
-
 #[cfg(test)]
 mod tests {
-    use image::Rgb;
-
     use super::*;
 
     #[test]
-    fn landmarks_come_back_to_the_crop() {
+    fn a_crop_lies_in_the_middle_of_its_mean_colour() {
         let crop = RgbImage::from_fn(31, 45, |x, y| Rgb([x as u8, y as u8, 7]));
         let padded = padded(&crop);
         assert_eq!(padded.dimensions(), (31 + 2 * 15, 45 + 2 * 22));
-        assert_eq!(padded.get_pixel(0, 0), crop.get_pixel(0, 0));
-        assert_eq!(padded.get_pixel(60, 88), crop.get_pixel(30, 44));
-        assert_eq!(padded.get_pixel(15 + 4, 22 + 9), crop.get_pixel(4, 9));
-        let fraction = [(15.0 + 4.0) / 61.0, (22.0 + 9.0) / 89.0];
-        let [x, y] = px_in_crop(&[fraction; 5], &crop)[0];
-        assert!((x - 4.0).abs() < 1e-4 && (y - 9.0).abs() < 1e-4, "{x} {y}");
+        assert_eq!(padded.get_pixel(0, 0), &Rgb([15, 22, 7]));
+        assert_eq!(padded.get_pixel(15, 22), crop.get_pixel(0, 0));
+        assert_eq!(padded.get_pixel(15 + 30, 22 + 44), crop.get_pixel(30, 44));
+        assert_eq!(padded.get_pixel(15 + 31, 22 + 45), &Rgb([15, 22, 7]));
     }
 
     #[test]
