@@ -35,7 +35,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A file or folder of the library itself.
-    #[error("{doing} failed ({source}): {}", path.display())]
+    #[error("{doing} failed ({source}){}: {}", what_helps(source), path.display())]
     Io {
         /// What was being done, as a noun phrase.
         doing: &'static str,
@@ -106,9 +106,19 @@ pub enum Error {
         "The index of faces could not be built ({0}). It is only a cache: delete the folder `cache` in the library and try again."
     )]
     Index(String),
-    /// Labelled photographs for `eval` that do not have the layout asked for.
-    #[error("{0}")]
-    Eval(String),
+}
+
+/// The advice for the trouble that users can mend themselves; the photos read so far are kept.
+fn what_helps(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            "; make some room on that disk and run it again, what was read so far is kept"
+        }
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            "; allow your user to write there, or choose another place with --library"
+        }
+        _ => "",
+    }
 }
 
 impl Error {

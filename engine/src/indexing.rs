@@ -261,8 +261,8 @@ impl Job<'_> {
 
     fn find(&self, upright: &Upright) -> Result<Vec<NewFace>> {
         let found = self.finder.find(&upright.pixels)?;
-        let crops: Vec<Crop> = found.iter().map(|face| face.crop.clone()).collect();
-        let embeddings = self.finder.embed(&crops)?;
+        let views: Vec<[Crop; 2]> = found.iter().map(|face| face.views.clone()).collect();
+        let embeddings = self.finder.embed(&views)?;
         Ok(found
             .into_iter()
             .zip(embeddings)

@@ -19,12 +19,12 @@ pub fn embed_photo(finder: &FaceFinder, path: &Path) -> Result<Vec<EmbeddedFace>
             path: path.to_owned(),
         })?
         .pixels;
-    let (crops, boxes): (Vec<_>, Vec<_>) = finder
+    let (views, boxes): (Vec<_>, Vec<_>) = finder
         .find(&pixels)?
         .into_iter()
-        .map(|face| (face.crop, face.box_upright))
+        .map(|face| (face.views, face.box_upright))
         .unzip();
-    let embeddings = finder.embed(&crops)?;
+    let embeddings = finder.embed(&views)?;
     Ok(boxes
         .into_iter()
         .zip(embeddings)

@@ -25,12 +25,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let weights = Weights::find()?;
     match arguments[..] {
         ["facenet", file] => {
-            let crops = fs::read(file)?
+            let faces = fs::read(file)?
                 .chunks(3 * CROP_SIDE * CROP_SIDE)
-                .map(|pixels| Crop::from_rgb(pixels.to_vec()))
+                .map(|pixels| Crop::from_rgb(pixels.to_vec()).map(|crop| [crop.mirrored(), crop]))
                 .collect::<Result<Vec<_>, _>>()?;
             let embedder = Embedder::load(&weights)?;
-            answer(|| Ok(embedder.embed(&crops)?.concat()))
+            answer(|| Ok(embedder.embed(&faces)?.concat()))
         }
         ["centerface", file, width, height] => {
             let pixels = fs::read(file)?;

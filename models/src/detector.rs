@@ -50,20 +50,39 @@ impl Detector {
     /// # Errors
     /// When Candle fails, as by lack of memory.
     pub fn detect(&self, image: RgbView, threshold: f32) -> Result<Vec<Detection>, Error> {
-        let maps = input(image)
-            .and_then(|input| self.network.forward(&input)?.get(0))
+        let mut found = self.detect_batch(&[image], threshold)?;
+        Ok(found.pop().unwrap_or_default())
+    }
+
+    /// The faces of each of several images of one size, looked at together.
+    ///
+    /// # Errors
+    /// When the images differ in size, or Candle fails.
+    pub fn detect_batch(
+        &self,
+        images: &[RgbView],
+        threshold: f32,
+    ) -> Result<Vec<Vec<Detection>>, Error> {
+        let Some(first) = images.first() else {
+            return Ok(Vec::new());
+        };
+        let maps = input(images)
+            .and_then(|input| self.network.forward(&input))
             .map_err(failed)?;
-        let (_, columns, _) = maps.dims3().map_err(failed)?;
+        let (_, rows, columns, _) = maps.dims4().map_err(failed)?;
         let cells = maps
             .flatten_all()
             .and_then(|maps| maps.to_vec1::<f32>())
             .map_err(failed)?;
         let (cells, _) = cells.as_chunks::<CELL_LEN>();
-        let size = [image.width() as f32, image.height() as f32];
-        let candidates = cells.iter().enumerate().filter_map(|(index, cell)| {
-            decode(cell, index % columns, index / columns, threshold, size)
-        });
-        Ok(best_of_each_face(candidates.collect()))
+        let size = [first.width() as f32, first.height() as f32];
+        let faces_of = |cells: &[[f32; CELL_LEN]]| {
+            let candidates = cells.iter().enumerate().filter_map(|(index, cell)| {
+                decode(cell, index % columns, index / columns, threshold, size)
+            });
+            best_of_each_face(candidates.collect())
+        };
+        Ok(cells.chunks_exact(rows * columns).map(faces_of).collect())
     }
 }
 
@@ -74,19 +93,30 @@ fn failed(source: candle_core::Error) -> Error {
     }
 }
 
-/// `[1, height, width, 3]`, RGB 0 to 255, with zeros to the right and below up to full multiples:
+/// `[n, height, width, 3]`, RGB 0 to 255, with zeros to the right and below up to full multiples:
 /// the same zeros that the network's own convolutions see beyond a border.
-pub(crate) fn input(image: RgbView) -> candle_core::Result<Tensor> {
+pub(crate) fn input(images: &[RgbView]) -> candle_core::Result<Tensor> {
+    let Some(first) = images.first() else {
+        candle_core::bail!("no image to look at");
+    };
     let [width, height] =
-        [image.width(), image.height()].map(|side| side.next_multiple_of(INPUT_MULTIPLE));
-    let mut values = vec![0.0; width * height * 3];
-    let rows = image.pixels().chunks_exact(3 * image.width());
-    for (row, pixels) in values.chunks_exact_mut(3 * width).zip(rows) {
-        for (value, pixel) in row.iter_mut().zip(pixels) {
-            *value = f32::from(*pixel);
+        [first.width(), first.height()].map(|side| side.next_multiple_of(INPUT_MULTIPLE));
+    let mut values = vec![0.0; images.len() * width * height * 3];
+    for (image, values) in images
+        .iter()
+        .zip(values.chunks_exact_mut(width * height * 3))
+    {
+        if (image.width(), image.height()) != (first.width(), first.height()) {
+            candle_core::bail!("images of different sizes in one batch");
+        }
+        let rows = image.pixels().chunks_exact(3 * image.width());
+        for (row, pixels) in values.chunks_exact_mut(3 * width).zip(rows) {
+            for (value, pixel) in row.iter_mut().zip(pixels) {
+                *value = f32::from(*pixel);
+            }
         }
     }
-    Tensor::from_vec(values, (1, height, width, 3), &Device::Cpu)
+    Tensor::from_vec(values, (images.len(), height, width, 3), &Device::Cpu)
 }
 
 /// The face that the cell at `column`, `row` proposes in an image of `size` (width, height), or

@@ -1,4 +1,4 @@
-//! From crops to embeddings: each crop and its mirror image through FaceNet, a few at a time.
+//! From faces to embeddings: the two views of each face through FaceNet, a few faces at a time.
 
 use candle_core::{Device, Tensor};
 
@@ -8,8 +8,8 @@ use crate::{
     facenet::{self, Facenet},
 };
 
-/// Crops that go through the network together. More are no faster, and a batch needs about 10 MB
-/// a crop.
+/// Faces that go through the network together. More are no faster, and a batch needs about 10 MB
+/// a face.
 const BATCH: usize = 8;
 
 /// FaceNet, which turns a face into an embedding.
@@ -30,14 +30,15 @@ impl Embedder {
         Ok(Self { network })
     }
 
-    /// One embedding a crop: the mean of the crop's and of its mirror image's, of unit length.
+    /// One embedding a face: the mean of its two views', of unit length. See
+    /// [`views`](crate::views); a crop that was made otherwise goes with its mirror image.
     ///
     /// # Errors
     /// When Candle fails, as by lack of memory.
-    pub fn embed(&self, crops: &[Crop]) -> Result<Vec<Embedding>, Error> {
-        let mut embeddings = Vec::with_capacity(crops.len());
-        for crops in crops.chunks(BATCH) {
-            embed_batch(&self.network, crops, &mut embeddings).map_err(failed)?;
+    pub fn embed(&self, faces: &[[Crop; 2]]) -> Result<Vec<Embedding>, Error> {
+        let mut embeddings = Vec::with_capacity(faces.len());
+        for faces in faces.chunks(BATCH) {
+            embed_batch(&self.network, faces, &mut embeddings).map_err(failed)?;
         }
         Ok(embeddings)
     }
@@ -53,25 +54,24 @@ fn failed(source: candle_core::Error) -> Error {
 /// Appends the embeddings of a batch.
 pub(crate) fn embed_batch(
     network: &Facenet,
-    crops: &[Crop],
+    faces: &[[Crop; 2]],
     embeddings: &mut Vec<Embedding>,
 ) -> candle_core::Result<()> {
-    let mut values = Vec::with_capacity(2 * crops.len() * 3 * CROP_SIDE * CROP_SIDE);
-    for crop in crops {
-        standardise(crop, &mut values);
-        standardise(&crop.mirrored(), &mut values);
+    let mut values = Vec::with_capacity(2 * faces.len() * 3 * CROP_SIDE * CROP_SIDE);
+    for view in faces.as_flattened() {
+        standardise(view, &mut values);
     }
     let input = Tensor::from_vec(
         values,
-        (2 * crops.len(), CROP_SIDE, CROP_SIDE, 3),
+        (2 * faces.len(), CROP_SIDE, CROP_SIDE, 3),
         &Device::Cpu,
     )?;
     let output = network.forward(&input)?.flatten_all()?.to_vec1::<f32>()?;
     let (output, _) = output.as_chunks::<EMBEDDING_LEN>();
     let (pairs, _) = output.as_chunks::<2>();
-    embeddings.extend(pairs.iter().map(|[plain, mirrored]| {
-        let [plain, mirrored] = [unit(plain), unit(mirrored)];
-        unit(&std::array::from_fn(|i| plain[i] + mirrored[i]))
+    embeddings.extend(pairs.iter().map(|[first, second]| {
+        let [first, second] = [unit(first), unit(second)];
+        unit(&std::array::from_fn(|i| first[i] + second[i]))
     }));
     Ok(())
 }
@@ -109,16 +109,19 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_gives_what_its_crops_give_alone_and_mirrored() {
+    fn a_batch_gives_what_its_faces_give_alone() {
         let embedder = Embedder::load(&Weights::find().unwrap()).unwrap();
-        let crops: Vec<Crop> = (1..=BATCH + 1).map(crop).collect();
-        let together = embedder.embed(&crops).unwrap();
-        assert_eq!(together.len(), crops.len());
-        for (index, crop) in [(0, &crops[0]), (BATCH, &crops[BATCH])] {
-            for crop in [crop.clone(), crop.mirrored()] {
-                let alone = embedder.embed(&[crop]).unwrap();
+        let faces: Vec<[Crop; 2]> = (1..=BATCH + 1)
+            .map(|step| [crop(step), crop(step + 3)])
+            .collect();
+        let together = embedder.embed(&faces).unwrap();
+        assert_eq!(together.len(), faces.len());
+        for (index, [first, second]) in [(0, &faces[0]), (BATCH, &faces[BATCH])] {
+            // Which view comes first says nothing.
+            for face in [[first, second], [second, first]] {
+                let alone = embedder.embed(&[face.map(Clone::clone)]).unwrap();
                 let difference = distance(&alone[0], &together[index]);
-                assert!(difference < 1e-9, "crop {index}: {difference}");
+                assert!(difference < 1e-9, "face {index}: {difference}");
             }
         }
         assert!(

@@ -1,7 +1,7 @@
 //! The networks of Kith: pixels in, faces and embeddings out.
 //!
-//! [`Detector`] (CenterFace) finds faces and their five landmarks, [`align`] cuts a face out so
-//! that its landmarks lie where the network expects them, [`Embedder`] (FaceNet) turns the crop
+//! [`Detector`] (CenterFace) finds faces and their five landmarks, [`views`] cuts a face out in
+//! two ways, upright and at the size that the network expects, [`Embedder`] (FaceNet) turns them
 //! into 128 numbers on the unit sphere, and [`Code`] keeps those in 128 bytes. Two faces are
 //! compared by their [`distance`]. This crate knows pixels and faces, and nothing of photos,
 //! folders or people.
@@ -19,7 +19,7 @@ mod pixels;
 mod references;
 mod weights;
 
-pub use align::align;
+pub use align::views;
 pub use detector::{Detection, Detector};
 pub use embedder::Embedder;
 pub use embedding::{Code, EMBEDDING_LEN, Embedding, distance};

@@ -37,7 +37,8 @@ fn picture(name: &str) -> image::RgbImage {
     image::open(data(name)).unwrap().to_rgb8()
 }
 
-fn crops() -> Vec<Crop> {
+/// Crops of the recipe, each with its mirror image.
+fn faces() -> Vec<[Crop; 2]> {
     [
         "crop-biden.png",
         "crop-obama.png",
@@ -45,6 +46,7 @@ fn crops() -> Vec<Crop> {
         "crop-waves.png",
     ]
     .map(|name| Crop::from_rgb(picture(name).into_raw()).unwrap())
+    .map(|crop| [crop.mirrored(), crop])
     .into()
 }
 
@@ -62,7 +64,7 @@ fn embedding_difference(embeddings: &[Embedding], weights: &str) -> f32 {
 #[test]
 fn facenet_agrees_with_onnxruntime() {
     let embedder = Embedder::load(&Weights::find().unwrap()).unwrap();
-    let embeddings = embedder.embed(&crops()).unwrap();
+    let embeddings = embedder.embed(&faces()).unwrap();
     let same = embedding_difference(&embeddings, "rounded");
     let original = embedding_difference(&embeddings, "original");
     println!("facenet: {same:.2e} on the same weights, {original:.2e} against the original");
@@ -81,7 +83,7 @@ fn facenet_agrees_with_onnxruntime_on_the_original_weights() {
     let file = std::fs::read(Path::new(&dir).join("facenet.safetensors")).unwrap();
     let network = Facenet::new(&parameters(file).unwrap()).unwrap();
     let mut embeddings = Vec::new();
-    embed_batch(&network, &crops(), &mut embeddings).unwrap();
+    embed_batch(&network, &faces(), &mut embeddings).unwrap();
     let difference = embedding_difference(&embeddings, "original");
     println!("facenet: {difference:.2e} on the original weights");
     assert!(difference < SAME_WEIGHTS, "{difference}");
@@ -91,7 +93,9 @@ fn facenet_agrees_with_onnxruntime_on_the_original_weights() {
 fn map_difference(network: &Centerface, weights: &str) -> (f32, f32) {
     let picture = picture("portrait.png");
     let image = view(&picture);
-    let maps = network.forward(&detector::input(image).unwrap()).unwrap();
+    let maps = network
+        .forward(&detector::input(&[image]).unwrap())
+        .unwrap();
     let rows = image.height().next_multiple_of(32) / STRIDE;
     assert_eq!(maps.dims()[1], rows);
     let mut found = maps.flatten(0, 2).unwrap().to_vec2::<f32>().unwrap();
@@ -163,4 +167,20 @@ fn detector_finds_the_face_that_the_reference_finds() {
             "{found} where {expected} was expected"
         );
     }
+}
+
+#[test]
+fn a_batch_finds_what_each_image_does_alone() {
+    let detector = Detector::load(&Weights::find().unwrap()).unwrap();
+    let upright = picture("portrait.png");
+    let mirrored = image::imageops::flip_horizontal(&upright);
+    let images = [&upright, &mirrored, &upright].map(view);
+    let together = detector.detect_batch(&images, 0.5).unwrap();
+    assert_eq!(together.len(), images.len());
+    for (faces, image) in together.iter().zip(images) {
+        assert_eq!(faces, &detector.detect(image, 0.5).unwrap());
+        assert_eq!(faces.len(), 1);
+    }
+    assert_ne!(together[0], together[1]);
+    assert!(detector.detect_batch(&[], 0.5).unwrap().is_empty());
 }

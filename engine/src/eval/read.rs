@@ -31,8 +31,8 @@ impl Framing {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Photo => "landmarks, or the centre",
-            Self::Cropped => "landmarks in the padded crop, or the whole crop",
+            Self::Photo => "landmarks and box, or the centre",
+            Self::Cropped => "landmarks and box in the padded crop, or the whole crop",
         }
     }
 }
@@ -114,14 +114,14 @@ pub(super) fn read_photos(
             .par_iter()
             .map(|path| find_one(finder, path, framing))
             .collect::<crate::Result<Vec<_>>>()?;
-        let (mut crops, mut readable) = (Vec::new(), Vec::new());
+        let (mut views, mut readable) = (Vec::new(), Vec::new());
         for found in found {
             readable.push(found.map(|found| {
-                crops.push(found.crop);
+                views.push(found.views);
                 found.detected
             }));
         }
-        let embeddings = finder.embed(&crops)?;
+        let embeddings = finder.embed(&views)?;
         let mut embeddings = embeddings
             .iter()
             .map(|embedding| Code::of(embedding).embedding());
@@ -144,7 +144,7 @@ pub(super) fn read_photos(
 }
 
 struct FoundOne {
-    crop: Crop,
+    views: [Crop; 2],
     detected: bool,
 }
 
@@ -162,14 +162,14 @@ fn find_one(
         Framing::Photo => finder.find(&pixels)?,
         Framing::Cropped => finder.find(&padded(&pixels))?,
     };
-    let aligned = most_central(found).map(|face| face.crop);
-    let detected = aligned.is_some();
-    let crop = match (aligned, framing) {
-        (Some(crop), _) => crop,
+    let found = most_central(found).map(|face| face.views);
+    let detected = found.is_some();
+    let views = match (found, framing) {
+        (Some(views), _) => views,
         (None, Framing::Photo) => whole(&centre(&pixels))?,
         (None, Framing::Cropped) => whole(&pixels)?,
     };
-    Ok(Ok(FoundOne { crop, detected }))
+    Ok(Ok(FoundOne { views, detected }))
 }
 
 /// The face whose box has its middle nearest to the middle of the picture.
@@ -217,11 +217,12 @@ fn centre(photo: &RgbImage) -> RgbImage {
     imageops::crop_imm(photo, (width - side) / 2, (height - side) / 2, side, side).to_image()
 }
 
-/// All of a picture, stretched to the size that is embedded.
-fn whole(picture: &RgbImage) -> crate::Result<Crop> {
+/// All of a picture, stretched to the size that is embedded, and its mirror image.
+fn whole(picture: &RgbImage) -> crate::Result<[Crop; 2]> {
     let side = CROP_SIDE as u32;
     let pixels = imageops::resize(picture, side, side, imageops::FilterType::Triangle);
-    Ok(Crop::from_rgb(pixels.into_raw())?)
+    let crop = Crop::from_rgb(pixels.into_raw())?;
+    Ok([crop.mirrored(), crop])
 }
 
 #[cfg(test)]
