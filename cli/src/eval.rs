@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use kith_engine::FailedFile;
 use kith_engine::eval::{
-    ClusterReport, Framing, Grouping, PairsReport, PeopleReport, cluster, verify_pairs,
+    ClusterReport, Framing, Grouping, PairsReport, PeopleReport, calibrate, cluster, verify_pairs,
     verify_people,
 };
 use kith_engine::faces::FaceFinder;
+use kith_engine::people::{MetricKind, Rate};
 
 use crate::output::{Output, complain, count};
 use crate::progress::Shown;
@@ -19,6 +20,7 @@ use crate::progress::Shown;
 pub enum Eval {
     Verify(EvalVerify),
     Cluster(EvalCluster),
+    Calibrate(EvalCalibrate),
 }
 
 impl Eval {
@@ -26,6 +28,7 @@ impl Eval {
         match self {
             Self::Verify(command) => command.run(out),
             Self::Cluster(command) => command.run(out),
+            Self::Calibrate(command) => command.run(out),
         }
     }
 }
@@ -70,16 +73,20 @@ pub struct EvalVerify {
     /// The photos are tight crops of one face each
     #[arg(long)]
     cropped: bool,
+    /// How distances are measured
+    #[arg(long, value_enum, default_value_t = MetricArg::Library)]
+    metric: MetricArg,
 }
 
 impl EvalVerify {
     fn run(self, out: &mut Output) -> anyhow::Result<()> {
         let finder = FaceFinder::load()?;
         let framing = framing(self.cropped);
+        let metric = self.metric.into();
         let mut shown = Shown::new();
         let mut on_photo = |done, total| show(&mut shown, done, total);
         if let Some(people) = self.people {
-            let report = verify_people(&finder, &people, framing, &mut on_photo)?;
+            let report = verify_people(&finder, &people, framing, metric, &mut on_photo)?;
             drop(shown);
             list_unreadable(&report.unreadable);
             return if out.is_json() {
@@ -92,7 +99,7 @@ impl EvalVerify {
             .images
             .zip(self.pairs)
             .context("--images and --pairs belong together")?;
-        let report = verify_pairs(&finder, &images, &pairs, framing, &mut on_photo)?;
+        let report = verify_pairs(&finder, &images, &pairs, framing, metric, &mut on_photo)?;
         drop(shown);
         if out.is_json() {
             out.object(&report)
@@ -127,6 +134,9 @@ pub struct EvalCluster {
     /// The photos are tight crops of one face each
     #[arg(long)]
     cropped: bool,
+    /// How distances are measured
+    #[arg(long, value_enum, default_value_t = MetricArg::Library)]
+    metric: MetricArg,
 }
 
 impl EvalCluster {
@@ -143,6 +153,7 @@ impl EvalCluster {
             &self.dir,
             grouping,
             framing(self.cropped),
+            self.metric.into(),
             &mut |done, total| {
                 show(&mut shown, done, total);
             },
@@ -153,6 +164,77 @@ impl EvalCluster {
             out.object(&report)
         } else {
             tell_cluster(&report, out)
+        }
+    }
+}
+
+/// Measure what distances mean, and write the rates that the program's thresholds are made of
+///
+/// Compares every photo with every other, in the network's own distance and in the metric that is
+/// learned without labels from these very faces, and writes for a row of false-accept rates the
+/// distance and the share of the pairs of one person that it accepts. The people must not be
+/// related, and one should have two photos at least. The program is built with the file
+/// `engine/src/people/calibration.json`.
+#[derive(Args)]
+#[command(after_long_help = "\
+Example:
+  kith eval calibrate DIR --write engine/src/people/calibration.json      DIR/PERSON/photo")]
+pub struct EvalCalibrate {
+    /// Folder with a folder of photos for each person
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// File to write; without it the rates are printed
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
+impl EvalCalibrate {
+    fn run(self, out: &mut Output) -> anyhow::Result<()> {
+        let finder = FaceFinder::load()?;
+        let mut shown = Shown::new();
+        let measured = calibrate(&finder, &self.dir, &mut |done, total| {
+            show(&mut shown, done, total);
+        })?;
+        drop(shown);
+        if let Some(path) = &self.write {
+            let text = serde_json::to_string_pretty(&measured)? + "\n";
+            std::fs::write(path, text)
+                .with_context(|| format!("The rates cannot be written: {}", path.display()))?;
+        }
+        if out.is_json() {
+            return out.object(&measured);
+        }
+        let row = |(plain, library): (&Rate, &Rate)| {
+            [
+                format!("{:.1e}", plain.false_accept),
+                format!("{:.3}", plain.distance),
+                percent(plain.true_accept),
+                format!("{:.3}", library.distance),
+                percent(library.true_accept),
+            ]
+        };
+        let rates = measured.plain.iter().zip(&measured.library);
+        out.table(
+            ["FAR", "plain", "TAR", "library", "TAR"],
+            &rates.map(row).collect::<Vec<_>>(),
+        )
+    }
+}
+
+/// How distances are measured.
+#[derive(Clone, Copy, ValueEnum)]
+enum MetricArg {
+    /// The network's own distance
+    Plain,
+    /// Corrected by what the faces given teach, without labels: what the program uses
+    Library,
+}
+
+impl From<MetricArg> for MetricKind {
+    fn from(metric: MetricArg) -> Self {
+        match metric {
+            MetricArg::Plain => Self::Plain,
+            MetricArg::Library => Self::Library,
         }
     }
 }

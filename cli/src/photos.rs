@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use kith_engine::faces::FaceFinder;
-use kith_engine::people::SAME_PERSON_DISTANCE;
+use kith_engine::people::Calibration;
 use kith_engine::{EmbeddedFace, distance, embed_photo};
 use serde::Serialize;
 
@@ -119,10 +119,11 @@ impl Verify {
         let first = largest_face(&finder, &self.first)?;
         let second = largest_face(&finder, &self.second)?;
         let distance = distance(&first.embedding, &second.embedding);
+        let threshold = Calibration::built_in().same_person();
         let verified = Verified {
             distance,
-            same: distance < SAME_PERSON_DISTANCE,
-            threshold: SAME_PERSON_DISTANCE,
+            same: distance < threshold,
+            threshold,
         };
         if out.is_json() {
             return out.object(&verified);
@@ -133,7 +134,7 @@ impl Verify {
             "Two different people"
         };
         out.line(&format!(
-            "{answer}: the faces are {distance:.2} apart, and one person's are less than {SAME_PERSON_DISTANCE:.2}."
+            "{answer}: the faces are {distance:.2} apart, and one person's are less than {threshold:.2}."
         ))
     }
 }

@@ -17,7 +17,7 @@ use crate::catalog::photos::{self, Header, Known, Stamp};
 use crate::catalog::{Catalog, folders};
 use crate::faces::{FaceFinder, MODEL, overlap};
 use crate::index::FaceIndex;
-use crate::people::{SAME_GROUP_DISTANCE, derive};
+use crate::people::{Calibration, derive};
 use crate::photo::{self, Facts, PhotoError, Upright};
 use crate::scan::{self, Found, Trouble};
 use crate::thumbnails::Thumbnails;
@@ -347,14 +347,13 @@ fn shown(connection: &rusqlite::Connection, photo: PhotoId) -> Result<Vec<NewFac
 /// found at its old place, or that looks the same, keeps its number and all that was said of it.
 fn reconcile(connection: &rusqlite::Connection, photo: PhotoId, found: &[NewFace]) -> Result<()> {
     let old = face_rows::on_photo(connection, photo)?;
+    let same = Calibration::built_in().surely_same();
     let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
     for (at_old, old) in old.iter().enumerate() {
         for (at_new, new) in found.iter().enumerate() {
             let shared = overlap(&old.found.box_upright, &new.box_upright);
             let apart = distance(&old.found.code.embedding(), &new.code.embedding());
-            if apart < SAME_GROUP_DISTANCE
-                && (shared > SAME_PLACE || apart < SAME_GROUP_DISTANCE / 2.0)
-            {
+            if apart < same && (shared > SAME_PLACE || apart < same / 2.0) {
                 pairs.push((apart - shared, at_old, at_new));
             }
         }

@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::labels::LabelledFolder;
 use super::read::{Framing, read_labelled};
-use super::{EvalError, OnPhoto, PLAIN};
+use super::{EvalError, OnPhoto};
 use crate::FailedFile;
 use crate::faces::FaceFinder;
-use crate::people::group_plain;
+use crate::people::{MetricKind, Unlabelled};
 
 /// How well a folder of known people was grouped.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,7 +36,7 @@ pub struct ClusterReport {
     pub model: &'static str,
     /// See [`Framing::name`].
     pub crop: &'static str,
-    /// The metric: `plain`.
+    /// See [`MetricKind::name`].
     pub metric: &'static str,
 }
 
@@ -81,6 +81,7 @@ pub fn cluster(
     dir: &Path,
     grouping: Grouping,
     framing: Framing,
+    metric: MetricKind,
     on_photo: OnPhoto<'_>,
 ) -> Result<ClusterReport, EvalError> {
     let folder = LabelledFolder::list(dir)?;
@@ -104,8 +105,8 @@ pub fn cluster(
         .chunk_by(|a, b| library(a.family) == library(b.family))
     {
         let embeddings: Vec<_> = together.iter().map(|face| face.embedding).collect();
-        let photo_of: Vec<u32> = (0..together.len() as u32).collect();
-        let numbers = group_plain(&embeddings, &photo_of)?;
+        let library = Unlabelled::new(&embeddings)?;
+        let numbers = library.group(&library.metric(metric));
         let first = groups;
         for number in numbers {
             group_of.push(first + number);
@@ -122,7 +123,7 @@ pub fn cluster(
         grouping,
         model: Embedder::NAME,
         crop: framing.name(),
-        metric: PLAIN,
+        metric: metric.name(),
     })
 }
 

@@ -3,15 +3,16 @@
 
 use std::path::Path;
 
-use kith_models::{Embedder, distance};
+use kith_models::{Embedder, Embedding, distance};
 use serde::Serialize;
 
 use super::labels::{LabelledFolder, PairList};
 use super::read::{Framing, LabelledFace, read_labelled, read_photos};
 use super::scores::{ScoredPair, Smallest, folded, share_below};
-use super::{EvalError, OnPhoto, PLAIN};
+use super::{EvalError, OnPhoto};
 use crate::FailedFile;
 use crate::faces::FaceFinder;
+use crate::people::{Metric, MetricKind, Unlabelled};
 
 const FAR_1E_2: f64 = 1e-2;
 const FAR_1E_3: f64 = 1e-3;
@@ -54,7 +55,7 @@ pub struct PairsReport {
     pub model: &'static str,
     /// See [`Framing::name`].
     pub crop: &'static str,
-    /// The metric: `plain`.
+    /// See [`MetricKind::name`].
     pub metric: &'static str,
 }
 
@@ -65,6 +66,7 @@ pub fn verify_pairs(
     images: &Path,
     pairs_file: &Path,
     framing: Framing,
+    metric: MetricKind,
     on_photo: OnPhoto<'_>,
 ) -> Result<PairsReport, EvalError> {
     let list = PairList::read(images, pairs_file)?;
@@ -79,13 +81,15 @@ pub fn verify_pairs(
             reason,
         })?);
     }
+    let embeddings: Vec<Embedding> = faces.iter().map(|face| face.embedding).collect();
+    let metric = Unlabelled::new(&embeddings)?.metric(metric);
     let scored: Vec<ScoredPair> = list
         .pairs
         .iter()
         .map(|pair| {
             let [a, b] = pair.photos;
             ScoredPair {
-                distance: distance(&faces[a].embedding, &faces[b].embedding),
+                distance: metric.distance(a, b, distance(&embeddings[a], &embeddings[b])),
                 same: pair.same,
                 fold: pair.fold,
             }
@@ -119,7 +123,7 @@ pub fn verify_pairs(
         folds_from: if list.folds_from_file { "file" } else { "cut" },
         model: Embedder::NAME,
         crop: framing.name(),
-        metric: PLAIN,
+        metric: metric.kind().name(),
     })
 }
 
@@ -160,7 +164,7 @@ pub struct PeopleReport {
     pub model: &'static str,
     /// See [`Framing::name`].
     pub crop: &'static str,
-    /// The metric: `plain`.
+    /// See [`MetricKind::name`].
     pub metric: &'static str,
 }
 
@@ -183,12 +187,15 @@ pub fn verify_people(
     finder: &FaceFinder,
     dir: &Path,
     framing: Framing,
+    metric: MetricKind,
     on_photo: OnPhoto<'_>,
 ) -> Result<PeopleReport, EvalError> {
     let folder = LabelledFolder::list(dir)?;
     let families = folder.families;
     let read = read_labelled(finder, folder, framing, on_photo)?;
-    let figures = compare_all(&read.faces, families.is_some())?;
+    let embeddings: Vec<Embedding> = read.faces.iter().map(|face| face.embedding).collect();
+    let metric = Unlabelled::new(&embeddings)?.metric(metric);
+    let figures = compare_all(&read.faces, families.is_some(), &metric)?;
     let mut people: Vec<u32> = read.faces.iter().map(|face| face.person).collect();
     people.dedup();
     Ok(PeopleReport {
@@ -206,7 +213,7 @@ pub fn verify_people(
         unreadable: read.unreadable,
         model: Embedder::NAME,
         crop: framing.name(),
-        metric: PLAIN,
+        metric: metric.kind().name(),
     })
 }
 
@@ -226,7 +233,11 @@ enum Relation {
     Strangers,
 }
 
-fn compare_all(faces: &[LabelledFace], families: bool) -> Result<Figures, EvalError> {
+fn compare_all(
+    faces: &[LabelledFace],
+    families: bool,
+    metric: &Metric,
+) -> Result<Figures, EvalError> {
     let relation = |a: &LabelledFace, b: &LabelledFace| {
         if a.person == b.person {
             Relation::Same
@@ -240,15 +251,15 @@ fn compare_all(faces: &[LabelledFace], families: bool) -> Result<Figures, EvalEr
         faces
             .iter()
             .enumerate()
-            .flat_map(|(i, a)| faces[i + 1..].iter().map(move |b| (a, b)))
+            .flat_map(|(i, a)| (i + 1..faces.len()).map(move |j| (i, j, a, &faces[j])))
     };
     let strangers = pairs()
-        .filter(|(a, b)| relation(a, b) == Relation::Strangers)
+        .filter(|(_, _, a, b)| relation(a, b) == Relation::Strangers)
         .count() as u64;
     let mut closest = Smallest::new(strangers, FAR_1E_2);
     let (mut genuine, mut kin) = (Vec::new(), Vec::new());
-    for (a, b) in pairs() {
-        let distance = distance(&a.embedding, &b.embedding);
+    for (i, j, a, b) in pairs() {
+        let distance = metric.distance(i, j, distance(&a.embedding, &b.embedding));
         match relation(a, b) {
             Relation::Same => genuine.push(distance),
             Relation::Kin => kin.push(distance),
@@ -312,7 +323,7 @@ mod tests {
             face(90.0, 2, 1),
             face(93.0, 2, 1),
         ];
-        let figures = compare_all(&faces, true).unwrap();
+        let figures = compare_all(&faces, true, &Metric::plain(faces.len(), 0)).unwrap();
         assert_eq!(figures.genuine_pairs, 2);
         assert_eq!(figures.impostor_pairs, 6);
         // No stranger may pass: the threshold is the closest, 25° against 90°, 2 - 2 cos 65°.
@@ -328,7 +339,7 @@ mod tests {
     #[test]
     fn without_families_everyone_else_is_a_stranger() {
         let faces = [face(0.0, 0, 0), face(20.0, 0, 0), face(50.0, 1, 0)];
-        let figures = compare_all(&faces, false).unwrap();
+        let figures = compare_all(&faces, false, &Metric::plain(faces.len(), 0)).unwrap();
         assert_eq!((figures.genuine_pairs, figures.impostor_pairs), (1, 2));
         assert!(figures.kin.is_none());
         // 20° against 50° is the closest: 2 - 2 cos 30°.
@@ -336,11 +347,15 @@ mod tests {
         assert_eq!(figures.tar, [1.0; 3]);
     }
 
+    fn too_little(faces: &[LabelledFace], families: bool) -> Result<Figures, EvalError> {
+        compare_all(faces, families, &Metric::plain(faces.len(), 0))
+    }
+
     #[test]
     fn too_little_is_said_and_not_counted() {
-        assert!(compare_all(&[face(0.0, 0, 0), face(9.0, 1, 0)], false).is_err());
-        assert!(compare_all(&[face(0.0, 0, 0), face(9.0, 0, 0)], false).is_err());
-        assert!(compare_all(&[face(0.0, 0, 0), face(1.0, 0, 0), face(9.0, 1, 0)], true).is_err());
+        assert!(too_little(&[face(0.0, 0, 0), face(9.0, 1, 0)], false).is_err());
+        assert!(too_little(&[face(0.0, 0, 0), face(9.0, 0, 0)], false).is_err());
+        assert!(too_little(&[face(0.0, 0, 0), face(1.0, 0, 0), face(9.0, 1, 0)], true).is_err());
     }
 
     #[test]
@@ -364,7 +379,7 @@ mod tests {
             unreadable: Vec::new(),
             model: "m",
             crop: "c",
-            metric: PLAIN,
+            metric: "plain",
         };
         let json = serde_json::to_value(report).unwrap();
         for key in [

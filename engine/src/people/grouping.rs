@@ -4,15 +4,19 @@
 //! two groups with the smallest mean squared distance between their faces are joined, as long as
 //! that mean stays below the threshold and nothing speaks against it. For unit vectors the mean
 //! over all pairs of two groups is `2 − 2·S_a·S_b / (n_a·n_b)` with `S` the sum of a group's
-//! vectors, so that one product of 128 numbers gives it exactly, whatever the groups' size. Only
-//! groups that are linked in the graph are compared.
+//! vectors, so that one product of 128 numbers gives it exactly, whatever the groups' size; the
+//! mean of the metric's corrections is taken off. Only groups that are linked in the graph are
+//! compared.
+//!
+//! This is done twice: first with the network's own distance and a strict threshold, which gives
+//! the groups that the metric is learned from, then with the metric.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 
 use kith_models::{Code, EMBEDDING_LEN, Embedding};
 
-use super::{Decided, FOUNDING_QUALITY, SAME_GROUP_DISTANCE};
+use super::{Calibration, Decided, FOUNDING_QUALITY, Metric, MetricKind};
 use crate::catalog::placements::Placement;
 use crate::index::FaceIndex;
 use crate::{FaceId, FaceState, PersonId, PhotoId, Result};
@@ -42,51 +46,91 @@ pub fn group(
     index: &FaceIndex,
     decided: &Decided,
 ) -> BTreeMap<FaceId, Placement> {
-    let mut linkage = Linkage::new(faces, decided);
-    linkage.link(faces, index, decided, |face| {
-        face.quality >= FOUNDING_QUALITY
-    });
+    group_in(&learn(faces, index), faces, index, decided)
+}
+
+/// What the faces teach about distances, whatever was decided of them.
+fn learn(faces: &[GroupFace], index: &FaceIndex) -> Metric {
+    let nothing = Decided::default();
+    let plain = Metric::plain(faces.len(), 0);
+    let mut linkage = Linkage::new(faces, &nothing, &plain);
+    linkage.threshold = Calibration::built_in().surely_same();
+    linkage.link(faces, index, &nothing);
+    linkage.run();
+    let codes: Vec<Code> = faces.iter().map(|face| face.code).collect();
+    Metric::learn(&codes, &linkage.group_of)
+}
+
+fn group_in(
+    metric: &Metric,
+    faces: &[GroupFace],
+    index: &FaceIndex,
+    decided: &Decided,
+) -> BTreeMap<FaceId, Placement> {
+    let mut linkage = Linkage::new(faces, decided, metric);
+    linkage.link(faces, index, decided);
     linkage.run();
     linkage.attach_poor_faces(faces, index, decided);
     linkage.placements(faces, decided)
 }
 
-/// Groups embeddings as [`group`] does, without decisions: the number of its group for each.
-/// `photo_of` gives each one's photo (two faces of one photo are two people).
-///
-/// # Errors
-/// [`crate::Error::Index`] when the neighbour index cannot be built.
-pub fn group_plain(embeddings: &[Embedding], photo_of: &[PhotoId]) -> Result<Vec<u32>> {
-    let faces: Vec<GroupFace> = embeddings
-        .iter()
-        .zip(photo_of)
-        .zip(1..)
-        .map(|((embedding, photo), id)| GroupFace {
-            id,
-            photo: *photo,
-            code: Code::of(embedding),
-            quality: 1.0,
-        })
-        .collect();
-    let codes: Vec<Code> = faces.iter().map(|face| face.code).collect();
-    let mut index = FaceIndex::in_memory();
-    index.update(&codes)?;
-    let placements = group(&faces, &index, &Decided::default());
-    Ok(faces
-        .iter()
-        .map(|face| {
-            placements
-                .get(&face.id)
-                .and_then(|placement| placement.person)
-                .unwrap_or(face.id)
-        })
-        .collect())
+/// Faces without numbers, photos or decisions, as measurements have them.
+#[derive(Debug)]
+pub struct Unlabelled {
+    faces: Vec<GroupFace>,
+    index: FaceIndex,
+}
+
+impl Unlabelled {
+    /// Each embedding is a good face on a photo of its own.
+    ///
+    /// # Errors
+    /// [`crate::Error::Index`] when the neighbour index cannot be built.
+    pub fn new(embeddings: &[Embedding]) -> Result<Self> {
+        let faces: Vec<GroupFace> = embeddings
+            .iter()
+            .zip(1..)
+            .map(|(embedding, id)| GroupFace {
+                id,
+                photo: id,
+                code: Code::of(embedding),
+                quality: 1.0,
+            })
+            .collect();
+        let codes: Vec<Code> = faces.iter().map(|face| face.code).collect();
+        let mut index = FaceIndex::in_memory();
+        index.update(&codes)?;
+        Ok(Self { faces, index })
+    }
+
+    /// The metric of a library that holds these faces.
+    #[must_use]
+    pub fn metric(&self, kind: MetricKind) -> Metric {
+        let learned = learn(&self.faces, &self.index);
+        match kind {
+            MetricKind::Plain => Metric::plain(self.faces.len(), learned.groups()),
+            MetricKind::Library => learned,
+        }
+    }
+
+    /// The number of its group for each, as [`group`] groups them.
+    #[must_use]
+    pub fn group(&self, metric: &Metric) -> Vec<u32> {
+        let placements = group_in(metric, &self.faces, &self.index, &Decided::default());
+        let number = |face: &GroupFace| {
+            let person = placements.get(&face.id).and_then(|of| of.person);
+            person.unwrap_or(face.id)
+        };
+        self.faces.iter().map(number).collect()
+    }
 }
 
 /// A group in the making. Its number is the position of its first face.
 #[derive(Debug)]
 struct Group {
     sum: [f32; EMBEDDING_LEN],
+    /// Sum of what is taken off its faces' distances.
+    offset: f32,
     members: Vec<usize>,
     person: Option<PersonId>,
     photos: BTreeSet<PhotoId>,
@@ -102,7 +146,8 @@ struct Group {
 impl Group {
     fn mean_distance(&self, other: &Self) -> f32 {
         let product: f32 = dot(&self.sum, &other.sum);
-        2.0 - 2.0 * product / (self.members.len() * other.members.len()) as f32
+        let (count, others) = (self.members.len() as f32, other.members.len() as f32);
+        2.0 - 2.0 * product / (count * others) - self.offset / count - other.offset / others
     }
 }
 
@@ -119,13 +164,19 @@ fn dot(a: &[f32; EMBEDDING_LEN], b: &[f32; EMBEDDING_LEN]) -> f32 {
 /// Two groups to compare; the smallest distance comes first, then the oldest faces.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
-    /// Bits of a distance that is not negative: they sort as the number does.
+    /// Bits of [`LOWEST`] and a distance, which is not negative: they sort as the number does.
     distance: u32,
     groups: [usize; 2],
     versions: [u32; 2],
 }
 
-struct Linkage {
+/// A corrected distance is never below the negative of this.
+const LOWEST: f32 = 8.0;
+
+struct Linkage<'a> {
+    metric: &'a Metric,
+    /// Groups are joined below this mean distance.
+    threshold: f32,
     groups: HashMap<usize, Group>,
     /// The group of each face, by position; none for faces left out so far.
     group_of: Vec<Option<usize>>,
@@ -133,11 +184,13 @@ struct Linkage {
     heap: BinaryHeap<Reverse<Candidate>>,
 }
 
-impl Linkage {
+impl<'a> Linkage<'a> {
     /// A group for each person's confirmed faces, and one for each other face that is neither
     /// ignored nor too poor to found one.
-    fn new(faces: &[GroupFace], decided: &Decided) -> Self {
+    fn new(faces: &[GroupFace], decided: &Decided, metric: &'a Metric) -> Self {
         let mut linkage = Self {
+            metric,
+            threshold: Calibration::built_in().same_group(metric),
             groups: HashMap::new(),
             group_of: vec![None; faces.len()],
             face_ids: faces.iter().map(|face| face.id).collect(),
@@ -150,7 +203,7 @@ impl Linkage {
             if person.is_none() && leave_out {
                 continue;
             }
-            let single = single(position, face, person, decided);
+            let single = linkage.single(position, face, person, decided);
             let home = person.map_or(position, |person| {
                 *group_of_person.entry(person).or_insert(position)
             });
@@ -165,17 +218,48 @@ impl Linkage {
         linkage
     }
 
-    /// Links the groups of neighbouring faces, and compares them.
-    fn link(
-        &mut self,
-        faces: &[GroupFace],
-        index: &FaceIndex,
+    /// A group of one face.
+    fn single(
+        &self,
+        position: usize,
+        face: &GroupFace,
+        person: Option<PersonId>,
         decided: &Decided,
-        counts: impl Fn(&GroupFace) -> bool,
-    ) {
+    ) -> Group {
+        let id = face.id;
+        let not_people = decided
+            .rejected
+            .range((id, 0)..=(id, u32::MAX))
+            .map(|pair| pair.1)
+            .collect();
+        let not_faces = if decided.apart.is_empty() {
+            BTreeSet::new()
+        } else {
+            let other = |&(a, b): &(FaceId, FaceId)| match id {
+                _ if a == id => Some(b),
+                _ if b == id => Some(a),
+                _ => None,
+            };
+            decided.apart.iter().filter_map(other).collect()
+        };
+        Group {
+            sum: face.code.embedding(),
+            offset: self.metric.offset(position),
+            members: vec![position],
+            person,
+            photos: BTreeSet::from([face.photo]),
+            not_people,
+            not_faces,
+            linked: BTreeSet::new(),
+            version: 0,
+        }
+    }
+
+    /// Links the groups of neighbouring faces, and compares them.
+    fn link(&mut self, faces: &[GroupFace], index: &FaceIndex, decided: &Decided) {
         let takes_part = |face: &GroupFace| {
             decided.confirmed.contains_key(&face.id)
-                || (counts(face) && !decided.ignored.contains(&face.id))
+                || (face.quality >= FOUNDING_QUALITY && !decided.ignored.contains(&face.id))
         };
         // Faces with the same code share a point: they are chained, and the first speaks for all.
         let mut first_at: HashMap<u32, usize> = HashMap::new();
@@ -222,15 +306,15 @@ impl Linkage {
         let (Some(group_a), Some(group_b)) = (self.groups.get(&a), self.groups.get(&b)) else {
             return;
         };
-        let distance = group_a.mean_distance(group_b).max(0.0);
-        if distance < SAME_GROUP_DISTANCE {
+        let distance = group_a.mean_distance(group_b);
+        if distance < self.threshold {
             let (a, group_a, b, group_b) = if a < b {
                 (a, group_a, b, group_b)
             } else {
                 (b, group_b, a, group_a)
             };
             self.heap.push(Reverse(Candidate {
-                distance: distance.to_bits(),
+                distance: (distance + LOWEST).max(0.0).to_bits(),
                 groups: [a, b],
                 versions: [group_a.version, group_b.version],
             }));
@@ -314,7 +398,7 @@ impl Linkage {
             let Some(point) = index.point(&face.code) else {
                 continue;
             };
-            let alone = single(position, face, None, decided);
+            let alone = self.single(position, face, None, decided);
             let near = std::iter::once(point).chain(index.neighbours(point).iter().map(|of| of.0));
             let homes: BTreeSet<usize> = near
                 .filter_map(|point| homes_of_point.get(&point))
@@ -327,7 +411,7 @@ impl Linkage {
                 .filter_map(|home| self.groups.get(&home).map(|group| (home, group)))
                 .filter(|(_, group)| self.may_join(&alone, group))
                 .map(|(home, group)| (alone.mean_distance(group), home))
-                .filter(|(distance, _)| *distance < SAME_GROUP_DISTANCE)
+                .filter(|(distance, _)| *distance < self.threshold)
                 .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             if let Some((_, home)) = nearest {
                 taken.insert((face.photo, home));
@@ -399,39 +483,11 @@ pub(crate) fn free_number(faces: &[FaceId], taken: &BTreeSet<PersonId>) -> Perso
     })
 }
 
-fn single(position: usize, face: &GroupFace, person: Option<PersonId>, decided: &Decided) -> Group {
-    let id = face.id;
-    let not_people = decided
-        .rejected
-        .range((id, 0)..=(id, u32::MAX))
-        .map(|pair| pair.1)
-        .collect();
-    let not_faces = if decided.apart.is_empty() {
-        BTreeSet::new()
-    } else {
-        let other = |&(a, b): &(FaceId, FaceId)| match id {
-            _ if a == id => Some(b),
-            _ if b == id => Some(a),
-            _ => None,
-        };
-        decided.apart.iter().filter_map(other).collect()
-    };
-    Group {
-        sum: face.code.embedding(),
-        members: vec![position],
-        person,
-        photos: BTreeSet::from([face.photo]),
-        not_people,
-        not_faces,
-        linked: BTreeSet::new(),
-        version: 0,
-    }
-}
-
 fn absorb(group: &mut Group, mut other: Group) {
     for (sum, more) in group.sum.iter_mut().zip(&other.sum) {
         *sum += more;
     }
+    group.offset += other.offset;
     group.members.append(&mut other.members);
     group.person = group.person.or(other.person);
     group.photos.append(&mut other.photos);
