@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use kith_engine::FailedFile;
 use kith_engine::eval::{
-    ClusterReport, Framing, Grouping, PairsReport, PeopleReport, calibrate, cluster, verify_pairs,
-    verify_people,
+    ClusterReport, Framing, Grouping, PairsReport, PeopleReport, calibrate, cluster, detect,
+    verify_pairs, verify_people,
 };
 use kith_engine::faces::FaceFinder;
 use kith_engine::people::{MetricKind, Rate};
@@ -20,6 +20,7 @@ use crate::progress::Shown;
 pub enum Eval {
     Verify(EvalVerify),
     Cluster(EvalCluster),
+    Detect(EvalDetect),
     Calibrate(EvalCalibrate),
 }
 
@@ -28,6 +29,7 @@ impl Eval {
         match self {
             Self::Verify(command) => command.run(out),
             Self::Cluster(command) => command.run(out),
+            Self::Detect(command) => command.run(out),
             Self::Calibrate(command) => command.run(out),
         }
     }
@@ -73,6 +75,9 @@ pub struct EvalVerify {
     /// The photos are tight crops of one face each
     #[arg(long)]
     cropped: bool,
+    /// Shrink each photo until its face is so many pixels wide, in a picture of 1600 x 1200
+    #[arg(long, value_name = "PIXELS", conflicts_with = "cropped", value_parser = clap::value_parser!(u32).range(8..=400))]
+    small: Option<u32>,
     /// How distances are measured
     #[arg(long, value_enum, default_value_t = MetricArg::Library)]
     metric: MetricArg,
@@ -81,7 +86,7 @@ pub struct EvalVerify {
 impl EvalVerify {
     fn run(self, out: &mut Output) -> anyhow::Result<()> {
         let finder = FaceFinder::load()?;
-        let framing = framing(self.cropped);
+        let framing = self.small.map_or(framing(self.cropped), Framing::Small);
         let metric = self.metric.into();
         let mut shown = Shown::new();
         let mut on_photo = |done, total| show(&mut shown, done, total);
@@ -165,6 +170,62 @@ impl EvalCluster {
         } else {
             tell_cluster(&report, out)
         }
+    }
+}
+
+/// Measure how many faces are found, missed and false
+///
+/// The file says for each photo how many faces are on it, or where they are. A face is found when
+/// its box and the one in the file share half of their union.
+#[derive(Args)]
+#[command(after_long_help = "\
+Example:
+  kith eval detect DIR --truth faces.csv
+
+Lines of the file, all of one kind; photos are named from DIR:
+  group.jpg,5                   five faces are on it
+  group.jpg,0.1,0.2,0.05,0.08   a face: x, y, width and height as parts of the upright photo
+  forest.jpg                    nobody is on it")]
+pub struct EvalDetect {
+    /// Folder that the photos are named from
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// File that says where faces are
+    #[arg(long, value_name = "FILE")]
+    truth: PathBuf,
+}
+
+impl EvalDetect {
+    fn run(self, out: &mut Output) -> anyhow::Result<()> {
+        let finder = FaceFinder::load()?;
+        let mut shown = Shown::new();
+        let report = detect(&finder, &self.dir, &self.truth, &mut |done, total| {
+            show(&mut shown, done, total);
+        })?;
+        drop(shown);
+        list_unreadable(&report.unreadable);
+        if out.is_json() {
+            return out.object(&report);
+        }
+        let rows = [
+            ("Photos", report.photos),
+            ("With the right number of faces", report.right),
+            ("Faces on them", report.faces),
+            ("Found", report.found),
+            ("Missed", report.missed),
+            ("False", report.false_faces),
+        ];
+        out.table(
+            ["", ""],
+            &rows.map(|(name, count)| [name.to_owned(), count.to_string()]),
+        )?;
+        for wrong in &report.wrong {
+            out.line(&format!(
+                "{} missed, {} false: {}",
+                wrong.missed, wrong.false_faces, wrong.photo
+            ))?;
+        }
+        out.line(&format!("Model {}.", report.model))
     }
 }
 
@@ -295,7 +356,7 @@ fn tell_pairs(report: &PairsReport, out: &mut Output) -> anyhow::Result<()> {
             ],
         ],
     )?;
-    out.line(&ran_with(report.model, report.crop, report.metric))
+    out.line(&ran_with(report.model, &report.crop, report.metric))
 }
 
 fn tell_people(report: &PeopleReport, out: &mut Output) -> anyhow::Result<()> {
@@ -351,7 +412,7 @@ fn tell_people(report: &PeopleReport, out: &mut Output) -> anyhow::Result<()> {
         report.undetected.to_string(),
     ]);
     out.table(["", ""], &rows)?;
-    out.line(&ran_with(report.model, report.crop, report.metric))
+    out.line(&ran_with(report.model, &report.crop, report.metric))
 }
 
 fn tell_cluster(report: &ClusterReport, out: &mut Output) -> anyhow::Result<()> {
@@ -396,7 +457,7 @@ fn tell_cluster(report: &ClusterReport, out: &mut Output) -> anyhow::Result<()> 
             ],
         ],
     )?;
-    out.line(&ran_with(report.model, report.crop, report.metric))
+    out.line(&ran_with(report.model, &report.crop, report.metric))
 }
 
 fn percent(share: f64) -> String {

@@ -35,7 +35,7 @@ pub struct ClusterReport {
     /// The network.
     pub model: &'static str,
     /// See [`Framing::name`].
-    pub crop: &'static str,
+    pub crop: String,
     /// See [`MetricKind::name`].
     pub metric: &'static str,
 }

@@ -2,8 +2,8 @@
 //! embedding and grouping.
 //!
 //! [`verify_pairs`] and [`verify_people`] ask whether two photos show the same person,
-//! [`cluster`] whether a whole folder falls into the right groups; [`calibrate`] measures what a
-//! distance means, for the program itself. The truth comes from folder
+//! [`cluster`] whether a whole folder falls into the right groups; [`detect`] counts faces
+//! found, missed and false; [`calibrate`] measures what a distance means, for the program itself. The truth comes from folder
 //! names and from the pair files of Labeled Faces in the Wild. Every embedding goes through the
 //! 128-byte [`Code`](kith_models::Code) that a library stores, so a figure printed here is a
 //! figure of the program.
@@ -20,6 +20,7 @@ use crate::photo::PhotoError;
 
 mod calibrate;
 mod cluster;
+mod detect;
 mod labels;
 mod read;
 mod scores;
@@ -27,6 +28,7 @@ mod verify;
 
 pub use calibrate::calibrate;
 pub use cluster::{ClusterReport, Grouping, GroupingScore, cluster, score_grouping};
+pub use detect::{DetectReport, WrongPhoto, detect};
 pub use read::Framing;
 pub use verify::{KinFigures, PairsReport, PeopleReport, verify_pairs, verify_people};
 
@@ -55,6 +57,16 @@ pub enum EvalError {
         line: usize,
         /// What is wrong with the line.
         problem: String,
+    },
+    /// A file that says where faces are cannot be understood.
+    #[error("Line {line} of the file that says where faces are {problem}: {path}", path = path.display())]
+    Truth {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with the line.
+        problem: &'static str,
     },
     /// A pair names a photo that is not in the folder.
     #[error("The pairs name a photo that is not there: {path}", path = path.display())]

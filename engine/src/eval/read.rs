@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::labels::LabelledFolder;
 use super::{EvalError, OnPhoto};
 use crate::FailedFile;
-use crate::faces::{FaceFinder, FoundFace};
+use crate::faces::{FaceFinder, FoundFace, resized};
 use crate::indexing::DECODED_SIDE;
 use crate::photo::{self, PhotoError};
 
@@ -24,15 +24,22 @@ pub enum Framing {
     /// Tight crops of one face each: the crop is put in the middle of a larger picture in which
     /// its landmarks are looked for. Where none are found, the whole crop is taken for the face.
     Cropped,
+    /// Photographs, each shrunk until its most central face is so many pixels wide, and put in the
+    /// middle of a grey picture of 1,600 × 1,200: what becomes of small faces in group photos.
+    Small(u32),
 }
 
 impl Framing {
-    /// How the 160×160 pixels that are embedded were cut out, for the reports.
+    /// How the pixels that are embedded were cut out, for the reports.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> String {
         match self {
-            Self::Photo => "landmarks and box, or the centre",
-            Self::Cropped => "landmarks and box in the padded crop, or the whole crop",
+            Self::Photo => "landmarks and box, or the centre".to_owned(),
+            Self::Cropped => "landmarks and box in the padded crop, or the whole crop".to_owned(),
+            Self::Small(pixels) => format!(
+                "landmarks and box of a face {pixels} pixels wide in a picture of 1600 x 1200, or \
+                 the centre"
+            ),
         }
     }
 }
@@ -158,15 +165,19 @@ fn find_one(
         Ok(upright) => upright.pixels,
         Err(error) => return Ok(Err(error)),
     };
+    let pixels = match framing {
+        Framing::Small(width) => shrunk(finder, &pixels, width)?,
+        Framing::Photo | Framing::Cropped => pixels,
+    };
     let found = match framing {
-        Framing::Photo => finder.find(&pixels)?,
+        Framing::Photo | Framing::Small(_) => finder.find(&pixels)?,
         Framing::Cropped => finder.find(&padded(&pixels))?,
     };
     let found = most_central(found).map(|face| face.views);
     let detected = found.is_some();
     let views = match (found, framing) {
         (Some(views), _) => views,
-        (None, Framing::Photo) => whole(&centre(&pixels))?,
+        (None, Framing::Photo | Framing::Small(_)) => whole(&centre(&pixels))?,
         (None, Framing::Cropped) => whole(&pixels)?,
     };
     Ok(Ok(FoundOne { views, detected }))
@@ -181,6 +192,28 @@ fn most_central(faces: Vec<FoundFace>) -> Option<FoundFace> {
     faces
         .into_iter()
         .min_by(|a, b| off_centre(a).total_cmp(&off_centre(b)))
+}
+
+/// Width and height of the picture that small faces are looked for in.
+const GROUP_PHOTO: [u32; 2] = [1600, 1200];
+
+/// The photo shrunk until its most central face is `face_width` pixels wide, in the middle of a
+/// grey picture; a photo without a face as if that were 40 % of its width.
+fn shrunk(finder: &FaceFinder, photo: &RgbImage, face_width: u32) -> crate::Result<RgbImage> {
+    let share = most_central(finder.find(photo)?).map_or(0.4, |face| face.box_upright[2]);
+    let scale = face_width as f32 / (share * photo.width() as f32);
+    let side = |length: u32| ((length as f32 * scale).round() as u32).max(1);
+    let small = resized(photo, side(photo.width()), side(photo.height()))?;
+    let [width, height] = GROUP_PHOTO;
+    let mut picture = RgbImage::from_pixel(width, height, Rgb([128; 3]));
+    let middle = |length: u32, part: u32| (i64::from(length) - i64::from(part)) / 2;
+    imageops::replace(
+        &mut picture,
+        &small,
+        middle(width, small.width()),
+        middle(height, small.height()),
+    );
+    Ok(picture)
 }
 
 /// How far the padding goes on each side, as a share of the crop: detectors are trained on faces

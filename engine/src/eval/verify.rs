@@ -54,7 +54,7 @@ pub struct PairsReport {
     /// The network.
     pub model: &'static str,
     /// See [`Framing::name`].
-    pub crop: &'static str,
+    pub crop: String,
     /// See [`MetricKind::name`].
     pub metric: &'static str,
 }
@@ -163,7 +163,7 @@ pub struct PeopleReport {
     /// The network.
     pub model: &'static str,
     /// See [`Framing::name`].
-    pub crop: &'static str,
+    pub crop: String,
     /// See [`MetricKind::name`].
     pub metric: &'static str,
 }
@@ -378,7 +378,7 @@ mod tests {
             undetected: 0,
             unreadable: Vec::new(),
             model: "m",
-            crop: "c",
+            crop: "c".to_owned(),
             metric: "plain",
         };
         let json = serde_json::to_value(report).unwrap();

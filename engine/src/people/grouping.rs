@@ -496,3 +496,101 @@ fn absorb(group: &mut Group, mut other: Group) {
     group.linked.append(&mut other.linked);
     group.version += 1;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Faces of 150 people, one to nine each, some of them hard to tell from others; every third
+    /// photo shows two people. The same every time.
+    fn faces() -> Vec<GroupFace> {
+        let mut state = 0x2545_F491_4F6C_DD1D_u64;
+        let mut next = move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 40) as f32 / (1_u64 << 24) as f32 - 0.5
+        };
+        let mut faces = Vec::new();
+        for person in 0..150_u32 {
+            let middle: [f32; EMBEDDING_LEN] = std::array::from_fn(|_| next());
+            let noise = 0.4 + 0.06 * (person % 7) as f32;
+            for _ in 0..=person % 9 {
+                let vector = middle.map(|value| value + noise * next());
+                let length = dot(&vector, &vector).sqrt();
+                let id = faces.len() as u32 + 1;
+                faces.push(GroupFace {
+                    id,
+                    photo: if id.is_multiple_of(3) { id - 1 } else { id },
+                    code: Code::of(&vector.map(|value| value / length)),
+                    quality: if id.is_multiple_of(11) { 0.1 } else { 0.9 },
+                });
+            }
+        }
+        faces
+    }
+
+    fn codes(faces: &[GroupFace]) -> Vec<Code> {
+        faces.iter().map(|face| face.code).collect()
+    }
+
+    /// The groups as sets of codes: the same whatever the faces' numbers are.
+    fn groups(faces: &[GroupFace], index: &FaceIndex) -> BTreeSet<BTreeSet<Vec<u8>>> {
+        let mut of_person: BTreeMap<Option<PersonId>, BTreeSet<Vec<u8>>> = BTreeMap::new();
+        let placements = group(faces, index, &Decided::default());
+        for face in faces {
+            let person = placements[&face.id].person;
+            let code = face.code.as_bytes().to_vec();
+            of_person.entry(person).or_default().insert(code);
+        }
+        of_person.into_values().collect()
+    }
+
+    fn at_once(faces: &[GroupFace]) -> BTreeSet<BTreeSet<Vec<u8>>> {
+        let mut index = FaceIndex::in_memory();
+        index.update(&codes(faces)).unwrap();
+        groups(faces, &index)
+    }
+
+    #[test]
+    fn the_order_of_the_photos_changes_no_group() {
+        let faces = faces();
+        let expected = at_once(&faces);
+        assert!((100..500).contains(&expected.len()), "{}", expected.len());
+        assert!(expected.iter().any(|group| group.len() > 3));
+        let renumbered = |mut faces: Vec<GroupFace>| {
+            for (face, id) in faces.iter_mut().zip(1..) {
+                face.id = id;
+            }
+            faces
+        };
+        let mut turned = faces.clone();
+        turned.reverse();
+        assert_eq!(at_once(&renumbered(turned)), expected);
+        let mut shuffled = faces;
+        shuffled.sort_by_key(|face| (face.id * 7919) % 1009);
+        assert_eq!(at_once(&renumbered(shuffled)), expected);
+    }
+
+    #[test]
+    fn two_halves_give_the_groups_of_one_run() {
+        let faces = faces();
+        let mut index = FaceIndex::in_memory();
+        index.update(&codes(&faces[..faces.len() / 2])).unwrap();
+        index.update(&codes(&faces)).unwrap();
+        assert_eq!(groups(&faces, &index), at_once(&faces));
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_no_group() {
+        let faces = faces();
+        let expected = at_once(&faces);
+        for threads in [1, 2, 7] {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            assert_eq!(pool.install(|| at_once(&faces)), expected);
+        }
+    }
+}
