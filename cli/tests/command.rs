@@ -434,8 +434,13 @@ fn figures_of_pairs_people_and_groups() {
     );
     for report in [judged, people, groups] {
         assert!(report["model"].is_string() && report["crop"].is_string());
-        assert_eq!(report["metric"], "plain");
+        assert_eq!(
+            report["metric"], "library-1",
+            "what a library is grouped by"
+        );
     }
+    let plain = &place.json(&["eval", "cluster", photos, "--metric", "plain"])[0];
+    assert_eq!(plain["metric"], "plain");
     refused(&place.run(&["eval", "cluster", photos, "--per-folder"]));
 
     fs::write(dir.join("photos/Joe/Joe_0002.jpg"), "no picture").unwrap();
