@@ -1,4 +1,4 @@
-//! What the user says about faces and people: name, confirm, reject, merge, hide, ignore, undo.
+//! What the user says about faces and people: name, confirm, reject, merge, split, hide, ignore, undo.
 
 use std::time::SystemTime;
 
@@ -137,6 +137,30 @@ impl Merge {
         let person = person_called(library, &self.person)?;
         let into = person_called(library, &self.into)?;
         decide(library, Action::Merge { person, into }, out)
+    }
+}
+
+/// Say that a person is two people
+///
+/// The faces that look least like the others leave: they become someone else's or nobody's, and
+/// Kith never offers them for that person again. For three people, say it twice.
+#[derive(Args)]
+#[command(after_help = WHO, after_long_help = "\
+Examples:
+  kith split 12                   person 12 is two people
+  kith split Anna                 some of these are not Anna
+
+A person is given by number (see `kith people`) or by name. `kith undo` takes it back.")]
+pub struct Split {
+    /// The person, by number or by name
+    #[arg(value_name = "PERSON")]
+    person: String,
+}
+
+impl Split {
+    pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
+        let person = person_called(library, &self.person)?;
+        decide(library, Action::Split { person }, out)
     }
 }
 

@@ -136,6 +136,9 @@ pub struct EvalCluster {
     /// Group each family as a library of its own
     #[arg(long)]
     per_folder: bool,
+    /// As if the first N photos of each person had been named: what becomes of the others
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    named: Option<u32>,
     /// The photos are tight crops of one face each
     #[arg(long)]
     cropped: bool,
@@ -156,9 +159,8 @@ impl EvalCluster {
         let report = cluster(
             &finder,
             &self.dir,
-            grouping,
-            framing(self.cropped),
-            self.metric.into(),
+            (grouping, framing(self.cropped), self.metric.into()),
+            self.named,
             &mut |done, total| {
                 show(&mut shown, done, total);
             },

@@ -1,4 +1,4 @@
-//! `kith people`, `kith faces`, `kith failed`: what the library holds.
+//! `kith people`, `kith faces`, `kith failed`, `kith suggest`: what the library holds.
 
 use clap::Args;
 use kith_engine::{FaceId, FaceState, Library, PersonId};
@@ -174,5 +174,47 @@ impl Failed {
             out.line(&format!("{}: {}", file.path, file.reason))?;
         }
         Ok(())
+    }
+}
+
+/// List what Kith is not sure of: is this group that person?
+///
+/// The first answers teach it most. The certainty says how often the answer to such a question was
+/// yes when it was measured.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  kith suggest                   31 may be Anna, 84 %
+  kith merge 31 Anna             yes
+  kith reject 40 41 Anna         no: these faces are not Anna
+
+JSON, one line a question: group, faces, person, name (or null), best_faces, certainty.
+See also: kith merge, kith reject.")]
+pub struct Suggest {}
+
+impl Suggest {
+    pub fn run(library: &Library, out: &mut Output) -> anyhow::Result<()> {
+        let suggestions = library.suggestions()?;
+        if out.is_json() {
+            for suggestion in &suggestions {
+                out.object(suggestion)?;
+            }
+            return Ok(());
+        }
+        if suggestions.is_empty() {
+            return out.line("Nothing to ask.");
+        }
+        let rows: Vec<_> = suggestions
+            .into_iter()
+            .map(|asked| {
+                [
+                    asked.group.to_string(),
+                    asked.faces.len().to_string(),
+                    asked.name.unwrap_or_else(|| asked.person.to_string()),
+                    format!("{:.0} %", asked.certainty * 100.0),
+                ]
+            })
+            .collect();
+        out.table(["group", "faces", "may be", "certainty"], &rows)
     }
 }

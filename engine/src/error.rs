@@ -81,6 +81,9 @@ pub enum Error {
     /// Someone joined with themselves.
     #[error("Person number {0} cannot be joined with themselves.")]
     SamePerson(PersonId),
+    /// A person of one face, or of copies of one.
+    #[error("These faces are all alike: there are no two people to tell apart.")]
+    NothingToSplit,
     /// The log has no decision that still holds.
     #[error("There is nothing to take back.")]
     NothingToUndo,

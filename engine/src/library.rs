@@ -11,21 +11,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use image::RgbImage;
+use kith_models::Code;
 use rusqlite::Connection;
 
 use crate::catalog::photos::Photo;
 use crate::catalog::placements::{self, Placement};
-use crate::catalog::{Catalog, decisions, faces, folders, photos};
+use crate::catalog::{Catalog, decisions, faces, folders, photos, questions};
 use crate::faces::{FaceFinder, MODEL};
 use crate::index::FaceIndex;
 use crate::indexing::{DECODED_SIDE, Job, resolved};
-use crate::people::{Decided, Decision, derive, free_number, standing};
+use crate::people::{Calibration, Decided, Decision, derive, free_number, halves, standing};
 use crate::search::{Query, matches};
 use crate::thumbnails::Thumbnails;
 use crate::{
     Action, Control, DecisionId, Error, Face, FaceId, FaceState, FailedFile, Folder, FoundPhoto,
     HistoryEntry, IndexSummary, Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile,
-    Progress, Result, SearchResult, photo,
+    Progress, Result, SearchResult, Suggestion, photo,
 };
 
 /// How many faces stand for a person in a list.
@@ -178,27 +179,13 @@ impl Library {
     /// [`Error::Catalog`].
     pub fn people(&self) -> Result<Vec<Person>> {
         let rows = self.rows()?;
-        let mut of_person: BTreeMap<PersonId, Vec<&faces::StoredFace>> = BTreeMap::new();
-        for face in rows
-            .faces
-            .iter()
-            .filter(|face| rows.photos.contains_key(&face.photo))
-        {
-            if let Some(person) = rows.placements.get(&face.id).and_then(|of| of.person) {
-                of_person.entry(person).or_default().push(face);
-            }
-        }
-        let mut people: Vec<Person> = of_person
+        let mut people: Vec<Person> = rows
+            .faces_of_people()
             .into_iter()
             .map(|(person, mut faces)| {
                 let decided = rows.decided.people.get(&person);
                 let photos: BTreeSet<PhotoId> = faces.iter().map(|face| face.photo).collect();
-                faces.sort_by(|a, b| {
-                    b.found
-                        .quality
-                        .total_cmp(&a.found.quality)
-                        .then(a.id.cmp(&b.id))
-                });
+                best_first(&mut faces);
                 Person {
                     person,
                     name: decided.and_then(|decided| decided.name.clone()),
@@ -214,6 +201,45 @@ impl Library {
             None => (1, String::new(), u32::MAX - person.faces, person.person),
         });
         Ok(people)
+    }
+
+    /// What the user could be asked, in the order of what an answer teaches: how many faces a yes
+    /// gives to a person, times how likely it is.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn suggestions(&self) -> Result<Vec<Suggestion>> {
+        let rows = self.rows()?;
+        let asked = questions::all(self.catalog().connection())?;
+        let mut faces_of = rows.faces_of_people();
+        for faces in faces_of.values_mut() {
+            best_first(faces);
+        }
+        let ids = |person: &PersonId, most: usize| -> Vec<FaceId> {
+            let faces = faces_of.get(person).into_iter().flatten();
+            faces.take(most).map(|face| face.id).collect()
+        };
+        let mut suggestions: Vec<Suggestion> = asked
+            .into_iter()
+            .filter_map(|question| {
+                let known = rows.decided.people.get(&question.person);
+                Some(Suggestion {
+                    group: question.group,
+                    faces: ids(&question.group, usize::MAX),
+                    person: question.person,
+                    name: known.and_then(|of| of.name.clone()),
+                    best_faces: ids(&question.person, BEST_FACES),
+                    certainty: Calibration::built_in().certainty(&question)?,
+                })
+            })
+            .filter(|asked| !asked.faces.is_empty() && !asked.best_faces.is_empty())
+            .collect();
+        let teaches = |asked: &Suggestion| asked.faces.len() as f32 * asked.certainty;
+        suggestions.sort_by(|a, b| {
+            let more = teaches(b).total_cmp(&teaches(a));
+            more.then(a.group.cmp(&b.group))
+        });
+        Ok(suggestions)
     }
 
     /// The faces of a person, the oldest photo first.
@@ -516,6 +542,20 @@ impl Rows {
         })
     }
 
+    fn faces_of_people(&self) -> BTreeMap<PersonId, Vec<&faces::StoredFace>> {
+        let mut faces_of: BTreeMap<PersonId, Vec<&faces::StoredFace>> = BTreeMap::new();
+        for face in self
+            .faces
+            .iter()
+            .filter(|face| self.photos.contains_key(&face.photo))
+        {
+            if let Some(person) = self.placements.get(&face.id).and_then(|of| of.person) {
+                faces_of.entry(person).or_default().push(face);
+            }
+        }
+        faces_of
+    }
+
     fn names(&self) -> Vec<(PersonId, String)> {
         let named = |(id, person): (&PersonId, &crate::people::DecidedPerson)| {
             Some((*id, person.name.clone()?))
@@ -530,6 +570,7 @@ struct Before {
     decided: Decided,
     faces_of: BTreeMap<PersonId, Vec<FaceId>>,
     photo_of: BTreeMap<FaceId, PhotoId>,
+    codes: BTreeMap<FaceId, Code>,
 }
 
 impl Before {
@@ -542,15 +583,18 @@ impl Before {
                 faces_of.entry(person).or_default().push(face);
             }
         }
-        let photo_of = faces::all(connection, &MODEL)?
-            .into_iter()
-            .map(|face| (face.id, face.photo))
+        let faces = faces::all(connection, &MODEL)?;
+        let photo_of = faces.iter().map(|face| (face.id, face.photo)).collect();
+        let codes = faces
+            .iter()
+            .map(|face| (face.id, face.found.code))
             .collect();
         Ok(Self {
             log,
             decided,
             faces_of,
             photo_of,
+            codes,
         })
     }
 
@@ -612,6 +656,20 @@ impl Before {
                     person,
                     into,
                     faces,
+                })
+            }
+            Action::Split { person } => {
+                let of: Vec<(FaceId, Code)> = self
+                    .faces(self.known(person)?)
+                    .into_iter()
+                    .filter_map(|face| Some((face, *self.codes.get(&face)?)))
+                    .collect();
+                let (stay, leave) = halves(&of).ok_or(Error::NothingToSplit)?;
+                let known = self.decided.people.contains_key(&person);
+                Ok(Decision::Reject {
+                    person,
+                    faces: leave,
+                    others: if known { Vec::new() } else { stay },
                 })
             }
             Action::Hide { person, hidden } => {
@@ -711,6 +769,13 @@ impl Before {
             },
         }
     }
+}
+
+fn best_first(faces: &mut [&faces::StoredFace]) {
+    faces.sort_by(|a, b| {
+        let better = b.found.quality.total_cmp(&a.found.quality);
+        better.then(a.id.cmp(&b.id))
+    });
 }
 
 fn are(faces: usize) -> String {

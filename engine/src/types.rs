@@ -191,6 +191,11 @@ pub enum Action {
         /// Who stays.
         into: PersonId,
     },
+    /// These are two people: the faces that look least like the others leave.
+    Split {
+        /// The person; the larger half stays.
+        person: PersonId,
+    },
     /// Do not show this person, or show them again.
     Hide {
         /// The person.
@@ -205,6 +210,24 @@ pub enum Action {
     },
     /// Take back the last decision that still holds.
     Undo,
+}
+
+/// A question to the user: is this group that person?
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Suggestion {
+    /// The group that is asked about.
+    pub group: PersonId,
+    /// Its faces, the best first.
+    pub faces: Vec<FaceId>,
+    /// Who it may be: a person, or a larger group.
+    pub person: PersonId,
+    /// That person's name, if there is one.
+    pub name: Option<String>,
+    /// Up to four of that person's best faces, the best first.
+    pub best_faces: Vec<FaceId>,
+    /// How often the answer to such a question is yes, 0 to 1, as it was measured.
+    pub certainty: f32,
 }
 
 /// What a decision changed.

@@ -306,3 +306,31 @@ fn undo_takes_back_whatever_was_said() {
     });
     outcome.unwrap();
 }
+
+#[test]
+fn a_person_who_is_two_comes_apart_and_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = indexed(dir.path());
+    let (_, obama) = person_on(&library, "/obama.jpg");
+    name(&library, obama, "Barack");
+    let before = library.person_faces(obama).unwrap();
+    assert_eq!(before.len(), 2);
+    library
+        .decide(Action::Split { person: obama }, NOW)
+        .unwrap();
+    let after = library.person_faces(obama).unwrap();
+    assert_eq!(after.len(), 1, "one of two stays");
+    let asked = library.suggestions().unwrap();
+    assert!(
+        asked.iter().all(|asked| asked.person != obama),
+        "what was refused is never offered: {asked:?}"
+    );
+    library.decide(Action::Undo, NOW).unwrap();
+    assert_eq!(library.person_faces(obama).unwrap(), before);
+
+    let (_, alone) = person_on(&library, "/astronaut.png");
+    assert!(matches!(
+        library.decide(Action::Split { person: alone }, NOW),
+        Err(Error::NothingToSplit)
+    ));
+}

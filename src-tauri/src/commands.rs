@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use kith_engine::{
     Action, Face, FailedFile, Folder, Library, Outcome, Person, PersonId, PhotoDetail, PhotoId,
-    PhotoTile, SearchResult,
+    PhotoTile, SearchResult, Suggestion,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
@@ -39,6 +39,7 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
             photo,
             people,
             person_faces,
+            suggestions,
             decide,
             search,
         ])
@@ -203,6 +204,12 @@ async fn people(desk: State<'_, Desk>) -> Answer<Vec<Person>> {
 #[specta::specta]
 async fn person_faces(desk: State<'_, Desk>, person: PersonId) -> Answer<Vec<Face>> {
     with_library(&desk, move |library| library.person_faces(person)).await
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn suggestions(desk: State<'_, Desk>) -> Answer<Vec<Suggestion>> {
+    with_library(&desk, Library::suggestions).await
 }
 
 #[tauri::command]

@@ -15,18 +15,22 @@ pub mod faces;
 pub mod folders;
 pub mod photos;
 pub mod placements;
+pub mod questions;
 
 /// Marks a file as a Kith catalog (`PRAGMA application_id`): "KITH" in ASCII.
 const APPLICATION_ID: i32 = 0x4B49_5448;
 
 /// Migrations in order; the catalog's `user_version` says how many have run.
-const MIGRATIONS: &[&[&str]] = &[&[
-    folders::CREATE,
-    photos::CREATE,
-    faces::CREATE,
-    decisions::CREATE,
-    placements::CREATE,
-]];
+const MIGRATIONS: &[&[&str]] = &[
+    &[
+        folders::CREATE,
+        photos::CREATE,
+        faces::CREATE,
+        decisions::CREATE,
+        placements::CREATE,
+    ],
+    &[questions::CREATE],
+];
 
 /// How long a write waits for another process before it fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);

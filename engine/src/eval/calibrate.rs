@@ -5,12 +5,13 @@ use std::path::Path;
 
 use kith_models::distance;
 
+use super::cluster::Answered;
 use super::labels::LabelledFolder;
 use super::read::{Framing, LabelledFace, read_labelled};
 use super::scores::{Smallest, share_below};
 use super::{EvalError, OnPhoto};
 use crate::faces::{FaceFinder, MODEL};
-use crate::people::{Calibration, Metric, MetricKind, Rate, Unlabelled};
+use crate::people::{Answers, Calibration, Metric, MetricKind, Question, Rate, Unlabelled};
 
 /// The largest rate that is measured.
 const LARGEST_RATE: f64 = 0.1;
@@ -18,6 +19,8 @@ const LARGEST_RATE: f64 = 0.1;
 const RATES_A_DECADE: i32 = 4;
 /// Factors of ten that are tried: more than any folder has pairs for.
 const DECADES: i32 = 20;
+/// Questions of about the same certainty that are counted together.
+const QUESTIONS_A_RUN: usize = 50;
 /// A rate that so few pairs of strangers make up is chance.
 const LEAST_PAIRS: f64 = 10.0;
 
@@ -37,10 +40,18 @@ pub fn calibrate(
         });
     }
     let read = read_labelled(finder, folder, Framing::Photo, on_photo)?;
-    let embeddings: Vec<_> = read.faces.iter().map(|face| face.embedding).collect();
+    let embeddings: Vec<_> = read
+        .faces
+        .iter()
+        .map(|face| (face.embedding, face.photo))
+        .collect();
     let unlabelled = Unlabelled::new(&embeddings)?;
+    let metric = unlabelled.metric(MetricKind::Library);
     let plain = Measured::of(&read.faces, &unlabelled.metric(MetricKind::Plain))?;
-    let library = Measured::of(&read.faces, &unlabelled.metric(MetricKind::Library))?;
+    let library = Measured::of(&read.faces, &metric)?;
+    let grouped = unlabelled.group(&metric, &[]);
+    let of_faces: Vec<u32> = read.faces.iter().map(|face| face.person).collect();
+    let questions = Answered::of(&of_faces, &[], &grouped).questions();
     let mut people: Vec<u32> = read.faces.iter().map(|face| face.person).collect();
     people.dedup();
     Ok(Calibration {
@@ -52,7 +63,35 @@ pub fn calibrate(
         impostor_pairs: plain.impostors,
         plain: plain.rates(),
         library: library.rates(),
+        questions: answers(questions),
     })
+}
+
+/// How often the answer was yes, in runs of questions of which about as many strangers are expected
+/// to be as near: never more often than in the run before.
+fn answers(mut questions: Vec<(Question, bool)>) -> Vec<Answers> {
+    questions.sort_by(|a, b| a.0.chance.total_cmp(&b.0.chance));
+    let mut runs: Vec<(Vec<f64>, u32)> = Vec::new();
+    for run in questions.chunks(QUESTIONS_A_RUN) {
+        let chances = run.iter().map(|of| of.0.chance).collect();
+        runs.push((chances, run.iter().filter(|of| of.1).count() as u32));
+        // Pools neighbours that violate the order (isotonic regression, Ayer et al. 1955).
+        while let [.., before, last] = runs.as_mut_slice()
+            && f64::from(last.1) * before.0.len() as f64
+                >= f64::from(before.1) * last.0.len() as f64
+        {
+            before.0.append(&mut last.0);
+            before.1 += last.1;
+            runs.pop();
+        }
+    }
+    runs.into_iter()
+        .map(|(chances, yes)| Answers {
+            chance: chances[chances.len() / 2],
+            asked: chances.len() as u32,
+            yes: f64::from(yes) / chances.len() as f64,
+        })
+        .collect()
 }
 
 struct Measured {

@@ -1,7 +1,8 @@
 //! How well a folder falls into groups: faces misplaced, people whole, pairwise and B-cubed
-//! precision and recall.
+//! precision and recall; how often the answer to a question would be yes; and what becomes of the
+//! rest when the first photos of each person are named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use kith_models::Embedder;
@@ -10,9 +11,9 @@ use serde::Serialize;
 use super::labels::LabelledFolder;
 use super::read::{Framing, read_labelled};
 use super::{EvalError, OnPhoto};
-use crate::FailedFile;
 use crate::faces::FaceFinder;
-use crate::people::{MetricKind, Unlabelled};
+use crate::people::{Calibration, Grouped, MetricKind, Question, Unlabelled};
+use crate::{FailedFile, PersonId};
 
 /// How well a folder of known people was grouped.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,6 +27,11 @@ pub struct ClusterReport {
     /// How good the groups are.
     #[serde(flatten)]
     pub score: GroupingScore,
+    /// What became of the faces that were not named, where some were.
+    #[serde(flatten)]
+    pub named: Option<NamedScore>,
+    /// The questions that would be asked, by their certainty.
+    pub questions: Vec<Questions>,
     /// Photos in which no face was found; see [`Framing`] for what is used then.
     pub undetected: u32,
     /// Photos that could not be decoded; they are in no figure.
@@ -38,6 +44,34 @@ pub struct ClusterReport {
     pub crop: String,
     /// See [`MetricKind::name`].
     pub metric: &'static str,
+}
+
+/// What became of the faces that were not named, when the first ones of each person were.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct NamedScore {
+    /// Faces that were named: the first of everyone with more.
+    pub named: u32,
+    /// The other faces of these people.
+    pub to_place: u32,
+    /// Of those, how many were placed with their person.
+    pub placed_right: u32,
+    /// Faces of anyone that were placed with a named person that they are not.
+    pub placed_wrong: u32,
+    /// Faces in groups that the user is asked about: is it this named person?
+    pub asked: u32,
+    /// Of those, how many are that person.
+    pub asked_right: u32,
+}
+
+/// Questions of about the same certainty.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Questions {
+    /// The mean of what is said to the user.
+    pub certainty: f64,
+    /// How many.
+    pub asked: u32,
+    /// To how many the answer is yes.
+    pub yes: u32,
 }
 
 /// What is grouped together.
@@ -75,13 +109,13 @@ pub struct GroupingScore {
 }
 
 /// Groups the faces of `dir/person/photo` or `dir/family/person/photo` as the program groups
-/// those of a library without decisions, and compares the groups with the folders.
+/// those of a library, and compares the groups with the folders. Nothing was decided in it, or the
+/// first `named` faces of each person were named who has more.
 pub fn cluster(
     finder: &FaceFinder,
     dir: &Path,
-    grouping: Grouping,
-    framing: Framing,
-    metric: MetricKind,
+    (grouping, framing, metric): (Grouping, Framing, MetricKind),
+    named: Option<u32>,
     on_photo: OnPhoto<'_>,
 ) -> Result<ClusterReport, EvalError> {
     let folder = LabelledFolder::list(dir)?;
@@ -100,17 +134,30 @@ pub fn cluster(
         Grouping::PerFolder => family,
     };
     let mut groups = 0;
+    let mut score = NamedScore::default();
+    let mut questions = Vec::new();
     for together in read
         .faces
         .chunk_by(|a, b| library(a.family) == library(b.family))
     {
-        let embeddings: Vec<_> = together.iter().map(|face| face.embedding).collect();
+        let embeddings: Vec<_> = together
+            .iter()
+            .map(|face| (face.embedding, face.photo))
+            .collect();
+        let people: Vec<u32> = together.iter().map(|face| face.person).collect();
         let library = Unlabelled::new(&embeddings)?;
-        let numbers = library.group(&library.metric(metric));
-        let first = groups;
-        for number in numbers {
-            group_of.push(first + number);
-            groups = groups.max(first + number + 1);
+        let said = named.map_or_else(Vec::new, |first| first_of_each(&people, first));
+        let grouped = library.group(&library.metric(metric), &said);
+        let answered = Answered::of(&people, &said, &grouped);
+        score.add(&answered, &said);
+        questions.extend(answered.questions());
+        let mut numbers: BTreeMap<PersonId, u32> = BTreeMap::new();
+        for group in &answered.group_of {
+            let number = *numbers.entry(*group).or_insert_with(|| {
+                groups += 1;
+                groups
+            });
+            group_of.push(number);
         }
     }
     Ok(ClusterReport {
@@ -118,6 +165,8 @@ pub fn cluster(
         people: distinct(&person_of),
         groups: distinct(&group_of),
         score: score_grouping(&person_of, &group_of),
+        named: named.map(|_| score),
+        questions: by_certainty(questions),
         undetected: read.undetected,
         unreadable: read.unreadable,
         grouping,
@@ -125,6 +174,127 @@ pub fn cluster(
         crop: framing.name(),
         metric: metric.name(),
     })
+}
+
+/// A person who was named has the number of their folder and this.
+const NAMED_FROM: u32 = 1 << 24;
+/// The questions are put together by their certainty, in so many equal parts.
+const PARTS: f64 = 5.0;
+
+/// The positions of the first faces of each person who has more, and who they are said to be.
+fn first_of_each(people: &[u32], first: u32) -> Vec<(usize, PersonId)> {
+    let counts = count_by(people.iter().copied());
+    let mut seen: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut said = Vec::new();
+    for (position, person) in people.iter().enumerate() {
+        let before = seen.entry(*person).or_default();
+        if counts[person] > u64::from(first) && *before < first {
+            said.push((position, NAMED_FROM + person));
+        }
+        *before += 1;
+    }
+    said
+}
+
+/// What a library made of faces whose people are known.
+pub(super) struct Answered<'a> {
+    people: &'a [u32],
+    grouped: &'a Grouped,
+    pub group_of: Vec<PersonId>,
+    /// Who most of each group is.
+    mostly: BTreeMap<PersonId, u32>,
+}
+
+impl<'a> Answered<'a> {
+    pub fn of(people: &'a [u32], said: &[(usize, PersonId)], grouped: &'a Grouped) -> Self {
+        let group_of: Vec<PersonId> = grouped
+            .placements
+            .iter()
+            .map(|(face, of)| of.person.unwrap_or(*face))
+            .collect();
+        let shared = count_by(group_of.iter().copied().zip(people.iter().copied()));
+        let mut mostly: BTreeMap<PersonId, (u64, u32)> = BTreeMap::new();
+        for ((group, person), count) in shared {
+            let most = mostly.entry(group).or_insert((count, person));
+            if count > most.0 {
+                *most = (count, person);
+            }
+        }
+        let mut mostly: BTreeMap<PersonId, u32> = mostly
+            .into_iter()
+            .map(|(group, (_, person))| (group, person))
+            .collect();
+        for (position, group) in said {
+            mostly.insert(*group, people[*position]);
+        }
+        Self {
+            people,
+            grouped,
+            group_of,
+            mostly,
+        }
+    }
+
+    /// Each question, and whether the answer is yes: both are mostly the same person.
+    pub fn questions(&self) -> Vec<(Question, bool)> {
+        let answer = |question: &Question| {
+            let yes = self.mostly[&question.group] == self.mostly[&question.person];
+            (*question, yes)
+        };
+        self.grouped.questions.iter().map(answer).collect()
+    }
+}
+
+impl NamedScore {
+    fn add(&mut self, answered: &Answered<'_>, said: &[(usize, PersonId)]) {
+        let asked: BTreeMap<PersonId, PersonId> = answered
+            .grouped
+            .questions
+            .iter()
+            .filter(|question| Calibration::built_in().certainty(question).is_some())
+            .map(|question| (question.group, question.person))
+            .collect();
+        let people: BTreeSet<PersonId> = said.iter().map(|of| of.1).collect();
+        let positions: BTreeSet<usize> = said.iter().map(|of| of.0).collect();
+        self.named += said.len() as u32;
+        for (position, group) in answered.group_of.iter().enumerate() {
+            if positions.contains(&position) {
+                continue;
+            }
+            let own = NAMED_FROM + answered.people[position];
+            self.to_place += u32::from(people.contains(&own));
+            if people.contains(group) {
+                self.placed_right += u32::from(*group == own);
+                self.placed_wrong += u32::from(*group != own);
+            } else if let Some(person) = asked.get(group).filter(|of| people.contains(of)) {
+                self.asked += 1;
+                self.asked_right += u32::from(*person == own);
+            }
+        }
+    }
+}
+
+/// The questions that are likely enough to be asked.
+fn by_certainty(questions: Vec<(Question, bool)>) -> Vec<Questions> {
+    let mut parts: BTreeMap<u32, (f64, u32, u32)> = BTreeMap::new();
+    for (question, yes) in questions {
+        if let Some(certainty) = Calibration::built_in().certainty(&question) {
+            let certainty = f64::from(certainty);
+            let part = (certainty * PARTS).min(PARTS - 1.0) as u32;
+            let (sum, asked, answers) = parts.entry(part).or_default();
+            *sum += certainty;
+            *asked += 1;
+            *answers += u32::from(yes);
+        }
+    }
+    parts
+        .into_values()
+        .map(|(sum, asked, yes)| Questions {
+            certainty: sum / f64::from(asked),
+            asked,
+            yes,
+        })
+        .collect()
 }
 
 fn distinct(numbers: &[u32]) -> u32 {

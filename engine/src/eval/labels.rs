@@ -1,10 +1,12 @@
 //! The truth: who is on a photo according to the folder it is in, and which pairs a file asks
 //! about.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::EvalError;
+use crate::PhotoId;
 
 /// A folder of people, each a folder of photos, with or without a level of families above.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +28,20 @@ pub(super) struct LabelledPhoto {
 }
 
 impl LabelledFolder {
+    /// The number of the photo that each file is from: crops that are called `PHOTO_face0.jpg` and
+    /// `PHOTO_face1.jpg`, in folders of one family, are from one.
+    pub fn numbered_photos(&self) -> Vec<PhotoId> {
+        let mut numbers: BTreeMap<(u32, &str), PhotoId> = BTreeMap::new();
+        self.photos
+            .iter()
+            .zip(1..)
+            .map(|(photo, new)| match cut_from(&photo.path) {
+                Some(whole) => *numbers.entry((photo.family, whole)).or_insert(new),
+                None => new,
+            })
+            .collect()
+    }
+
     /// Lists `dir/person/photo` or `dir/family/person/photo`. Files that are no photos by their
     /// ending are passed over, and so are folders without a photo.
     pub fn list(dir: &Path) -> Result<Self, EvalError> {
@@ -113,6 +129,13 @@ fn entries(dir: &Path) -> Result<Entries, EvalError> {
     found.folders.sort();
     found.photos.sort();
     Ok(found)
+}
+
+/// The name of the photo that a crop called `PHOTO_face0.jpg` is from.
+fn cut_from(path: &Path) -> Option<&str> {
+    let (photo, number) = path.file_stem()?.to_str()?.rsplit_once("_face")?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number && !photo.is_empty()).then_some(photo)
 }
 
 /// The pairs that a file asks about, with the photos that they name.

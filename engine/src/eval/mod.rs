@@ -27,7 +27,9 @@ mod scores;
 mod verify;
 
 pub use calibrate::calibrate;
-pub use cluster::{ClusterReport, Grouping, GroupingScore, cluster, score_grouping};
+pub use cluster::{
+    ClusterReport, Grouping, GroupingScore, NamedScore, Questions, cluster, score_grouping,
+};
 pub use detect::{DetectReport, WrongPhoto, detect};
 pub use read::Framing;
 pub use verify::{KinFigures, PairsReport, PeopleReport, verify_pairs, verify_people};

@@ -10,10 +10,10 @@ use serde::Serialize;
 
 use super::labels::LabelledFolder;
 use super::{EvalError, OnPhoto};
-use crate::FailedFile;
 use crate::faces::{FaceFinder, FoundFace, resized};
 use crate::indexing::DECODED_SIDE;
 use crate::photo::{self, PhotoError};
+use crate::{FailedFile, PhotoId};
 
 /// How the photos show their faces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -57,6 +57,8 @@ pub(super) struct ReadFace {
 pub(super) struct LabelledFace {
     pub person: u32,
     pub family: u32,
+    /// The photo it is on; several crops may be of one.
+    pub photo: PhotoId,
     pub embedding: Embedding,
 }
 
@@ -85,13 +87,15 @@ pub(super) fn read_labelled(
         undetected: 0,
         unreadable: Vec::new(),
     };
-    for (photo, face) in folder.photos.into_iter().zip(read) {
+    let photo_of = folder.numbered_photos();
+    for ((photo, number), face) in folder.photos.into_iter().zip(photo_of).zip(read) {
         match face {
             Ok(face) => {
                 labelled.undetected += u32::from(!face.detected);
                 labelled.faces.push(LabelledFace {
                     person: photo.person,
                     family: photo.family,
+                    photo: number,
                     embedding: face.embedding,
                 });
             }

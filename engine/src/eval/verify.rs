@@ -10,9 +10,9 @@ use super::labels::{LabelledFolder, PairList};
 use super::read::{Framing, LabelledFace, read_labelled, read_photos};
 use super::scores::{ScoredPair, Smallest, folded, share_below};
 use super::{EvalError, OnPhoto};
-use crate::FailedFile;
 use crate::faces::FaceFinder;
 use crate::people::{Metric, MetricKind, Unlabelled};
+use crate::{FailedFile, PhotoId};
 
 const FAR_1E_2: f64 = 1e-2;
 const FAR_1E_3: f64 = 1e-3;
@@ -81,15 +81,19 @@ pub fn verify_pairs(
             reason,
         })?);
     }
-    let embeddings: Vec<Embedding> = faces.iter().map(|face| face.embedding).collect();
-    let metric = Unlabelled::new(&embeddings)?.metric(metric);
+    let on_photos: Vec<(Embedding, PhotoId)> = faces
+        .iter()
+        .zip(1..)
+        .map(|(face, photo)| (face.embedding, photo))
+        .collect();
+    let metric = Unlabelled::new(&on_photos)?.metric(metric);
     let scored: Vec<ScoredPair> = list
         .pairs
         .iter()
         .map(|pair| {
             let [a, b] = pair.photos;
             ScoredPair {
-                distance: metric.distance(a, b, distance(&embeddings[a], &embeddings[b])),
+                distance: metric.distance(a, b, distance(&on_photos[a].0, &on_photos[b].0)),
                 same: pair.same,
                 fold: pair.fold,
             }
@@ -193,8 +197,12 @@ pub fn verify_people(
     let folder = LabelledFolder::list(dir)?;
     let families = folder.families;
     let read = read_labelled(finder, folder, framing, on_photo)?;
-    let embeddings: Vec<Embedding> = read.faces.iter().map(|face| face.embedding).collect();
-    let metric = Unlabelled::new(&embeddings)?.metric(metric);
+    let on_photos: Vec<(Embedding, PhotoId)> = read
+        .faces
+        .iter()
+        .map(|face| (face.embedding, face.photo))
+        .collect();
+    let metric = Unlabelled::new(&on_photos)?.metric(metric);
     let figures = compare_all(&read.faces, families.is_some(), &metric)?;
     let mut people: Vec<u32> = read.faces.iter().map(|face| face.person).collect();
     people.dedup();

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Metric, MetricKind};
+use super::{Metric, MetricKind, Question};
 
 /// The share of pairs of strangers that `kith verify` takes for one person.
 const VERIFY_RATE: f64 = 1e-3;
@@ -17,6 +17,12 @@ const SURE_RATE: f64 = 2e-5;
 const CHANCE_PER_GROUP: f64 = 0.01;
 /// The largest rate that groups are joined at, however few there are.
 const LARGEST_RATE: f64 = 1e-3;
+
+/// The share of pairs of strangers that are as near as one face seen twice on a photo (a mirror, a
+/// collage): the smallest that is measured.
+const TWICE_RATE: f64 = 1e-6;
+/// Nobody is asked whether two are one person when it is likelier than this that they are not.
+const LEAST_CERTAINTY: f64 = 0.2;
 
 /// The measured rates of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +43,19 @@ pub struct Calibration {
     pub plain: Vec<Rate>,
     /// The distance that is corrected by what the library teaches.
     pub library: Vec<Rate>,
+    /// How often the answer to a question was yes: see [`Question::chance`].
+    pub questions: Vec<Answers>,
+}
+
+/// How often the answer was yes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Answers {
+    /// How many groups of strangers are expected to be as near: see [`Question::chance`].
+    pub chance: f64,
+    /// Questions asked.
+    pub asked: u32,
+    /// The share of those that were one person.
+    pub yes: f64,
 }
 
 /// What is accepted below a distance.
@@ -81,30 +100,72 @@ impl Calibration {
     #[must_use]
     pub fn same_group(&self, metric: &Metric) -> f32 {
         let rate = CHANCE_PER_GROUP / metric.groups().max(1) as f64;
-        let rates = match metric.kind() {
+        distance_at(self.rates(metric), rate.min(LARGEST_RATE))
+    }
+
+    /// Below this mean distance two are one person even when both are on one photo.
+    #[must_use]
+    pub fn twice_on_a_photo(&self, metric: &Metric) -> f32 {
+        distance_at(self.rates(metric), TWICE_RATE)
+    }
+
+    /// How many of the library's groups are expected to be as near to a stranger.
+    #[must_use]
+    pub fn strangers_within(&self, distance: f32, metric: &Metric) -> f64 {
+        rate_at(self.rates(metric), distance) * metric.groups() as f64
+    }
+
+    /// How sure it is that the answer to the question is yes, 0 to 1; none where it is too unlikely
+    /// to be asked.
+    #[must_use]
+    pub fn certainty(&self, question: &Question) -> Option<f32> {
+        let yes = |chance: f64| {
+            let points = self.questions.iter().map(|of| (of.chance.ln(), of.yes));
+            between(points, chance.max(f64::MIN_POSITIVE).ln())
+        };
+        let odds = |chance: f64| yes(chance) / (1.0 - yes(chance)).max(f64::EPSILON);
+        // Of two people it is one, the other or neither: the odds of the three add up.
+        let it = odds(question.chance);
+        let certainty = it / (1.0 + it + question.rival.map_or(0.0, odds));
+        (certainty >= LEAST_CERTAINTY).then_some(certainty as f32)
+    }
+
+    fn rates(&self, metric: &Metric) -> &[Rate] {
+        match metric.kind() {
             MetricKind::Plain => &self.plain,
             MetricKind::Library => &self.library,
-        };
-        distance_at(rates, rate.min(LARGEST_RATE))
+        }
     }
 }
 
 /// The distance below which that share of strangers is accepted, between the measured rates by
 /// their logarithms; that of the smallest measured rate for smaller ones, and so at the other end.
 fn distance_at(rates: &[Rate], false_accept: f64) -> f32 {
-    let above = rates
+    let points = rates
         .iter()
-        .position(|rate| rate.false_accept >= false_accept);
-    match above {
-        None => rates.last().map_or(0.0, |rate| rate.distance),
-        Some(0) => rates[0].distance,
-        Some(at) => {
-            let (low, high) = (&rates[at - 1], &rates[at]);
-            let along = (false_accept / low.false_accept).ln()
-                / (high.false_accept / low.false_accept).ln();
-            low.distance + (high.distance - low.distance) * along as f32
+        .map(|rate| (rate.false_accept.ln(), f64::from(rate.distance)));
+    between(points, false_accept.ln()) as f32
+}
+
+/// The share of strangers that is accepted below that distance: the other way round.
+fn rate_at(rates: &[Rate], distance: f32) -> f64 {
+    let points = rates
+        .iter()
+        .map(|rate| (f64::from(rate.distance), rate.false_accept.ln()));
+    between(points, f64::from(distance)).exp()
+}
+
+/// The value at `at` on the line through points of rising `x`; that of the last point beyond it,
+/// and 0 where there are none.
+fn between(points: impl Iterator<Item = (f64, f64)>, at: f64) -> f64 {
+    let mut before: Option<(f64, f64)> = None;
+    for (x, y) in points {
+        if x >= at {
+            return before.map_or(y, |(x0, y0)| y0 + (y - y0) * (at - x0) / (x - x0));
         }
+        before = Some((x, y));
     }
+    before.map_or(0.0, |(_, y)| y)
 }
 
 #[cfg(test)]

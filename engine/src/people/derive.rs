@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::{Decided, GroupFace, group};
 use crate::catalog::placements::{self, Placement};
-use crate::catalog::{decisions, faces};
+use crate::catalog::{decisions, faces, questions};
 use crate::faces::MODEL;
 use crate::index::FaceIndex;
 use crate::{FaceId, Result};
@@ -45,7 +45,9 @@ pub fn derive(connection: &Connection, index: &mut FaceIndex) -> Result<Derived>
     let codes: Vec<Code> = faces.iter().map(|face| face.code).collect();
     index.update(&codes)?;
     let old = placements::all(connection)?;
-    let new = group(&faces, index, &decided);
+    let grouped = group(&faces, index, &decided);
+    let new = grouped.placements;
     placements::store(connection, &old, &new)?;
+    questions::store(connection, &grouped.questions)?;
     Ok(Derived { old, new, decided })
 }

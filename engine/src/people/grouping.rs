@@ -1,12 +1,15 @@
 //! Average linkage on the neighbour graph, under what the user decided.
 //!
-//! Groups start as single faces, and as the confirmed faces of each person. Again and again the
-//! two groups with the smallest mean squared distance between their faces are joined, as long as
-//! that mean stays below the threshold and nothing speaks against it. For unit vectors the mean
-//! over all pairs of two groups is `2 − 2·S_a·S_b / (n_a·n_b)` with `S` the sum of a group's
-//! vectors, so that one product of 128 numbers gives it exactly, whatever the groups' size; the
-//! mean of the metric's corrections is taken off. Only groups that are linked in the graph are
-//! compared.
+//! Groups start as single faces. Again and again the two groups with the smallest mean squared
+//! distance between their faces are joined, as long as that mean stays below the threshold and
+//! nothing speaks against it. For unit vectors the mean over all pairs of two groups is
+//! `2 − 2·S_a·S_b / (n_a·n_b)` with `S` the sum of a group's vectors, so that one product of 128
+//! numbers gives it exactly, whatever the groups' size; the mean of the metric's corrections is
+//! taken off. Only groups that are linked in the graph are compared.
+//!
+//! A person of whom the user said something may have several groups, one for each of their looks:
+//! the child of two and of twelve. A new face joins the nearest look, not the middle of all. Where
+//! a second person is nearly as near, it joins neither, and the user is asked.
 //!
 //! This is done twice: first with the network's own distance and a strict threshold, which gives
 //! the groups that the metric is learned from, then with the metric.
@@ -41,12 +44,32 @@ const NEXT_NUMBERS: u32 = 1_000_000_000;
 /// Says whose each face is. `faces` are in the order of their numbers; ignored ones may be among
 /// them. The result depends on nothing but the arguments.
 #[must_use]
-pub fn group(
-    faces: &[GroupFace],
-    index: &FaceIndex,
-    decided: &Decided,
-) -> BTreeMap<FaceId, Placement> {
+pub fn group(faces: &[GroupFace], index: &FaceIndex, decided: &Decided) -> Grouped {
     group_in(&learn(faces, index), faces, index, decided)
+}
+
+/// Who is who, and what to ask.
+#[derive(Debug, Default)]
+pub struct Grouped {
+    /// Whose each face is.
+    pub placements: BTreeMap<FaceId, Placement>,
+    /// Groups that are near to a person or another group, but not near enough to be joined to it:
+    /// one question a group, in the order of their numbers.
+    pub questions: Vec<Question>,
+}
+
+/// Is this group that person? What is known says neither yes nor no.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Question {
+    /// The group that is asked about; the user has said nothing of it.
+    pub group: PersonId,
+    /// The person, or the larger group.
+    pub person: PersonId,
+    /// How many groups of strangers are expected to be as near as this.
+    pub chance: f64,
+    /// The same of the second nearest person, if both are people of whom the user said something:
+    /// the group cannot be both.
+    pub rival: Option<f64>,
 }
 
 /// What the faces teach about distances, whatever was decided of them.
@@ -61,20 +84,19 @@ fn learn(faces: &[GroupFace], index: &FaceIndex) -> Metric {
     Metric::learn(&codes, &linkage.group_of)
 }
 
-fn group_in(
-    metric: &Metric,
-    faces: &[GroupFace],
-    index: &FaceIndex,
-    decided: &Decided,
-) -> BTreeMap<FaceId, Placement> {
+fn group_in(metric: &Metric, faces: &[GroupFace], index: &FaceIndex, decided: &Decided) -> Grouped {
     let mut linkage = Linkage::new(faces, decided, metric);
     linkage.link(faces, index, decided);
     linkage.run();
     linkage.attach_poor_faces(faces, index, decided);
-    linkage.placements(faces, decided)
+    let number_of = linkage.numbers(decided);
+    Grouped {
+        questions: linkage.questions(&number_of, decided),
+        placements: linkage.placements(&number_of, faces, decided),
+    }
 }
 
-/// Faces without numbers, photos or decisions, as measurements have them.
+/// Faces without numbers or decisions, as measurements have them.
 #[derive(Debug)]
 pub struct Unlabelled {
     faces: Vec<GroupFace>,
@@ -82,17 +104,17 @@ pub struct Unlabelled {
 }
 
 impl Unlabelled {
-    /// Each embedding is a good face on a photo of its own.
+    /// Each embedding is a good face, on the photo of that number.
     ///
     /// # Errors
     /// [`crate::Error::Index`] when the neighbour index cannot be built.
-    pub fn new(embeddings: &[Embedding]) -> Result<Self> {
+    pub fn new(embeddings: &[(Embedding, PhotoId)]) -> Result<Self> {
         let faces: Vec<GroupFace> = embeddings
             .iter()
             .zip(1..)
-            .map(|(embedding, id)| GroupFace {
+            .map(|((embedding, photo), id)| GroupFace {
                 id,
-                photo: id,
+                photo: *photo,
                 code: Code::of(embedding),
                 quality: 1.0,
             })
@@ -113,15 +135,16 @@ impl Unlabelled {
         }
     }
 
-    /// The number of its group for each, as [`group`] groups them.
+    /// Groups them as [`group`] does, when the faces at some positions were said to be people; the
+    /// number of a face is its position and 1.
     #[must_use]
-    pub fn group(&self, metric: &Metric) -> Vec<u32> {
-        let placements = group_in(metric, &self.faces, &self.index, &Decided::default());
-        let number = |face: &GroupFace| {
-            let person = placements.get(&face.id).and_then(|of| of.person);
-            person.unwrap_or(face.id)
-        };
-        self.faces.iter().map(number).collect()
+    pub fn group(&self, metric: &Metric, named: &[(usize, PersonId)]) -> Grouped {
+        let mut decided = Decided::default();
+        for (position, person) in named {
+            decided.confirmed.insert(self.faces[*position].id, *person);
+            decided.people.entry(*person).or_default();
+        }
+        group_in(metric, &self.faces, &self.index, &decided)
     }
 }
 
@@ -170,6 +193,13 @@ struct Candidate {
     versions: [u32; 2],
 }
 
+/// A face that is nearer to one person than to another by less than this is neither's: it is asked
+/// about.
+const NEARLY_AS_NEAR: f32 = 0.1;
+
+/// Groups of one person are one look below this mean distance.
+const ANOTHER_LOOK: f32 = 1.3;
+
 /// A corrected distance is never below the negative of this.
 const LOWEST: f32 = 8.0;
 
@@ -177,42 +207,43 @@ struct Linkage<'a> {
     metric: &'a Metric,
     /// Groups are joined below this mean distance.
     threshold: f32,
+    /// Below this one, even two that are on one photo.
+    twice_on_a_photo: f32,
     groups: HashMap<usize, Group>,
     /// The group of each face, by position; none for faces left out so far.
     group_of: Vec<Option<usize>>,
+    /// The photos that each person of whom the user said something is on, in any of their groups.
+    photos_of: BTreeMap<PersonId, BTreeSet<PhotoId>>,
     face_ids: Vec<FaceId>,
     heap: BinaryHeap<Reverse<Candidate>>,
 }
 
 impl<'a> Linkage<'a> {
-    /// A group for each person's confirmed faces, and one for each other face that is neither
-    /// ignored nor too poor to found one.
+    /// A group for each face that is neither ignored nor too poor to found one.
     fn new(faces: &[GroupFace], decided: &Decided, metric: &'a Metric) -> Self {
         let mut linkage = Self {
             metric,
             threshold: Calibration::built_in().same_group(metric),
+            twice_on_a_photo: Calibration::built_in().twice_on_a_photo(metric),
             groups: HashMap::new(),
             group_of: vec![None; faces.len()],
+            photos_of: BTreeMap::new(),
             face_ids: faces.iter().map(|face| face.id).collect(),
             heap: BinaryHeap::new(),
         };
-        let mut group_of_person: BTreeMap<PersonId, usize> = BTreeMap::new();
         for (position, face) in faces.iter().enumerate() {
             let person = decided.confirmed.get(&face.id).copied();
-            let leave_out = decided.ignored.contains(&face.id) || face.quality < FOUNDING_QUALITY;
-            if person.is_none() && leave_out {
-                continue;
+            if let Some(person) = person {
+                linkage
+                    .photos_of
+                    .entry(person)
+                    .or_default()
+                    .insert(face.photo);
             }
-            let single = linkage.single(position, face, person, decided);
-            let home = person.map_or(position, |person| {
-                *group_of_person.entry(person).or_insert(position)
-            });
-            linkage.group_of[position] = Some(home);
-            match linkage.groups.get_mut(&home) {
-                Some(group) => absorb(group, single),
-                None => {
-                    linkage.groups.insert(home, single);
-                }
+            if founds(face, decided) {
+                linkage.group_of[position] = Some(position);
+                let single = linkage.single(position, face, person, decided);
+                linkage.groups.insert(position, single);
             }
         }
         linkage
@@ -227,12 +258,12 @@ impl<'a> Linkage<'a> {
         decided: &Decided,
     ) -> Group {
         let id = face.id;
-        let not_people = decided
+        let mut not_people: BTreeSet<PersonId> = decided
             .rejected
             .range((id, 0)..=(id, u32::MAX))
             .map(|pair| pair.1)
             .collect();
-        let not_faces = if decided.apart.is_empty() {
+        let not_faces: BTreeSet<FaceId> = if decided.apart.is_empty() {
             BTreeSet::new()
         } else {
             let other = |&(a, b): &(FaceId, FaceId)| match id {
@@ -242,6 +273,9 @@ impl<'a> Linkage<'a> {
             };
             decided.apart.iter().filter_map(other).collect()
         };
+        // Held apart from a face is held apart from its person, whatever they look like elsewhere.
+        let of_faces = not_faces.iter().filter_map(|of| decided.confirmed.get(of));
+        not_people.extend(of_faces.filter(|of| Some(**of) != person));
         Group {
             sum: face.code.embedding(),
             offset: self.metric.offset(position),
@@ -257,10 +291,6 @@ impl<'a> Linkage<'a> {
 
     /// Links the groups of neighbouring faces, and compares them.
     fn link(&mut self, faces: &[GroupFace], index: &FaceIndex, decided: &Decided) {
-        let takes_part = |face: &GroupFace| {
-            decided.confirmed.contains_key(&face.id)
-                || (face.quality >= FOUNDING_QUALITY && !decided.ignored.contains(&face.id))
-        };
         // Faces with the same code share a point: they are chained, and the first speaks for all.
         let mut first_at: HashMap<u32, usize> = HashMap::new();
         let mut pairs: Vec<(usize, usize)> = Vec::new();
@@ -268,7 +298,7 @@ impl<'a> Linkage<'a> {
         for (position, face) in faces
             .iter()
             .enumerate()
-            .filter(|(_, face)| takes_part(face))
+            .filter(|(_, face)| founds(face, decided))
         {
             let Some(point) = index.point(&face.code) else {
                 continue;
@@ -307,7 +337,13 @@ impl<'a> Linkage<'a> {
             return;
         };
         let distance = group_a.mean_distance(group_b);
-        if distance < self.threshold {
+        let one_person = group_a.person.is_some() && group_a.person == group_b.person;
+        let threshold = if one_person {
+            ANOTHER_LOOK
+        } else {
+            self.threshold
+        };
+        if distance < threshold {
             let (a, group_a, b, group_b) = if a < b {
                 (a, group_a, b, group_b)
             } else {
@@ -339,6 +375,16 @@ impl<'a> Linkage<'a> {
     }
 
     fn may_join(&self, a: &Group, b: &Group) -> bool {
+        if let (Some(person), Some(other)) = (a.person, b.person) {
+            return person == other;
+        }
+        let distance = a.mean_distance(b);
+        let twice = distance >= self.twice_on_a_photo && self.on_one_photo(a, b);
+        !twice && !self.barred(a, b) && !self.between_people(a, b, distance)
+    }
+
+    /// Whether the user said that they are not one person.
+    fn barred(&self, a: &Group, b: &Group) -> bool {
         let bars = |a: &Group, b: &Group| {
             b.person
                 .is_some_and(|person| a.not_people.contains(&person))
@@ -347,14 +393,37 @@ impl<'a> Linkage<'a> {
                         .iter()
                         .any(|member| a.not_faces.contains(&self.face_ids[*member])))
         };
-        let two_people = a.person.is_some() && b.person.is_some();
-        let (few, many) = if a.photos.len() < b.photos.len() {
-            (a, b)
-        } else {
-            (b, a)
+        bars(a, b) || bars(b, a)
+    }
+
+    fn on_one_photo(&self, a: &Group, b: &Group) -> bool {
+        let (a, b) = (self.photos(a), self.photos(b));
+        let (few, many) = if a.len() < b.len() { (a, b) } else { (b, a) };
+        few.iter().any(|photo| many.contains(photo))
+    }
+
+    /// The photos that the group, or its person, is on.
+    fn photos<'g>(&'g self, group: &'g Group) -> &'g BTreeSet<PhotoId> {
+        group
+            .person
+            .and_then(|person| self.photos_of.get(&person))
+            .unwrap_or(&group.photos)
+    }
+
+    /// Whether one of the two belongs to a person, and another person is nearly as near to the
+    /// other one.
+    fn between_people(&self, a: &Group, b: &Group, distance: f32) -> bool {
+        let (person, alone) = match (a.person, b.person) {
+            (Some(person), None) => (person, b),
+            (None, Some(person)) => (person, a),
+            _ => return false,
         };
-        let on_one_photo = few.photos.iter().any(|photo| many.photos.contains(photo));
-        !two_people && !on_one_photo && !bars(a, b) && !bars(b, a)
+        alone.linked.iter().any(|other| {
+            let other = &self.groups[other];
+            other.person.is_some_and(|other| other != person)
+                && alone.mean_distance(other) < distance + NEARLY_AS_NEAR
+                && !self.barred(alone, other)
+        })
     }
 
     /// Joins `b` to `a`; `a` is the one with the older first face.
@@ -365,6 +434,10 @@ impl<'a> Linkage<'a> {
         };
         for member in &gone.members {
             self.group_of[*member] = Some(a);
+        }
+        if let Some(person) = joined.person.or(gone.person) {
+            let photos = self.photos_of.entry(person).or_default();
+            photos.extend(joined.photos.iter().chain(&gone.photos));
         }
         absorb(&mut joined, gone);
         joined.linked.remove(&a);
@@ -390,9 +463,10 @@ impl<'a> Linkage<'a> {
             }
         }
         let mut joins: Vec<(usize, usize)> = Vec::new();
-        let mut taken: BTreeSet<(PhotoId, usize)> = BTreeSet::new();
         for (position, face) in faces.iter().enumerate() {
-            if self.group_of[position].is_some() || decided.ignored.contains(&face.id) {
+            let known =
+                decided.ignored.contains(&face.id) || decided.confirmed.contains_key(&face.id);
+            if self.group_of[position].is_some() || known {
                 continue;
             }
             let Some(point) = index.point(&face.code) else {
@@ -407,15 +481,19 @@ impl<'a> Linkage<'a> {
                 .collect();
             let nearest = homes
                 .into_iter()
-                .filter(|home| !taken.contains(&(face.photo, *home)))
                 .filter_map(|home| self.groups.get(&home).map(|group| (home, group)))
                 .filter(|(_, group)| self.may_join(&alone, group))
                 .map(|(home, group)| (alone.mean_distance(group), home))
                 .filter(|(distance, _)| *distance < self.threshold)
                 .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            if let Some((_, home)) = nearest {
-                taken.insert((face.photo, home));
-                joins.push((position, home));
+            let Some((_, home)) = nearest else { continue };
+            joins.push((position, home));
+            if let Some(group) = self.groups.get_mut(&home) {
+                match group.person {
+                    Some(person) => self.photos_of.entry(person).or_default(),
+                    None => &mut group.photos,
+                }
+                .insert(face.photo);
             }
         }
         for (position, home) in joins {
@@ -426,11 +504,12 @@ impl<'a> Linkage<'a> {
         }
     }
 
-    fn placements(self, faces: &[GroupFace], decided: &Decided) -> BTreeMap<FaceId, Placement> {
+    /// The person, or the number of a new one, for each group.
+    fn numbers(&self, decided: &Decided) -> BTreeMap<usize, PersonId> {
         let mut homes: Vec<usize> = self.groups.keys().copied().collect();
         homes.sort_unstable();
         let mut taken: BTreeSet<PersonId> = decided.people.keys().copied().collect();
-        let mut person_of: HashMap<usize, PersonId> = HashMap::new();
+        let mut number_of = BTreeMap::new();
         for home in homes {
             let group = &self.groups[&home];
             let person = group.person.unwrap_or_else(|| {
@@ -443,8 +522,68 @@ impl<'a> Linkage<'a> {
                 free_number(&ids, &taken)
             });
             taken.insert(person);
-            person_of.insert(home, person);
+            number_of.insert(home, person);
         }
+        number_of
+    }
+
+    /// For each group of which the user said nothing, the nearest one that it may belong to.
+    fn questions(&self, number_of: &BTreeMap<usize, PersonId>, decided: &Decided) -> Vec<Question> {
+        let rank = |home: usize| {
+            let group = &self.groups[&home];
+            (
+                group.person.is_some(),
+                group.members.len(),
+                std::cmp::Reverse(home),
+            )
+        };
+        let shown = |group: &Group| {
+            let person = group.person.and_then(|of| decided.people.get(&of));
+            person.is_none_or(|of| !of.hidden)
+        };
+        let chance =
+            |distance: f32| Calibration::built_in().strangers_within(distance, self.metric);
+        let mut questions = Vec::new();
+        for home in number_of.keys() {
+            let group = &self.groups[home];
+            if group.person.is_some() {
+                continue;
+            }
+            let mut near: Vec<(f32, usize)> = group
+                .linked
+                .iter()
+                .filter(|other| rank(**other) > rank(*home))
+                .map(|other| (*other, &self.groups[other]))
+                .filter(|(_, to)| !self.on_one_photo(group, to) && !self.barred(group, to))
+                .map(|(other, to)| (group.mean_distance(to), other))
+                .collect();
+            near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            let Some((distance, nearest)) = near.first().copied() else {
+                continue;
+            };
+            let person = self.groups[&nearest].person;
+            let rival = near.iter().find(|(_, other)| {
+                let other = self.groups[other].person;
+                person.is_some() && other.is_some() && other != person
+            });
+            if shown(&self.groups[&nearest]) {
+                questions.push(Question {
+                    group: number_of[home],
+                    person: number_of[&nearest],
+                    chance: chance(distance),
+                    rival: rival.map(|(distance, _)| chance(*distance)),
+                });
+            }
+        }
+        questions
+    }
+
+    fn placements(
+        &self,
+        number_of: &BTreeMap<usize, PersonId>,
+        faces: &[GroupFace],
+        decided: &Decided,
+    ) -> BTreeMap<FaceId, Placement> {
         let place = |position: usize, face: &GroupFace| {
             if decided.ignored.contains(&face.id) {
                 return Placement {
@@ -452,12 +591,15 @@ impl<'a> Linkage<'a> {
                     state: FaceState::Ignored,
                 };
             }
-            let person = self.group_of[position]
-                .and_then(|home| person_of.get(&home))
-                .copied();
+            if let Some(person) = decided.confirmed.get(&face.id) {
+                return Placement {
+                    person: Some(*person),
+                    state: FaceState::Confirmed,
+                };
+            }
+            let person = self.group_of[position].map(|home| number_of[&home]);
             let state = match person {
                 None => FaceState::Unassigned,
-                Some(_) if decided.confirmed.contains_key(&face.id) => FaceState::Confirmed,
                 Some(_) => FaceState::Automatic,
             };
             Placement { person, state }
@@ -481,6 +623,11 @@ pub(crate) fn free_number(faces: &[FaceId], taken: &BTreeSet<PersonId>) -> Perso
         }
         number
     })
+}
+
+/// Whether a face is good enough to found a group.
+fn founds(face: &GroupFace, decided: &Decided) -> bool {
+    face.quality >= FOUNDING_QUALITY && !decided.ignored.contains(&face.id)
 }
 
 fn absorb(group: &mut Group, mut other: Group) {
@@ -537,7 +684,7 @@ mod tests {
     /// The groups as sets of codes: the same whatever the faces' numbers are.
     fn groups(faces: &[GroupFace], index: &FaceIndex) -> BTreeSet<BTreeSet<Vec<u8>>> {
         let mut of_person: BTreeMap<Option<PersonId>, BTreeSet<Vec<u8>>> = BTreeMap::new();
-        let placements = group(faces, index, &Decided::default());
+        let placements = group(faces, index, &Decided::default()).placements;
         for face in faces {
             let person = placements[&face.id].person;
             let code = face.code.as_bytes().to_vec();
@@ -579,6 +726,89 @@ mod tests {
         index.update(&codes(&faces[..faces.len() / 2])).unwrap();
         index.update(&codes(&faces)).unwrap();
         assert_eq!(groups(&faces, &index), at_once(&faces));
+    }
+
+    /// A unit vector in the plane of two axes, so that the distance of two is set by their angle.
+    fn at(axes: [usize; 2], degrees: f32) -> Code {
+        let mut vector = [0.0; EMBEDDING_LEN];
+        vector[axes[0]] = degrees.to_radians().cos();
+        vector[axes[1]] = degrees.to_radians().sin();
+        Code::of(&vector)
+    }
+
+    fn good(id: FaceId, photo: PhotoId, code: Code) -> GroupFace {
+        GroupFace {
+            id,
+            photo,
+            code,
+            quality: 0.9,
+        }
+    }
+
+    fn grouped(faces: &[GroupFace], confirmed: &[(FaceId, PersonId)]) -> Grouped {
+        let mut index = FaceIndex::in_memory();
+        index.update(&codes(faces)).unwrap();
+        let mut decided = Decided::default();
+        for (face, person) in confirmed {
+            decided.confirmed.insert(*face, *person);
+            decided.people.entry(*person).or_default();
+        }
+        group(faces, &index, &decided)
+    }
+
+    #[test]
+    fn a_person_of_two_looks_gets_the_faces_of_both() {
+        let child = good(1, 1, at([0, 1], 0.0));
+        let adult = good(2, 2, at([0, 1], 80.0));
+        let faces = [
+            child,
+            adult,
+            good(3, 3, at([0, 1], 10.0)),
+            good(4, 4, at([0, 1], 72.0)),
+            good(5, 5, at([2, 3], 0.0)),
+        ];
+        let placements = grouped(&faces, &[(1, 1), (2, 1)]).placements;
+        for face in [3, 4] {
+            assert_eq!(placements[&face].person, Some(1), "face {face}");
+        }
+        assert_eq!(placements[&5].person, Some(5));
+    }
+
+    #[test]
+    fn a_face_between_two_people_is_asked_about() {
+        let faces = [
+            good(1, 1, at([0, 1], 0.0)),
+            good(2, 2, at([0, 1], 60.0)),
+            good(3, 3, at([0, 1], 29.0)),
+            good(4, 4, at([0, 1], 8.0)),
+        ];
+        let grouped = grouped(&faces, &[(1, 1), (2, 2)]);
+        assert_eq!(grouped.placements[&3].person, Some(3));
+        assert_eq!(grouped.placements[&4].person, Some(1));
+        let [question] = grouped.questions[..] else {
+            panic!("one question: {:?}", grouped.questions);
+        };
+        assert_eq!((question.group, question.person), (3, 1));
+        assert!(question.rival.is_some());
+        let certainty = Calibration::built_in().certainty(&question).unwrap();
+        assert!((0.4..0.6).contains(&certainty), "{certainty}");
+    }
+
+    #[test]
+    fn only_the_same_face_is_twice_on_a_photo() {
+        let twice = |degrees| {
+            let faces = [good(1, 1, at([0, 1], 0.0)), good(2, 1, at([0, 1], degrees))];
+            let placements = grouped(&faces, &[]).placements;
+            placements[&1].person == placements[&2].person
+        };
+        assert!(twice(5.0), "a mirror, a collage");
+        assert!(!twice(40.0), "sisters");
+        let faces = [good(1, 1, at([0, 1], 0.0)), good(2, 2, at([0, 1], 40.0))];
+        let placements = grouped(&faces, &[]).placements;
+        assert_eq!(
+            placements[&1].person, placements[&2].person,
+            "on two photos"
+        );
     }
 
     #[test]

@@ -10,13 +10,15 @@ mod decided;
 mod derive;
 mod grouping;
 mod metric;
+mod split;
 
-pub use calibration::{Calibration, Rate};
+pub use calibration::{Answers, Calibration, Rate};
 pub use decided::{Decided, DecidedPerson, Decision, standing};
 pub use derive::{Derived, derive};
 pub(crate) use grouping::free_number;
-pub use grouping::{GroupFace, Unlabelled, group};
+pub use grouping::{GroupFace, Grouped, Question, Unlabelled, group};
 pub use metric::{Metric, MetricKind};
+pub(crate) use split::halves;
 
 /// Faces below this quality found no group; they may join one.
 pub const FOUNDING_QUALITY: f32 = 0.3;

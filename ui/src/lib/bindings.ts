@@ -24,6 +24,7 @@ export const commands = {
 	photo: (photo: number) => __TAURI_INVOKE<PhotoDetail>("photo", { photo }),
 	people: () => __TAURI_INVOKE<Person[]>("people"),
 	personFaces: (person: number) => __TAURI_INVOKE<Face[]>("person_faces", { person }),
+	suggestions: () => __TAURI_INVOKE<Suggestion[]>("suggestions"),
 	decide: (action: Action) => __TAURI_INVOKE<Outcome>("decide", { action }),
 	search: (query: string) => __TAURI_INVOKE<SearchResult>("search", { query }),
 };
@@ -61,6 +62,10 @@ person: number } |
 person: number; 
 /**  Who stays. */
 into: number } | 
+/**  These are two people: the faces that look least like the others leave. */
+{ kind: "split"; 
+/**  The person; the larger half stays. */
+person: number } | 
 /**  Do not show this person, or show them again. */
 { kind: "hide"; 
 /**  The person. */
@@ -268,6 +273,22 @@ export type SearchResult = {
 	photos: FoundPhoto[],
 	/**  The query as it was understood, in words: `with Anna`, `without Carl`, `in 2019`. */
 	understood: string[],
+};
+
+/**  A question to the user: is this group that person? */
+export type Suggestion = {
+	/**  The group that is asked about. */
+	group: number,
+	/**  Its faces, the best first. */
+	faces: number[],
+	/**  Who it may be: a person, or a larger group. */
+	person: number,
+	/**  That person's name, if there is one. */
+	name: string | null,
+	/**  Up to four of that person's best faces, the best first. */
+	best_faces: number[],
+	/**  How often the answer to such a question is yes, 0 to 1, as it was measured. */
+	certainty: number | null,
 };
 
 /**  What the window needs to know when it opens. */

@@ -1,6 +1,14 @@
 // What the window knows of the library, and the decisions that go into it.
 import { commands, sentenceOf } from './api';
-import type { Action, FailedFile, Folder, Outcome, Person, PhotoTile } from './api';
+import type {
+  Action,
+  FailedFile,
+  Folder,
+  Outcome,
+  Person,
+  PhotoTile,
+  Suggestion,
+} from './api';
 import { notices } from './notice.svelte';
 
 /** A person whom the user has named. */
@@ -16,6 +24,7 @@ class LibraryState {
   photos = $state.raw<PhotoTile[]>([]);
   people = $state.raw<Person[]>([]);
   failed = $state.raw<FailedFile[]>([]);
+  suggestions = $state.raw<Suggestion[]>([]);
   /** Whether photos and people have been read once. */
   loaded = $state(false);
   /** Grows with every change, so that screens know to ask again. */
@@ -48,11 +57,12 @@ class LibraryState {
 
   /** Reads everything the screens show anew. */
   async refresh(): Promise<void> {
-    [this.photos, this.people, this.folders, this.failed] = await Promise.all([
+    [this.photos, this.people, this.folders, this.failed, this.suggestions] = await Promise.all([
       commands.photos(),
       commands.people(),
       commands.folders(),
       commands.failed(),
+      commands.suggestions(),
     ]);
     this.loaded = true;
     this.version++;
@@ -62,7 +72,10 @@ class LibraryState {
   async decide(action: Action): Promise<Outcome | null> {
     try {
       const outcome = await commands.decide(action);
-      this.people = await commands.people();
+      [this.people, this.suggestions] = await Promise.all([
+        commands.people(),
+        commands.suggestions(),
+      ]);
       this.version++;
       notices.say(outcome.said, action.kind !== 'undo');
       return outcome;
