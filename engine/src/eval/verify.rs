@@ -317,6 +317,7 @@ mod tests {
         LabelledFace {
             person,
             family,
+            photo: 0,
             embedding,
         }
     }
