@@ -729,11 +729,12 @@ mod tests {
     }
 
     /// A unit vector in the plane of two axes, so that the distance of two is set by their angle.
+    /// An axis is spread over 32 numbers: a byte ends far below 1.
     fn at(axes: [usize; 2], degrees: f32) -> Code {
         let mut vector = [0.0; EMBEDDING_LEN];
-        vector[axes[0]] = degrees.to_radians().cos();
-        vector[axes[1]] = degrees.to_radians().sin();
-        Code::of(&vector)
+        vector[axes[0] * 32..][..32].fill(degrees.to_radians().cos());
+        vector[axes[1] * 32..][..32].fill(degrees.to_radians().sin());
+        Code::of(&vector.map(|value| value / 32.0_f32.sqrt()))
     }
 
     fn good(id: FaceId, photo: PhotoId, code: Code) -> GroupFace {
@@ -753,7 +754,9 @@ mod tests {
             decided.confirmed.insert(*face, *person);
             decided.people.entry(*person).or_default();
         }
-        group(faces, &index, &decided)
+        // The network's own distance, so that the angles say it all.
+        let metric = Metric::plain(faces.len(), faces.len());
+        group_in(&metric, faces, &index, &decided)
     }
 
     #[test]
