@@ -12,11 +12,13 @@ const VERIFY_RATE: f64 = 1e-3;
 /// The share of pairs of strangers that are near enough to be surely one person, so that nobody
 /// needs to look.
 const SURE_RATE: f64 = 2e-5;
-/// How many groups of a library may be joined to a stranger by chance, as a share: the rate for a
-/// pair is this over the number of groups, as each has that many strangers to meet.
-const CHANCE_PER_GROUP: f64 = 0.01;
-/// The largest rate that groups are joined at, however few there are.
-const LARGEST_RATE: f64 = 1e-3;
+/// How many pairs of strangers may be joined by chance in a whole library, whatever its size: the
+/// rate is this over the number of pairs of groups. Seven are looked through in a minute, in the
+/// library of a family as in that of a photographer.
+const CHANCE_JOINS: f64 = 7.0;
+/// The largest rate that groups are joined at, however few there are: among forty strangers two or
+/// three pairs.
+const LARGEST_RATE: f64 = 3e-3;
 
 /// The share of pairs of strangers that are as near as one face seen twice on a photo (a mirror, a
 /// collage): the smallest that is measured.
@@ -99,7 +101,8 @@ impl Calibration {
     /// Below this mean distance two groups are joined.
     #[must_use]
     pub fn same_group(&self, metric: &Metric) -> f32 {
-        let rate = CHANCE_PER_GROUP / metric.groups().max(1) as f64;
+        let groups = metric.groups().max(2) as f64;
+        let rate = CHANCE_JOINS / (groups * (groups - 1.0) / 2.0);
         distance_at(self.rates(metric), rate.min(LARGEST_RATE))
     }
 

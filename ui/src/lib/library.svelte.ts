@@ -1,14 +1,6 @@
 // What the window knows of the library, and the decisions that go into it.
 import { commands, sentenceOf } from './api';
-import type {
-  Action,
-  FailedFile,
-  Folder,
-  Outcome,
-  Person,
-  PhotoTile,
-  Suggestion,
-} from './api';
+import type { Action, FailedFile, Folder, Outcome, Person, PhotoTile, Suggestion } from './api';
 import { notices } from './notice.svelte';
 
 /** A person whom the user has named. */
