@@ -3,6 +3,7 @@
 
 mod boxes;
 mod look;
+mod quality;
 
 use std::sync::LazyLock;
 
@@ -13,6 +14,7 @@ use kith_models::{Crop, Detection, Detector, Embedder, Embedding, RgbView, Weigh
 pub(crate) use self::boxes::overlap;
 use self::boxes::same_face;
 use self::look::look_again;
+use self::quality::quality;
 use crate::{Error, Result};
 
 /// Long side in pixels of the picture in which small faces are looked for.
@@ -24,11 +26,10 @@ const COARSE_SIDE: u32 = 320;
 const LEAST_PROPOSED: f32 = 0.15;
 /// Most proposals of one photo, the best first: bounds the time that foliage and tiles can take.
 const MOST_PROPOSALS: usize = 256;
-/// From this size on, a face loses nothing by being small; side of the box in pixels.
-const CLEAR_SIDE: f32 = 50.0;
 
-/// The way in which the networks are used: proposals, second look, views. Counted up when it changes.
-const PROCEDURE: &str = "looks-2-views-2";
+/// The way in which the networks are used: proposals, second look, views, quality. Counted up when it
+/// changes.
+const PROCEDURE: &str = "looks-2-views-2-quality-2";
 
 /// What made a face and its embedding: both networks and the way they are used. Stored with each
 /// face; photos that another model read are read again.
@@ -45,7 +46,8 @@ pub struct FoundFace {
     pub landmarks_upright: [[f32; 2]; 5],
     /// The detector's score, 0 to 1.
     pub score: f32,
-    /// How well it can be recognised, 0 to 1: the score, less for a face of few pixels.
+    /// How well it can be recognised, 0 to 1: the score, less for a face that is small, blurred or
+    /// turned away.
     pub quality: f32,
     /// The face as the embedder wants it.
     pub views: [Crop; 2],
@@ -142,7 +144,11 @@ fn found_face(face: &Detection, pixels: &RgbImage, view: RgbView<'_>) -> FoundFa
     let [x, y, w, h] = face.box_px;
     let (left, right) = (x.clamp(0.0, width), (x + w).clamp(0.0, width));
     let (top, bottom) = (y.clamp(0.0, height), (y + h).clamp(0.0, height));
-    let side = w.min(h);
+    let views = views(
+        view,
+        &[left, top, right - left, bottom - top],
+        &face.landmarks_px,
+    );
     FoundFace {
         box_upright: [
             left / width,
@@ -152,12 +158,8 @@ fn found_face(face: &Detection, pixels: &RgbImage, view: RgbView<'_>) -> FoundFa
         ],
         landmarks_upright: face.landmarks_px.map(|[x, y]| [x / width, y / height]),
         score: face.score,
-        quality: face.score * (side / CLEAR_SIDE).min(1.0),
-        views: views(
-            view,
-            &[left, top, right - left, bottom - top],
-            &face.landmarks_px,
-        ),
+        quality: quality(face.score, w.min(h), &face.landmarks_px, &views[0]),
+        views,
     }
 }
 
