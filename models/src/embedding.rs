@@ -23,7 +23,8 @@ pub fn distance(a: &Embedding, b: &Embedding) -> f32 {
 }
 
 /// The embedding in the direction of `vector`, or the first axis where that has no direction.
-pub(crate) fn unit(vector: &Embedding) -> Embedding {
+#[must_use]
+pub fn unit(vector: &Embedding) -> Embedding {
     let length = vector
         .iter()
         .map(|v| f64::from(*v) * f64::from(*v))

@@ -22,7 +22,7 @@ mod weights;
 pub use align::views;
 pub use detector::{Detection, Detector};
 pub use embedder::Embedder;
-pub use embedding::{Code, EMBEDDING_LEN, Embedding, distance};
+pub use embedding::{Code, EMBEDDING_LEN, Embedding, distance, unit};
 pub use error::Error;
 pub use pixels::{CROP_SIDE, Crop, RgbView};
 pub use weights::Weights;

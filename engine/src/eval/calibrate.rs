@@ -3,8 +3,6 @@
 
 use std::path::Path;
 
-use kith_models::distance;
-
 use super::cluster::Answered;
 use super::labels::LabelledFolder;
 use super::read::{Framing, LabelledFace, read_labelled};
@@ -112,8 +110,7 @@ impl Measured {
             closest: Smallest::new(impostors, LARGEST_RATE),
         };
         for (i, j) in pairs() {
-            let plain = distance(&faces[i].embedding, &faces[j].embedding);
-            let distance = metric.distance(i, j, plain);
+            let distance = metric.distance(i, j);
             if faces[i].person == faces[j].person {
                 measured.genuine.push(distance);
             } else {

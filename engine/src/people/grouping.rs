@@ -75,13 +75,46 @@ pub struct Question {
 /// What the faces teach about distances, whatever was decided of them.
 fn learn(faces: &[GroupFace], index: &FaceIndex) -> Metric {
     let nothing = Decided::default();
-    let plain = Metric::plain(faces.len(), 0);
+    let codes = codes(faces);
+    let plain = Metric::plain(&codes, 0);
     let mut linkage = Linkage::new(faces, &nothing, &plain);
     linkage.threshold = Calibration::built_in().surely_same();
     linkage.link(faces, index, &nothing);
     linkage.run();
-    let codes: Vec<Code> = faces.iter().map(|face| face.code).collect();
-    Metric::learn(&codes, &linkage.group_of)
+    Metric::learn(&codes, &linkage.group_of, &neighbours(faces, index))
+}
+
+fn codes(faces: &[GroupFace]) -> Vec<Code> {
+    faces.iter().map(|face| face.code).collect()
+}
+
+/// For each face the good ones that look most like it and are on other photos, the nearest first;
+/// of several that look the same one.
+fn neighbours(faces: &[GroupFace], index: &FaceIndex) -> Vec<Vec<usize>> {
+    let mut faces_at: HashMap<u32, Vec<usize>> = HashMap::new();
+    for (position, face) in faces.iter().enumerate() {
+        if let Some(point) = index.point(&face.code)
+            && face.quality >= FOUNDING_QUALITY
+        {
+            faces_at.entry(point).or_default().push(position);
+        }
+    }
+    let on_another_photo = |face: &GroupFace, point: u32| {
+        let others = faces_at.get(&point)?;
+        let other = |other: &&usize| faces[**other].photo != face.photo;
+        others.iter().find(other).copied()
+    };
+    faces
+        .iter()
+        .map(|face| {
+            let Some(point) = index.point(&face.code) else {
+                return Vec::new();
+            };
+            let near = index.neighbours(point).iter();
+            near.filter_map(|(point, _)| on_another_photo(face, *point))
+                .collect()
+        })
+        .collect()
 }
 
 fn group_in(metric: &Metric, faces: &[GroupFace], index: &FaceIndex, decided: &Decided) -> Grouped {
@@ -119,9 +152,8 @@ impl Unlabelled {
                 quality: 1.0,
             })
             .collect();
-        let codes: Vec<Code> = faces.iter().map(|face| face.code).collect();
         let mut index = FaceIndex::in_memory();
-        index.update(&codes)?;
+        index.update(&codes(&faces))?;
         Ok(Self { faces, index })
     }
 
@@ -130,7 +162,7 @@ impl Unlabelled {
     pub fn metric(&self, kind: MetricKind) -> Metric {
         let learned = learn(&self.faces, &self.index);
         match kind {
-            MetricKind::Plain => Metric::plain(self.faces.len(), learned.groups()),
+            MetricKind::Plain => Metric::plain(&codes(&self.faces), learned.groups()),
             MetricKind::Library => learned,
         }
     }
@@ -277,7 +309,7 @@ impl<'a> Linkage<'a> {
         let of_faces = not_faces.iter().filter_map(|of| decided.confirmed.get(of));
         not_people.extend(of_faces.filter(|of| Some(**of) != person));
         Group {
-            sum: face.code.embedding(),
+            sum: *self.metric.point(position),
             offset: self.metric.offset(position),
             members: vec![position],
             person,
@@ -677,10 +709,6 @@ mod tests {
         faces
     }
 
-    fn codes(faces: &[GroupFace]) -> Vec<Code> {
-        faces.iter().map(|face| face.code).collect()
-    }
-
     /// The groups as sets of codes: the same whatever the faces' numbers are.
     fn groups(faces: &[GroupFace], index: &FaceIndex) -> BTreeSet<BTreeSet<Vec<u8>>> {
         let mut of_person: BTreeMap<Option<PersonId>, BTreeSet<Vec<u8>>> = BTreeMap::new();
@@ -755,7 +783,7 @@ mod tests {
             decided.people.entry(*person).or_default();
         }
         // The network's own distance, so that the angles say it all.
-        let metric = Metric::plain(faces.len(), faces.len());
+        let metric = Metric::plain(&codes(faces), faces.len());
         group_in(&metric, faces, &index, &decided)
     }
 

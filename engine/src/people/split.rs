@@ -3,7 +3,7 @@
 //! Two means on the unit sphere (Lloyd 1982, spherical as in Dhillon and Modha 2001), started from
 //! the two faces that are farthest apart, so that the same faces always fall into the same halves.
 
-use kith_models::{Code, EMBEDDING_LEN, Embedding, distance};
+use kith_models::{Code, EMBEDDING_LEN, Embedding, distance, unit};
 
 use crate::FaceId;
 
@@ -56,8 +56,7 @@ fn middle(points: &[Embedding], second: &[bool], half: bool) -> Embedding {
             *sum += value;
         }
     }
-    let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt();
-    sum.map(|value| value / length.max(f32::MIN_POSITIVE))
+    unit(&sum)
 }
 
 #[cfg(test)]
