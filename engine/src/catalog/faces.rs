@@ -3,6 +3,7 @@
 //! A face keeps its number for ever, because decisions name it. One that is no longer found when
 //! its photo changes is marked `gone`: it is shown nowhere, and what the user said of it stays.
 
+use jiff::civil::DateTime;
 use kith_models::{Code, EMBEDDING_LEN};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -48,6 +49,8 @@ pub struct StoredFace {
     pub id: FaceId,
     /// The photo it is on.
     pub photo: PhotoId,
+    /// Local time the photo was taken, if its header tells.
+    pub taken_at: Option<DateTime>,
     /// What was found.
     pub found: NewFace,
     /// Whether it is shown: neither the face nor its photo is gone.
@@ -55,14 +58,16 @@ pub struct StoredFace {
 }
 
 const COLUMNS: &str = "faces.id, faces.photo, x, y, w, h, landmarks, score, quality, code,
-    faces.gone = 0 AND photos.gone = 0 AND photos.failed IS NULL";
+    faces.gone = 0 AND photos.gone = 0 AND photos.failed IS NULL, photos.taken_at";
 
 fn face_from(row: &Row<'_>) -> rusqlite::Result<StoredFace> {
     let landmarks: [u8; 40] = row.get(6)?;
     let code: [u8; EMBEDDING_LEN] = row.get(9)?;
+    let taken_at: Option<String> = row.get(11)?;
     Ok(StoredFace {
         id: row.get(0)?,
         photo: row.get(1)?,
+        taken_at: taken_at.and_then(|at| at.parse().ok()),
         found: NewFace {
             box_upright: [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?],
             landmarks_upright: landmarks_from(&landmarks),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::DateTime;
 use kith_models::Code;
 use rusqlite::Connection;
 
@@ -38,6 +39,7 @@ pub fn derive(connection: &Connection, index: &mut FaceIndex) -> Result<Derived>
         .map(|face| GroupFace {
             id: face.id,
             photo: face.photo,
+            day: face.taken_at.map(DateTime::date),
             code: face.found.code,
             quality: face.found.quality,
         })

@@ -17,6 +17,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 
+use jiff::civil::Date;
 use kith_models::{Code, EMBEDDING_LEN, Embedding};
 
 use super::{Calibration, Decided, FOUNDING_QUALITY, Metric, MetricKind};
@@ -31,6 +32,8 @@ pub struct GroupFace {
     pub id: FaceId,
     /// The photo it is on.
     pub photo: PhotoId,
+    /// The day it was taken, if that is known.
+    pub day: Option<Date>,
     /// Its embedding in 128 bytes; its point must be in the index.
     pub code: Code,
     /// How well it can be recognised, 0 to 1.
@@ -65,7 +68,8 @@ pub struct Question {
     pub group: PersonId,
     /// The person, or the larger group.
     pub person: PersonId,
-    /// How many groups of strangers are expected to be as near as this.
+    /// How many groups of strangers are expected to be as near as this; of those seen on the same
+    /// days, where both were seen on one.
     pub chance: f64,
     /// The same of the second nearest person, if both are people of whom the user said something:
     /// the group cannot be both.
@@ -148,6 +152,7 @@ impl Unlabelled {
             .map(|((embedding, photo), id)| GroupFace {
                 id,
                 photo: *photo,
+                day: None,
                 code: Code::of(embedding),
                 quality: 1.0,
             })
@@ -189,6 +194,8 @@ struct Group {
     members: Vec<usize>,
     person: Option<PersonId>,
     photos: BTreeSet<PhotoId>,
+    /// The days that its photos were taken on.
+    days: BTreeSet<Date>,
     /// People that a member is surely not.
     not_people: BTreeSet<PersonId>,
     /// Faces that a member is surely not the same person as.
@@ -314,6 +321,7 @@ impl<'a> Linkage<'a> {
             members: vec![position],
             person,
             photos: BTreeSet::from([face.photo]),
+            days: face.day.into_iter().collect(),
             not_people,
             not_faces,
             linked: BTreeSet::new(),
@@ -559,6 +567,15 @@ impl<'a> Linkage<'a> {
         number_of
     }
 
+    /// How many groups were seen on each day.
+    fn groups_of_days(&self) -> HashMap<Date, usize> {
+        let mut seen_on: HashMap<Date, usize> = HashMap::new();
+        for day in self.groups.values().flat_map(|group| &group.days) {
+            *seen_on.entry(*day).or_default() += 1;
+        }
+        seen_on
+    }
+
     /// For each group of which the user said nothing, the nearest one that it may belong to.
     fn questions(&self, number_of: &BTreeMap<usize, PersonId>, decided: &Decided) -> Vec<Question> {
         let rank = |home: usize| {
@@ -573,8 +590,11 @@ impl<'a> Linkage<'a> {
             let person = group.person.and_then(|of| decided.people.get(&of));
             person.is_none_or(|of| !of.hidden)
         };
-        let chance =
-            |distance: f32| Calibration::built_in().strangers_within(distance, self.metric);
+        let seen_on = self.groups_of_days();
+        let chance = |distance: f32, group: &Group, other: &Group| {
+            let all = Calibration::built_in().strangers_within(distance, self.metric);
+            all * share_of_strangers(group, other, &seen_on, self.groups.len())
+        };
         let mut questions = Vec::new();
         for home in number_of.keys() {
             let group = &self.groups[home];
@@ -602,8 +622,9 @@ impl<'a> Linkage<'a> {
                 questions.push(Question {
                     group: number_of[home],
                     person: number_of[&nearest],
-                    chance: chance(distance),
-                    rival: rival.map(|(distance, _)| chance(*distance)),
+                    chance: chance(distance, group, &self.groups[&nearest]),
+                    rival: rival
+                        .map(|(distance, other)| chance(*distance, group, &self.groups[other])),
                 });
             }
         }
@@ -662,6 +683,21 @@ fn founds(face: &GroupFace, decided: &Decided) -> bool {
     face.quality >= FOUNDING_QUALITY && !decided.ignored.contains(&face.id)
 }
 
+/// The share of all groups that `group` has to be told from. Whoever looks alike and was there on
+/// the same day is one of the few who were.
+fn share_of_strangers(
+    group: &Group,
+    other: &Group,
+    seen_on: &HashMap<Date, usize>,
+    all: usize,
+) -> f64 {
+    if group.days.is_disjoint(&other.days) {
+        return 1.0;
+    }
+    let seen: usize = group.days.iter().filter_map(|day| seen_on.get(day)).sum();
+    (seen as f64 / all as f64).min(1.0)
+}
+
 fn absorb(group: &mut Group, mut other: Group) {
     for (sum, more) in group.sum.iter_mut().zip(&other.sum) {
         *sum += more;
@@ -670,6 +706,7 @@ fn absorb(group: &mut Group, mut other: Group) {
     group.members.append(&mut other.members);
     group.person = group.person.or(other.person);
     group.photos.append(&mut other.photos);
+    group.days.append(&mut other.days);
     group.not_people.append(&mut other.not_people);
     group.not_faces.append(&mut other.not_faces);
     group.linked.append(&mut other.linked);
@@ -701,6 +738,7 @@ mod tests {
                 faces.push(GroupFace {
                     id,
                     photo: if id.is_multiple_of(3) { id - 1 } else { id },
+                    day: None,
                     code: Code::of(&vector.map(|value| value / length)),
                     quality: if id.is_multiple_of(11) { 0.1 } else { 0.9 },
                 });
@@ -769,6 +807,7 @@ mod tests {
         GroupFace {
             id,
             photo,
+            day: None,
             code,
             quality: 0.9,
         }
@@ -823,6 +862,27 @@ mod tests {
         assert!(question.rival.is_some());
         let certainty = Calibration::built_in().certainty(&question).unwrap();
         assert!((0.4..0.6).contains(&certainty), "{certainty}");
+    }
+
+    /// Of those who were there that day there are fewer to take someone for than of all.
+    #[test]
+    fn whoever_was_there_that_day_is_likelier() {
+        let on = |day, face: GroupFace| GroupFace {
+            day: Some(jiff::civil::date(2019, 7, day)),
+            ..face
+        };
+        let faces = [
+            on(1, good(1, 1, at([0, 1], 0.0))),
+            on(1, good(2, 2, at([0, 1], 70.0))),
+            on(2, good(3, 3, at([2, 3], 0.0))),
+            on(3, good(4, 4, at([2, 3], 70.0))),
+        ];
+        let questions = grouped(&faces, &[(1, 1), (3, 3)]).questions;
+        let [same_day, other_day] = questions[..] else {
+            panic!("two questions: {questions:?}");
+        };
+        assert_eq!((same_day.group, other_day.group), (2, 4));
+        assert!((same_day.chance / other_day.chance - 0.5).abs() < 1e-6);
     }
 
     #[test]
