@@ -8,7 +8,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use crate::{
-    ops::{Conv, Depthwise, Padding, Upsample, conv, conv_add, depthwise, upsample},
+    ops::{Conv, Depthwise, Padding, Precision, Upsample, conv, conv_add, depthwise, upsample},
     weights::WeightFile,
 };
 
@@ -153,6 +153,7 @@ impl Parameters<'_> {
             stride,
             Padding::Same,
             relu,
+            Precision::F32,
         )
     }
 
@@ -221,6 +222,6 @@ impl Parameters<'_> {
             biases.push(p.get(channels, "bias")?);
         }
         let (kernel, bias) = (Tensor::cat(&kernels, 3)?, Tensor::cat(&biases, 0)?);
-        Conv::new(&kernel, &bias, 1, Padding::Same, false)
+        Conv::new(&kernel, &bias, 1, Padding::Same, false, Precision::F32)
     }
 }

@@ -11,6 +11,7 @@
     reason = "vector code must be inlined into the function that pulp compiles for the processor"
 )]
 
+mod bf16;
 mod conv;
 mod depthwise;
 mod max_pool;
@@ -24,6 +25,15 @@ pub(crate) use conv::{Conv, Padding};
 pub(crate) use depthwise::Depthwise;
 use max_pool::MaxPool3;
 pub(crate) use upsample::Upsample;
+
+/// The numbers that a network multiplies; it adds in f32.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Precision {
+    /// f32, on every processor.
+    F32,
+    /// bf16 where this processor multiplies such numbers faster, and else f32.
+    Fastest,
+}
 
 /// Convolution, bias, and ReLU where the layer has one.
 pub(crate) fn conv(x: &Tensor, layer: &Conv) -> Result<Tensor> {
