@@ -240,6 +240,10 @@ mod x86 {
         }
 
         /// Writes numbers as bf16.
+        #[allow(
+            clippy::unused_self,
+            reason = "that there is a product says that the processor can"
+        )]
         pub(in crate::ops) fn round(&self, from: &[f32], to: &mut [u16]) {
             assert_eq!(from.len(), to.len());
             // SAFETY: a kernel exists, so the processor has these instructions.
@@ -424,6 +428,7 @@ mod x86 {
     /// # Safety
     /// The processor has AVX512-BF16; `rows` has `ROWS` rows of `row_len` numbers, `panel` has
     /// `row_len / 2` times 64.
+    #[allow(clippy::cast_ptr_alignment, reason = "a pair is read where it lies")]
     #[inline]
     #[target_feature(enable = "avx512f,avx512bf16")]
     unsafe fn multiply_vectors<const ROWS: usize>(

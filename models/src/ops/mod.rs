@@ -14,6 +14,7 @@
 mod bf16;
 mod conv;
 mod depthwise;
+mod inverted_residual;
 mod max_pool;
 mod product;
 mod upsample;
@@ -23,6 +24,7 @@ use candle_core::{CpuStorage, Layout, Result, Tensor, bail};
 
 pub(crate) use conv::{Conv, Padding};
 pub(crate) use depthwise::Depthwise;
+pub(crate) use inverted_residual::{InvertedResidual, Pointwise};
 use max_pool::MaxPool3;
 pub(crate) use upsample::Upsample;
 
@@ -45,8 +47,8 @@ pub(crate) fn conv_add(x: &Tensor, layer: &Conv, trunk: &Tensor) -> Result<Tenso
     x.apply_op2_no_bwd(trunk, layer)
 }
 
-/// Depthwise convolution, bias and ReLU.
-pub(crate) fn depthwise(x: &Tensor, layer: &Depthwise) -> Result<Tensor> {
+/// A block of MobileNetV2.
+pub(crate) fn inverted_residual(x: &Tensor, layer: &InvertedResidual) -> Result<Tensor> {
     x.apply_op1_no_bwd(layer)
 }
 
