@@ -21,6 +21,9 @@ pub(crate) const FILE: WeightFile = WeightFile {
 };
 
 const BATCHNORM_EPSILON: f64 = 1e-3;
+/// Images that go through the first layers together: their results, 1.5 MB an image, should stay
+/// in the cache from one layer to the next.
+const STEM_AT_ONCE: usize = 2;
 
 /// The network, ready to run.
 pub(crate) struct Facenet {
@@ -69,8 +72,12 @@ impl Facenet {
 
     /// `[n, 160, 160, 3]`, each image standardised, to `[n, 128]`, not normalised.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = max_pool(&chain(x, &self.stem)?)?;
-        let x = chain(&x, &self.stem_after_pool)?;
+        let some = (0..x.dim(0)?).step_by(STEM_AT_ONCE).map(|first| {
+            let x = x.narrow(0, first, STEM_AT_ONCE.min(x.dim(0)? - first))?;
+            let x = max_pool(&chain(&x, &self.stem)?)?;
+            chain(&x, &self.stem_after_pool)
+        });
+        let x = Tensor::cat(&some.collect::<Result<Vec<_>>>()?, 0)?;
         let x = residuals(x, &self.blocks35)?;
         let x = reduce(&x, &self.mixed_6a)?;
         let x = residuals(x, &self.blocks17)?;
