@@ -8,7 +8,10 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use crate::{
-    ops::{Conv, Depthwise, Padding, Upsample, conv, conv_add, depthwise, upsample},
+    ops::{
+        Conv, Depthwise, InvertedResidual, Padding, Pointwise, Precision, Upsample, conv,
+        inverted_residual, upsample,
+    },
     weights::WeightFile,
 };
 
@@ -48,20 +51,12 @@ const NECK: usize = 24;
 /// The network, ready to run.
 pub(crate) struct Centerface {
     stem: Conv,
-    stages: Vec<Vec<Block>>,
+    stages: Vec<Vec<InvertedResidual>>,
     top: Conv,
     /// From the coarsest map to the finest.
     levels: Vec<Level>,
     shared: Conv,
     heads: Conv,
-}
-
-/// An inverted residual of MobileNetV2.
-struct Block {
-    expand: Option<Conv>,
-    depthwise: Depthwise,
-    project: Conv,
-    residual: bool,
 }
 
 /// One doubling of the neck: what comes from above, enlarged, plus the trunk's map of that size.
@@ -112,7 +107,7 @@ impl Centerface {
         let mut maps = Vec::new();
         for (stage, blocks) in self.stages.iter().enumerate() {
             for block in blocks {
-                x = block.forward(&x)?;
+                x = inverted_residual(&x, block)?;
             }
             if NECK_STAGES.contains(&stage) {
                 maps.push(x.clone());
@@ -123,21 +118,6 @@ impl Centerface {
             x = (upsample(&x, &level.up)? + conv(map, &level.lateral)?)?;
         }
         conv(&conv(&x, &self.shared)?, &self.heads)
-    }
-}
-
-impl Block {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let expanded = match &self.expand {
-            Some(layer) => &conv(x, layer)?,
-            None => x,
-        };
-        let filtered = depthwise(expanded, &self.depthwise)?;
-        if self.residual {
-            conv_add(&filtered, &self.project, x)
-        } else {
-            conv(&filtered, &self.project)
-        }
     }
 }
 
@@ -153,6 +133,7 @@ impl Parameters<'_> {
             stride,
             Padding::Same,
             relu,
+            Precision::F32,
         )
     }
 
@@ -163,34 +144,27 @@ impl Parameters<'_> {
         channels_out: usize,
         expansion: usize,
         stride: usize,
-    ) -> Result<Block> {
+    ) -> Result<InvertedResidual> {
         let inner = channels_in * expansion;
-        let expand = if expansion > 1 {
-            Some(self.conv(
-                &format!("{name}.expand"),
-                [1, 1, channels_in, inner],
-                1,
-                true,
-            )?)
-        } else {
-            None
+        let pointwise = |part: &str, channels: [usize; 2]| {
+            let p = self.0.pp(format!("{name}.{part}"));
+            Ok::<_, candle_core::Error>(Pointwise {
+                kernel: p.get((1, 1, channels[0], channels[1]), "kernel")?,
+                bias: p.get(channels[1], "bias")?,
+            })
         };
+        let expand = (expansion > 1)
+            .then(|| pointwise("expand", [channels_in, inner]))
+            .transpose()?;
         let p = self.0.pp(format!("{name}.depthwise"));
-        Ok(Block {
-            expand,
-            depthwise: Depthwise::new(
-                &p.get((3, 3, inner), "kernel")?,
-                &p.get(inner, "bias")?,
-                stride,
-            )?,
-            project: self.conv(
-                &format!("{name}.project"),
-                [1, 1, inner, channels_out],
-                1,
-                false,
-            )?,
-            residual: stride == 1 && channels_in == channels_out,
-        })
+        let depthwise = Depthwise::new(
+            &p.get((3, 3, inner), "kernel")?,
+            &p.get(inner, "bias")?,
+            stride,
+        )?;
+        let residual = stride == 1 && channels_in == channels_out;
+        let project = pointwise("project", [inner, channels_out])?;
+        InvertedResidual::new(expand.as_ref(), depthwise, &project, residual)
     }
 
     fn level(&self, level: usize, channels_in: usize) -> Result<Level> {
@@ -221,6 +195,6 @@ impl Parameters<'_> {
             biases.push(p.get(channels, "bias")?);
         }
         let (kernel, bias) = (Tensor::cat(&kernels, 3)?, Tensor::cat(&biases, 0)?);
-        Conv::new(&kernel, &bias, 1, Padding::Same, false)
+        Conv::new(&kernel, &bias, 1, Padding::Same, false, Precision::F32)
     }
 }

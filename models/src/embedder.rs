@@ -1,9 +1,11 @@
 //! From faces to embeddings: the two views of each face through FaceNet, a few faces at a time.
 
+use std::env;
+
 use candle_core::{Device, Tensor};
 
 use crate::{
-    CROP_SIDE, Crop, EMBEDDING_LEN, Embedding, Error, Weights,
+    CROP_SIDE, Crop, EMBEDDING_LEN, Embedding, Error, Precision, Weights,
     embedding::unit,
     facenet::{self, Facenet},
 };
@@ -21,12 +23,25 @@ impl Embedder {
     /// The name and version of the model, stamped on what it makes.
     pub const NAME: &'static str = facenet::FILE.network;
 
-    /// The embedder with the weights in the folder.
+    /// The embedder with the weights in the folder, as fast as this processor can. The environment
+    /// variable `KITH_PRECISION=f32` keeps it to f32, so that two machines can be compared.
     ///
     /// # Errors
     /// When the weight file is missing, damaged or of another version.
     pub fn load(weights: &Weights) -> Result<Self, Error> {
-        let network = Facenet::new(&weights.open(&facenet::FILE)?).map_err(failed)?;
+        let precision = match env::var("KITH_PRECISION").as_deref() {
+            Ok("f32") => Precision::F32,
+            _ => Precision::Fastest,
+        };
+        Self::load_with(weights, precision)
+    }
+
+    /// [`load`](Self::load), whatever the environment says.
+    ///
+    /// # Errors
+    /// When the weight file is missing, damaged or of another version.
+    pub fn load_with(weights: &Weights, precision: Precision) -> Result<Self, Error> {
+        let network = Facenet::new(&weights.open(&facenet::FILE)?, precision).map_err(failed)?;
         Ok(Self { network })
     }
 

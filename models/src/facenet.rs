@@ -9,7 +9,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use crate::{
-    ops::{Conv, Padding, Padding::Same, Padding::Valid, conv, conv_add, max_pool},
+    ops::{Conv, Padding, Padding::Same, Padding::Valid, Precision, conv, conv_add, max_pool},
     weights::WeightFile,
 };
 
@@ -21,6 +21,9 @@ pub(crate) const FILE: WeightFile = WeightFile {
 };
 
 const BATCHNORM_EPSILON: f64 = 1e-3;
+/// Images that go through the first layers together: their results, 1.5 MB an image, should stay
+/// in the cache from one layer to the next.
+const STEM_AT_ONCE: usize = 2;
 
 /// The network, ready to run.
 pub(crate) struct Facenet {
@@ -42,8 +45,11 @@ struct Residual {
 
 impl Facenet {
     /// The network with the parameters of `facenet.safetensors`.
-    pub(crate) fn new(parameters: &VarBuilder) -> Result<Self> {
-        let p = Parameters(parameters);
+    pub(crate) fn new(parameters: &VarBuilder, precision: Precision) -> Result<Self> {
+        let p = Parameters {
+            file: parameters,
+            precision,
+        };
         Ok(Self {
             stem: [
                 p.conv("Conv2d_1a_3x3", [3, 3, 3, 32], 2, Valid)?,
@@ -66,8 +72,12 @@ impl Facenet {
 
     /// `[n, 160, 160, 3]`, each image standardised, to `[n, 128]`, not normalised.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = max_pool(&chain(x, &self.stem)?)?;
-        let x = chain(&x, &self.stem_after_pool)?;
+        let some = (0..x.dim(0)?).step_by(STEM_AT_ONCE).map(|first| {
+            let x = x.narrow(0, first, STEM_AT_ONCE.min(x.dim(0)? - first))?;
+            let x = max_pool(&chain(&x, &self.stem)?)?;
+            chain(&x, &self.stem_after_pool)
+        });
+        let x = Tensor::cat(&some.collect::<Result<Vec<_>>>()?, 0)?;
         let x = residuals(x, &self.blocks35)?;
         let x = reduce(&x, &self.mixed_6a)?;
         let x = residuals(x, &self.blocks17)?;
@@ -106,7 +116,10 @@ fn reduce(x: &Tensor, branches: &[Vec<Conv>]) -> Result<Tensor> {
 }
 
 /// Layers from the parameters of the file, with what can be folded folded.
-struct Parameters<'a>(&'a VarBuilder<'a>);
+struct Parameters<'a> {
+    file: &'a VarBuilder<'a>,
+    precision: Precision,
+}
 
 impl Parameters<'_> {
     fn block35(&self, i: usize) -> Result<Residual> {
@@ -223,7 +236,7 @@ impl Parameters<'_> {
 
     /// Convolution, BatchNorm, ReLU.
     fn conv(&self, name: &str, shape: [usize; 4], stride: usize, padding: Padding) -> Result<Conv> {
-        let kernel = self.0.get(&shape, &format!("{name}.kernel"))?;
+        let kernel = self.file.get(&shape, &format!("{name}.kernel"))?;
         let (factor, bias) = self.batchnorm(&format!("{name}_BatchNorm"), shape[3])?;
         Conv::new(
             &kernel.broadcast_mul(&factor)?,
@@ -231,28 +244,29 @@ impl Parameters<'_> {
             stride,
             padding,
             true,
+            self.precision,
         )
     }
 
     /// The last, 1x1 convolution of a residual block, its result scaled.
     fn up(&self, block: &str, channels: [usize; 2], scale: f64, relu: bool) -> Result<Conv> {
-        let p = self.0.pp(format!("{block}_Conv2d_1x1"));
+        let p = self.file.pp(format!("{block}_Conv2d_1x1"));
         let kernel = (p.get((1, 1, channels[0], channels[1]), "kernel")? * scale)?;
         let bias = (p.get(channels[1], "bias")? * scale)?;
-        Conv::new(&kernel, &bias, 1, Same, relu)
+        Conv::new(&kernel, &bias, 1, Same, relu, self.precision)
     }
 
     /// The product 1792 to 128 and its BatchNorm, as a 1x1 convolution.
     fn bottleneck(&self) -> Result<Conv> {
-        let kernel = self.0.get((1792, 128), "Bottleneck.kernel")?;
+        let kernel = self.file.get((1792, 128), "Bottleneck.kernel")?;
         let (factor, bias) = self.batchnorm("Bottleneck_BatchNorm", 128)?;
         let kernel = kernel.broadcast_mul(&factor)?.reshape((1, 1, 1792, 128))?;
-        Conv::new(&kernel, &bias, 1, Valid, false)
+        Conv::new(&kernel, &bias, 1, Valid, false, self.precision)
     }
 
     /// BatchNorm as `x * factor + bias`.
     fn batchnorm(&self, name: &str, channels: usize) -> Result<(Tensor, Tensor)> {
-        let p = self.0.pp(name);
+        let p = self.file.pp(name);
         let factor = (p.get(channels, "variance")? + BATCHNORM_EPSILON)?
             .sqrt()?
             .recip()?;

@@ -24,5 +24,6 @@ pub use detector::{Detection, Detector};
 pub use embedder::Embedder;
 pub use embedding::{Code, EMBEDDING_LEN, Embedding, distance, unit};
 pub use error::Error;
+pub use ops::Precision;
 pub use pixels::{CROP_SIDE, Crop, RgbView};
 pub use weights::Weights;

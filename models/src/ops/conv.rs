@@ -7,13 +7,15 @@
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::{image, product::Product};
+use super::{
+    Precision,
+    bf16::{Bf16Product, Kernel},
+    image,
+    product::Product,
+};
 
 /// Numbers in the patches of one tile: 256 KB, which a second-level cache holds beside the kernel.
 const TILE_FLOATS: usize = 64 * 1024;
-/// The pixels of a tile are a multiple of this, the most rows that the product takes at once.
-const TILE_STEP: usize = 12;
-
 /// What surrounds the image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Padding {
@@ -27,12 +29,26 @@ pub(crate) enum Padding {
 #[derive(Debug)]
 pub(crate) struct Conv {
     /// `[height * width * channels_in]` numbers of a patch to `[channels_out]`, with bias and ReLU.
-    product: Product,
+    product: Factors,
     /// Height and width of the kernel.
     size: [usize; 2],
     channels_in: usize,
     stride: usize,
     padding: Padding,
+}
+
+/// The product in the precision of its factors.
+#[derive(Debug)]
+enum Factors {
+    F32(Product),
+    Bf16(Bf16Product),
+}
+
+/// The patches of one tile as the product takes them, kept by a thread from tile to tile.
+#[derive(Default)]
+struct Patches {
+    f32: Vec<f32>,
+    bf16: Vec<u16>,
 }
 
 /// The sizes of one application of a convolution.
@@ -53,6 +69,23 @@ impl Conv {
         stride: usize,
         padding: Padding,
         relu: bool,
+        precision: Precision,
+    ) -> Result<Self> {
+        let faster = match precision {
+            Precision::F32 => None,
+            Precision::Fastest => Kernel::fastest(),
+        };
+        Self::with(kernel, bias, stride, padding, relu, faster)
+    }
+
+    /// [`new`](Self::new) with bf16 factors and the kernel given, or else in f32.
+    fn with(
+        kernel: &Tensor,
+        bias: &Tensor,
+        stride: usize,
+        padding: Padding,
+        relu: bool,
+        bf16: Option<Kernel>,
     ) -> Result<Self> {
         let (height, width, channels_in, channels_out) = kernel.dims4()?;
         if bias.dims1()? != channels_out {
@@ -61,8 +94,13 @@ impl Conv {
                 bias.shape()
             );
         }
+        let matrix = kernel.flatten_all()?.to_vec1()?;
+        let bias = bias.to_vec1()?;
         Ok(Self {
-            product: Product::new(&kernel.flatten_all()?.to_vec1()?, &bias.to_vec1()?, relu),
+            product: match bf16 {
+                None => Factors::F32(Product::new(&matrix, &bias, relu)),
+                Some(kernel) => Factors::Bf16(Bf16Product::new(kernel, &matrix, &bias, relu)),
+            },
             size: [height, width],
             channels_in,
             stride,
@@ -94,64 +132,122 @@ impl Conv {
         Ok(Shapes { input, output, pad })
     }
 
+    /// Numbers of a patch.
+    fn depth(&self) -> usize {
+        match &self.product {
+            Factors::F32(product) => product.depth(),
+            Factors::Bf16(product) => product.depth(),
+        }
+    }
+
+    /// The most rows that the product takes at once; the pixels of a tile are a multiple of it.
+    fn step(&self) -> usize {
+        match &self.product {
+            Factors::F32(_) => Product::ROWS,
+            Factors::Bf16(_) => Bf16Product::ROWS,
+        }
+    }
+
+    fn channels_out(&self) -> usize {
+        match &self.product {
+            Factors::F32(product) => product.columns(),
+            Factors::Bf16(product) => product.columns(),
+        }
+    }
+
     fn forward(&self, x: &[f32], shapes: &Shapes, trunk: Option<&[f32]>) -> Vec<f32> {
-        let (depth, channels_out) = (self.product.depth(), self.product.columns());
+        let (depth, channels_out) = (self.depth(), self.channels_out());
         let pixels = shapes.input[0] * shapes.output[0] * shapes.output[1];
         let pointwise = self.size == [1, 1] && self.stride == 1;
         let fair_share = pixels.div_ceil(rayon::current_num_threads());
         let tile_pixels = (TILE_FLOATS / depth)
             .clamp(1, fair_share)
-            .next_multiple_of(TILE_STEP);
+            .next_multiple_of(self.step());
 
         let mut out = vec![0.0; pixels * channels_out];
         out.par_chunks_mut(tile_pixels * channels_out)
             .enumerate()
-            .for_each_init(Vec::new, |patches, (tile, out)| {
+            .for_each_init(Patches::default, |patches, (tile, out)| {
                 let first = tile * tile_pixels;
                 let count = out.len() / channels_out;
-                let rows = if pointwise {
-                    &x[first * depth..][..count * depth]
-                } else {
-                    patches.resize(count * depth, 0.0);
-                    self.copy_patches(x, shapes, first, patches);
-                    patches
-                };
                 let trunk = trunk.map(|trunk| &trunk[first * channels_out..][..out.len()]);
-                self.product.run(rows, trunk, out);
+                let pixels = || &x[first * depth..][..count * depth];
+                match &self.product {
+                    Factors::F32(product) if pointwise => product.run(pixels(), trunk, out),
+                    Factors::F32(product) => {
+                        let rows = &mut patches.f32;
+                        rows.resize(count * depth, 0.0);
+                        for (row, patch) in rows.chunks_exact_mut(depth).enumerate() {
+                            self.copy_patch(
+                                x,
+                                shapes,
+                                first + row,
+                                patch,
+                                <[f32]>::copy_from_slice,
+                            );
+                        }
+                        product.run(rows, trunk, out);
+                    }
+                    Factors::Bf16(product) => {
+                        let rows = &mut patches.bf16;
+                        let row_len = product.row_len();
+                        rows.resize(Bf16Product::padded_rows(count) * row_len, 0);
+                        let round = |to: &mut [u16], from: &[f32]| product.round(from, to);
+                        if pointwise && row_len == depth {
+                            round(&mut rows[..count * depth], pixels());
+                        } else {
+                            for (row, patch) in
+                                rows.chunks_exact_mut(row_len).take(count).enumerate()
+                            {
+                                let (patch, rest) = patch.split_at_mut(depth);
+                                self.copy_patch(x, shapes, first + row, patch, round);
+                                rest.fill(0);
+                            }
+                        }
+                        product.run(rows, trunk, out);
+                    }
+                }
             });
         out
     }
 
-    /// Fills `patches [_, height * width * channels]` with what the kernel covers at the output
-    /// pixels from `first` on.
-    fn copy_patches(&self, x: &[f32], shapes: &Shapes, first: usize, patches: &mut [f32]) {
+    /// Fills `patch [height * width * channels]` with what the kernel covers at an output pixel;
+    /// `copy` writes its second slice to its first.
+    #[inline]
+    fn copy_patch<T: Clone + Default>(
+        &self,
+        x: &[f32],
+        shapes: &Shapes,
+        pixel: usize,
+        patch: &mut [T],
+        copy: impl Fn(&mut [T], &[f32]),
+    ) {
         let [_, height, width, channels] = shapes.input;
         let [out_height, out_width] = shapes.output;
-        let [kernel_height, kernel_width] = self.size;
+        let [_, kernel_width] = self.size;
         let run = kernel_width * channels;
-        for (row, patch) in patches.chunks_exact_mut(kernel_height * run).enumerate() {
-            let pixel = first + row;
-            let column = pixel % out_width;
-            let line = pixel / out_width;
-            let picture = line / out_height;
-            let top = (line % out_height * self.stride) as isize - shapes.pad[0] as isize;
-            let left = (column * self.stride) as isize - shapes.pad[1] as isize;
-            // The part of the run that lies inside the image, in pixels of the run.
-            let from = (-left).clamp(0, kernel_width as isize) as usize;
-            let to = (width as isize - left).clamp(from as isize, kernel_width as isize) as usize;
-            for (dy, patch) in patch.chunks_exact_mut(run).enumerate() {
-                let y = top + dy as isize;
-                if y < 0 || y >= height as isize || from == to {
-                    patch.fill(0.0);
-                    continue;
-                }
-                let x_from = (left + from as isize) as usize;
-                let start = ((picture * height + y as usize) * width + x_from) * channels;
-                patch[..from * channels].fill(0.0);
-                patch[from * channels..to * channels]
-                    .copy_from_slice(&x[start..][..(to - from) * channels]);
-                patch[to * channels..].fill(0.0);
+        let column = pixel % out_width;
+        let line = pixel / out_width;
+        let picture = line / out_height;
+        let top = (line % out_height * self.stride) as isize - shapes.pad[0] as isize;
+        let left = (column * self.stride) as isize - shapes.pad[1] as isize;
+        // The part of the run that lies inside the image, in pixels of the run.
+        let from = (-left).clamp(0, kernel_width as isize) as usize;
+        let to = (width as isize - left).clamp(from as isize, kernel_width as isize) as usize;
+        for (dy, patch) in patch.chunks_exact_mut(run).enumerate() {
+            let y = top + dy as isize;
+            if y < 0 || y >= height as isize || from == to {
+                patch.fill(T::default());
+                continue;
             }
+            let x_from = (left + from as isize) as usize;
+            let start = ((picture * height + y as usize) * width + x_from) * channels;
+            patch[..from * channels].fill(T::default());
+            copy(
+                &mut patch[from * channels..to * channels],
+                &x[start..][..(to - from) * channels],
+            );
+            patch[to * channels..].fill(T::default());
         }
     }
 
@@ -160,7 +256,7 @@ impl Conv {
             shapes.input[0],
             shapes.output[0],
             shapes.output[1],
-            self.product.columns(),
+            self.channels_out(),
         )
             .into()
     }
@@ -208,6 +304,7 @@ impl CustomOp2 for Conv {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::DType;
     use proptest::prelude::*;
 
     use super::*;
@@ -216,11 +313,22 @@ mod tests {
         conv, conv_add,
     };
 
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(96))]
+    /// A convolution that a test makes, with random numbers.
+    #[derive(Debug)]
+    struct Case {
+        n: usize,
+        image: [usize; 2],
+        size: [usize; 2],
+        channels: [usize; 2],
+        stride: usize,
+        same: bool,
+        relu: bool,
+        with_trunk: bool,
+        seed: u64,
+    }
 
-        #[test]
-        fn equals_candles_convolution(
+    prop_compose! {
+        fn cases()(
             n in 1usize..4,
             image in [1usize..20, 1usize..20],
             size in prop_oneof![
@@ -232,25 +340,50 @@ mod tests {
             relu: bool,
             with_trunk: bool,
             seed: u64,
-        ) {
-            prop_assume!(same || (image[0] >= size[0] && image[1] >= size[1]));
-            let x = random(&[n, image[0], image[1], channels[0]], seed);
-            let kernel = random(&[size[0], size[1], channels[0], channels[1]], seed ^ 1);
+        ) -> Case {
+            Case { n, image, size, channels, stride, same, relu, with_trunk, seed }
+        }
+    }
+
+    impl Case {
+        fn fits(&self) -> bool {
+            self.same || (self.image[0] >= self.size[0] && self.image[1] >= self.size[1])
+        }
+
+        /// How far the operation is from Candle's, with numbers that went through `rounded`.
+        fn difference(&self, bf16: Option<Kernel>, rounded: impl Fn(Tensor) -> Tensor) -> f32 {
+            let Self {
+                n,
+                image,
+                size,
+                channels,
+                seed,
+                ..
+            } = *self;
+            let x = rounded(random(&[n, image[0], image[1], channels[0]], seed));
+            let kernel = rounded(random(
+                &[size[0], size[1], channels[0], channels[1]],
+                seed ^ 1,
+            ));
             let bias = random(&[channels[1]], seed ^ 2);
-            let padding = if same { Padding::Same } else { Padding::Valid };
-            let layer = Conv::new(&kernel, &bias, stride, padding, relu).unwrap();
+            let padding = if self.same {
+                Padding::Same
+            } else {
+                Padding::Valid
+            };
+            let layer = Conv::with(&kernel, &bias, self.stride, padding, self.relu, bf16).unwrap();
 
             let mut padded = channels_first(&x).unwrap();
-            if same {
+            if self.same {
                 let pad = size.map(|side| (side - 1) / 2);
                 padded = padded.pad_with_zeros(2, pad[0], pad[0]).unwrap();
                 padded = padded.pad_with_zeros(3, pad[1], pad[1]).unwrap();
             }
             let weight = kernel.permute((3, 2, 0, 1)).unwrap().contiguous().unwrap();
             let bias = bias.reshape((1, channels[1], 1, 1)).unwrap();
-            let mut expected =
-                padded.conv2d(&weight, 0, stride, 1, 1).unwrap().broadcast_add(&bias).unwrap();
-            let found = if with_trunk {
+            let sums = padded.conv2d(&weight, 0, self.stride, 1, 1).unwrap();
+            let mut expected = sums.broadcast_add(&bias).unwrap();
+            let found = if self.with_trunk {
                 let dims = expected.permute((0, 2, 3, 1)).unwrap().dims().to_vec();
                 let trunk = random(&dims, seed ^ 3);
                 expected = (expected + channels_first(&trunk).unwrap()).unwrap();
@@ -258,19 +391,63 @@ mod tests {
             } else {
                 conv(&x, &layer).unwrap()
             };
-            if relu {
+            if self.relu {
                 expected = expected.relu().unwrap();
             }
-            let difference = difference(&found, &expected);
+            difference(&found, &expected)
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn equals_candles_convolution(case in cases()) {
+            prop_assume!(case.fits());
+            let difference = case.difference(None, |x| x);
             prop_assert!(difference < TOLERANCE, "{}", difference);
+        }
+
+        /// Of factors that are bf16 numbers already nothing is rounded off, and their products are
+        /// exact in f32, so the tolerance is the same.
+        #[test]
+        fn in_bf16_equals_candles_convolution_of_rounded_numbers(case in cases()) {
+            prop_assume!(case.fits());
+            let rounded = |x: Tensor| {
+                x.to_dtype(DType::BF16).unwrap().to_dtype(DType::F32).unwrap()
+            };
+            for kernel in Kernel::available() {
+                let difference = case.difference(Some(*kernel), rounded);
+                prop_assert!(difference < TOLERANCE, "{:?}: {}", kernel, difference);
+            }
+        }
+    }
+
+    #[test]
+    fn in_bf16_a_pixel_does_not_depend_on_its_batch() {
+        for kernel in Kernel::available() {
+            let weights = random(&[3, 3, 40, 50], 1);
+            let bias = random(&[50], 2);
+            let layer = Conv::with(&weights, &bias, 1, Padding::Same, true, Some(*kernel)).unwrap();
+            let x = random(&[5, 7, 9, 40], 3);
+            let together = conv(&x, &layer).unwrap();
+            for i in 0..5 {
+                let alone = conv(&x.narrow(0, i, 1).unwrap(), &layer).unwrap();
+                let same = together.narrow(0, i, 1).unwrap();
+                assert_eq!(
+                    alone.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+                    same.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+                );
+            }
         }
     }
 
     #[test]
     fn refuses_shapes_that_do_not_fit() {
         let kernel = random(&[3, 3, 4, 5], 1);
-        let layer = |padding| Conv::new(&kernel, &random(&[5], 2), 1, padding, true).unwrap();
-        assert!(Conv::new(&kernel, &random(&[4], 2), 1, Padding::Same, true).is_err());
+        let layer =
+            |padding| Conv::with(&kernel, &random(&[5], 2), 1, padding, true, None).unwrap();
+        assert!(Conv::with(&kernel, &random(&[4], 2), 1, Padding::Same, true, None).is_err());
         assert!(conv(&random(&[1, 9, 9, 3], 3), &layer(Padding::Same)).is_err());
         assert!(conv(&random(&[1, 2, 9, 4], 3), &layer(Padding::Valid)).is_err());
         let x = random(&[1, 9, 9, 4], 3);

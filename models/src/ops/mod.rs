@@ -11,8 +11,10 @@
     reason = "vector code must be inlined into the function that pulp compiles for the processor"
 )]
 
+mod bf16;
 mod conv;
 mod depthwise;
+mod inverted_residual;
 mod max_pool;
 mod product;
 mod upsample;
@@ -22,8 +24,18 @@ use candle_core::{CpuStorage, Layout, Result, Tensor, bail};
 
 pub(crate) use conv::{Conv, Padding};
 pub(crate) use depthwise::Depthwise;
+pub(crate) use inverted_residual::{InvertedResidual, Pointwise};
 use max_pool::MaxPool3;
 pub(crate) use upsample::Upsample;
+
+/// The numbers that a network multiplies; it adds in f32.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Precision {
+    /// f32, on every processor.
+    F32,
+    /// bf16 where this processor multiplies such numbers faster, and else f32.
+    Fastest,
+}
 
 /// Convolution, bias, and ReLU where the layer has one.
 pub(crate) fn conv(x: &Tensor, layer: &Conv) -> Result<Tensor> {
@@ -35,8 +47,8 @@ pub(crate) fn conv_add(x: &Tensor, layer: &Conv, trunk: &Tensor) -> Result<Tenso
     x.apply_op2_no_bwd(trunk, layer)
 }
 
-/// Depthwise convolution, bias and ReLU.
-pub(crate) fn depthwise(x: &Tensor, layer: &Depthwise) -> Result<Tensor> {
+/// A block of MobileNetV2.
+pub(crate) fn inverted_residual(x: &Tensor, layer: &InvertedResidual) -> Result<Tensor> {
     x.apply_op1_no_bwd(layer)
 }
 

@@ -26,6 +26,9 @@ pub(super) struct Product {
 }
 
 impl Product {
+    /// The most rows that are multiplied at once.
+    pub(super) const ROWS: usize = 12;
+
     /// `matrix` is row-major `[depth, columns]` with as many columns as there are biases.
     pub(super) fn new(matrix: &[f32], bias: &[f32], relu: bool) -> Self {
         let columns = bias.len();

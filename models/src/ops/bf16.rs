@@ -1,0 +1,601 @@
+//! [`Product`](super::product::Product) with both factors rounded to bf16: a processor that has
+//! instructions for it multiplies twice to sixteen times as many numbers at a time.
+//!
+//! Products of bf16 numbers and their sums are f32, so what is lost is the rounding of each factor
+//! to eight bits, to the nearest, ties to even. The one home of unsafe code in the networks: what
+//! these instructions need is checked when a [`Kernel`] is found and when a product is run.
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::{Bf16Product, Kernel};
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) use elsewhere::{Bf16Product, Kernel};
+
+/// Processors for which there is no such product yet.
+#[cfg(not(target_arch = "x86_64"))]
+mod elsewhere {
+    /// No value of this type exists.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub(in crate::ops) enum Kernel {}
+
+    impl Kernel {
+        #[cfg(test)]
+        pub(in crate::ops) fn available() -> &'static [Self] {
+            &[]
+        }
+
+        pub(in crate::ops) fn fastest() -> Option<Self> {
+            None
+        }
+    }
+
+    #[derive(Debug)]
+    pub(in crate::ops) struct Bf16Product(Kernel);
+
+    impl Bf16Product {
+        pub(in crate::ops) const ROWS: usize = 1;
+
+        pub(in crate::ops) fn new(kernel: Kernel, _: &[f32], _: &[f32], _: bool) -> Self {
+            Self(kernel)
+        }
+
+        pub(in crate::ops) fn depth(&self) -> usize {
+            match self.0 {}
+        }
+
+        pub(in crate::ops) fn columns(&self) -> usize {
+            match self.0 {}
+        }
+
+        pub(in crate::ops) fn row_len(&self) -> usize {
+            match self.0 {}
+        }
+
+        pub(in crate::ops) fn padded_rows(_: usize) -> usize {
+            0
+        }
+
+        pub(in crate::ops) fn round(&self, _: &[f32], _: &mut [u16]) {
+            match self.0 {}
+        }
+
+        pub(in crate::ops) fn run(&self, _: &[u16], _: Option<&[f32]>, _: &mut [f32]) {
+            match self.0 {}
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::{
+        arch::{
+            asm,
+            x86_64::{
+                __cpuid, __cpuid_count, __m256bh, __m256i, __m512, __m512bh, __m512i,
+                _mm256_mask_storeu_epi16, _mm512_add_ps, _mm512_cvtneps_pbh, _mm512_dpbf16_ps,
+                _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
+                _mm512_max_ps, _mm512_set1_epi32, _mm512_setzero_ps,
+            },
+        },
+        sync::OnceLock,
+    };
+
+    /// Columns of a panel: two vectors, or two tiles, of 16 sums.
+    const PANEL: usize = 32;
+    const LANES: usize = 16;
+    /// What a row's length is filled up to: the depth of a tile.
+    const STEP: usize = 32;
+    /// Rows that a pair of tiles holds.
+    const TILE_ROWS: usize = 32;
+    /// Rows whose sums fit into the 32 vector registers, beside two factors.
+    const VECTOR_ROWS: usize = 12;
+
+    /// The instructions that multiply. A value of this type exists only where they can be run.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub(in crate::ops) enum Kernel {
+        /// `TDPBF16PS`, products of tiles of 16x32 and 32x16 numbers (Intel AMX-BF16).
+        Amx,
+        /// `VDPBF16PS`, pairs of products in each lane of a vector (AVX512-BF16).
+        Vectors,
+    }
+
+    impl Kernel {
+        /// All that this processor and system can run.
+        pub(in crate::ops) fn available() -> &'static [Self] {
+            static AVAILABLE: OnceLock<Vec<Kernel>> = OnceLock::new();
+            AVAILABLE.get_or_init(|| {
+                let mut available = Vec::new();
+                // Both round and finish with AVX-512.
+                if is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512bf16")
+                {
+                    if amx_is_granted() {
+                        available.push(Self::Amx);
+                    }
+                    available.push(Self::Vectors);
+                }
+                available
+            })
+        }
+
+        /// What is faster than f32 here. Intel's `VDPBF16PS` is not: it starts every second cycle
+        /// what two units for f32 do in one.
+        pub(in crate::ops) fn fastest() -> Option<Self> {
+            match Self::available() {
+                [Self::Amx, ..] => Some(Self::Amx),
+                [Self::Vectors, ..] if is_made_by(b"AuthenticAMD") => Some(Self::Vectors),
+                _ => None,
+            }
+        }
+    }
+
+    fn is_made_by(vendor: &[u8; 12]) -> bool {
+        let leaf = __cpuid(0);
+        let name = [leaf.ebx, leaf.edx, leaf.ecx].map(u32::to_le_bytes);
+        name.as_flattened() == vendor
+    }
+
+    /// Whether the processor has AMX-BF16 and the system lets this process use its registers.
+    fn amx_is_granted() -> bool {
+        const AMX_BF16: u32 = 1 << 22;
+        const AMX_TILE: u32 = 1 << 24;
+        __cpuid(0).eax >= 7
+            && __cpuid_count(7, 0).edx & (AMX_BF16 | AMX_TILE) == AMX_BF16 | AMX_TILE
+            && ask_for_tiles()
+    }
+
+    /// Linux gives a process the 8 KB of tile registers when it asks for them (its documentation,
+    /// `arch/x86/xstate.rst`).
+    #[cfg(target_os = "linux")]
+    fn ask_for_tiles() -> bool {
+        const ARCH_REQ_XCOMP_PERM: libc::c_ulong = 0x1023;
+        const XFEATURE_XTILEDATA: libc::c_ulong = 18;
+        // SAFETY: the call takes two numbers and touches no memory of this process.
+        let status = unsafe {
+            libc::syscall(
+                libc::SYS_arch_prctl,
+                ARCH_REQ_XCOMP_PERM,
+                XFEATURE_XTILEDATA,
+            )
+        };
+        status == 0
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn ask_for_tiles() -> bool {
+        false
+    }
+
+    /// `rows · matrix + bias`, then ReLU if it is asked for, factors rounded to bf16.
+    #[derive(Debug)]
+    pub(in crate::ops) struct Bf16Product {
+        kernel: Kernel,
+        /// The panels one after the other, each `[row_len / 2, PANEL, 2]`: the two numbers of a
+        /// column that are multiplied at once lie side by side. Filled up with zeros.
+        panels: Vec<u16>,
+        /// Filled up with zeros to full panels.
+        bias: Vec<f32>,
+        depth: usize,
+        columns: usize,
+        relu: bool,
+    }
+
+    impl Bf16Product {
+        /// The most rows that are multiplied at once.
+        pub(in crate::ops) const ROWS: usize = TILE_ROWS;
+
+        /// `matrix` is row-major `[depth, columns]` with as many columns as there are biases.
+        pub(in crate::ops) fn new(
+            kernel: Kernel,
+            matrix: &[f32],
+            bias: &[f32],
+            relu: bool,
+        ) -> Self {
+            let columns = bias.len();
+            let depth = matrix.len() / columns;
+            let padded_columns = columns.next_multiple_of(PANEL);
+            let row_len = depth.next_multiple_of(STEP);
+            let mut rounded = vec![0; matrix.len()];
+            // SAFETY: a kernel exists, so the processor has these instructions.
+            unsafe { round(matrix, &mut rounded) };
+            let mut panels = vec![0; row_len * padded_columns];
+            for (k, row) in rounded.chunks_exact(columns).enumerate() {
+                for (column, value) in row.iter().enumerate() {
+                    let panel = column / PANEL * row_len * PANEL;
+                    panels[panel + (k / 2 * PANEL + column % PANEL) * 2 + k % 2] = *value;
+                }
+            }
+            let mut bias = bias.to_vec();
+            bias.resize(padded_columns, 0.0);
+            Self {
+                kernel,
+                panels,
+                bias,
+                depth,
+                columns,
+                relu,
+            }
+        }
+
+        /// Numbers in a row that goes in.
+        pub(in crate::ops) fn depth(&self) -> usize {
+            self.depth
+        }
+
+        /// Numbers in a row that comes out.
+        pub(in crate::ops) fn columns(&self) -> usize {
+            self.columns
+        }
+
+        /// The length of a row as [`run`](Self::run) takes it: [`depth`](Self::depth) and zeros.
+        pub(in crate::ops) fn row_len(&self) -> usize {
+            self.depth.next_multiple_of(STEP)
+        }
+
+        /// The rows that there must be room for, of which `count` are multiplied.
+        pub(in crate::ops) fn padded_rows(count: usize) -> usize {
+            count.next_multiple_of(TILE_ROWS)
+        }
+
+        /// Writes numbers as bf16.
+        #[allow(
+            clippy::unused_self,
+            reason = "that there is a product says that the processor can"
+        )]
+        pub(in crate::ops) fn round(&self, from: &[f32], to: &mut [u16]) {
+            assert_eq!(from.len(), to.len());
+            // SAFETY: a kernel exists, so the processor has these instructions.
+            unsafe { round(from, to) }
+        }
+
+        /// Fills `out [count, columns]` with the product of the first `count` of `rows
+        /// [padded_rows(count), row_len]`, to which `addend`, of the shape of `out`, is added before
+        /// the ReLU.
+        pub(in crate::ops) fn run(&self, rows: &[u16], addend: Option<&[f32]>, out: &mut [f32]) {
+            let count = out.len() / self.columns;
+            assert!(rows.len() >= Self::padded_rows(count) * self.row_len());
+            assert!(addend.is_none_or(|addend| addend.len() == out.len()));
+            // SAFETY: the kernel exists, so the processor has its instructions, and the system has
+            // granted the tiles; the lengths were checked above.
+            unsafe {
+                match self.kernel {
+                    Kernel::Amx => self.run_tiles(rows, addend, out),
+                    Kernel::Vectors => self.run_vectors(rows, addend, out),
+                }
+            }
+        }
+
+        /// The panels with their biases and first columns.
+        fn panels(&self) -> impl Iterator<Item = (&[u16], &[f32], usize)> {
+            self.panels
+                .chunks_exact(self.row_len() * PANEL)
+                .zip(self.bias.chunks_exact(PANEL))
+                .zip((0..).step_by(PANEL))
+                .map(|((panel, bias), first)| (panel, bias, first))
+        }
+
+        /// # Safety
+        /// The processor has AVX-512 and AMX-BF16 and the system has granted the tiles; `rows`
+        /// holds `padded_rows` rows of `row_len`.
+        #[target_feature(enable = "avx512f")]
+        unsafe fn run_tiles(&self, rows: &[u16], addend: Option<&[f32]>, out: &mut [f32]) {
+            let count = out.len() / self.columns;
+            let row_len = self.row_len();
+            let mut sums = [0.0; TILE_ROWS * PANEL];
+            // SAFETY: the tiles are granted. They belong to no code but this, and are given back
+            // below.
+            unsafe { configure_tiles() };
+            for (panel, bias, first) in self.panels() {
+                for row in (0..count).step_by(TILE_ROWS) {
+                    let rows = &rows[row * row_len..];
+                    let some = TILE_ROWS.min(count - row);
+                    // SAFETY: `rows` has 32 rows from here on, `panel` `row_len` times 32 numbers,
+                    // `sums` 32 x 32.
+                    unsafe {
+                        multiply_tiles(rows, row_len, panel, &mut sums, some > TILE_ROWS / 2);
+                    }
+                    for (i, sums) in sums.chunks_exact(PANEL).take(some).enumerate() {
+                        let start = (row + i) * self.columns;
+                        for half in 0..2 {
+                            let sums = load(&sums[half * LANES..]);
+                            self.finish(sums, bias, half, first, start, addend, out);
+                        }
+                    }
+                }
+            }
+            // SAFETY: no tile is used after this.
+            unsafe { asm!("tilerelease", options(nostack, nomem)) };
+        }
+
+        /// # Safety
+        /// The processor has AVX512-BF16; `rows` holds `padded_rows` rows of `row_len`.
+        #[target_feature(enable = "avx512f,avx512bf16")]
+        unsafe fn run_vectors(&self, rows: &[u16], addend: Option<&[f32]>, out: &mut [f32]) {
+            let count = out.len() / self.columns;
+            let row_len = self.row_len();
+            for (panel, bias, first) in self.panels() {
+                for row in (0..count).step_by(VECTOR_ROWS) {
+                    let some = VECTOR_ROWS.min(count - row);
+                    let rows = &rows[row * row_len..];
+                    // SAFETY: `rows` has `some` rows from here on, `panel` `row_len` times 32
+                    // numbers.
+                    let sums = unsafe {
+                        match some {
+                            VECTOR_ROWS => multiply_vectors::<VECTOR_ROWS>(rows, row_len, panel),
+                            4.. => {
+                                // The last four of these rows may overlap the first.
+                                let mut sums = [[_mm512_setzero_ps(); 2]; VECTOR_ROWS];
+                                for from in (0..some).step_by(4) {
+                                    let from = from.min(some - 4);
+                                    let rows = &rows[from * row_len..];
+                                    let four = multiply_vectors::<4>(rows, row_len, panel);
+                                    sums[from..from + 4].copy_from_slice(&four[..4]);
+                                }
+                                sums
+                            }
+                            _ => {
+                                let mut sums = [[_mm512_setzero_ps(); 2]; VECTOR_ROWS];
+                                for from in 0..some {
+                                    let rows = &rows[from * row_len..];
+                                    sums[from] = multiply_vectors::<1>(rows, row_len, panel)[0];
+                                }
+                                sums
+                            }
+                        }
+                    };
+                    for (i, sums) in sums.iter().take(some).enumerate() {
+                        let start = (row + i) * self.columns;
+                        for (half, sums) in sums.iter().enumerate() {
+                            self.finish(*sums, bias, half, first, start, addend, out);
+                        }
+                    }
+                }
+            }
+        }
+
+        /// Adds bias and addend to the sums of 16 columns of one row, and writes those that exist.
+        /// `start` is where the row begins in `out`.
+        #[allow(
+            clippy::too_many_arguments,
+            reason = "it is called for single vectors and wholly inlined"
+        )]
+        #[inline]
+        #[target_feature(enable = "avx512f")]
+        fn finish(
+            &self,
+            sums: __m512,
+            bias: &[f32],
+            half: usize,
+            first: usize,
+            start: usize,
+            addend: Option<&[f32]>,
+            out: &mut [f32],
+        ) {
+            let column = first + half * LANES;
+            let Some(left) = self.columns.checked_sub(column).filter(|left| *left > 0) else {
+                return;
+            };
+            let some = left.min(LANES);
+            let mask = u16::MAX >> (LANES - some);
+            let place = start + column..start + column + some;
+            let mut sums = _mm512_add_ps(sums, load(&bias[half * LANES..]));
+            if let Some(addend) = addend {
+                let addend = &addend[place.clone()];
+                // SAFETY: the mask has as many bits as `addend` has numbers.
+                let addend = unsafe { _mm512_maskz_loadu_ps(mask, addend.as_ptr()) };
+                sums = _mm512_add_ps(sums, addend);
+            }
+            if self.relu {
+                sums = _mm512_max_ps(sums, _mm512_setzero_ps());
+            }
+            let out = &mut out[place];
+            // SAFETY: the mask has as many bits as `out` has numbers.
+            unsafe { _mm512_mask_storeu_ps(out.as_mut_ptr(), mask, sums) };
+        }
+    }
+
+    /// The first 16 numbers of a slice that has as many.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn load(slice: &[f32]) -> __m512 {
+        let slice = &slice[..LANES];
+        // SAFETY: there are 16 numbers.
+        unsafe { _mm512_loadu_ps(slice.as_ptr()) }
+    }
+
+    /// # Safety
+    /// The processor has these features; `to` is as long as `from`.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    unsafe fn round(from: &[f32], to: &mut [u16]) {
+        for (from, to) in from.chunks(LANES).zip(to.chunks_mut(LANES)) {
+            let mask = u16::MAX >> (LANES - from.len());
+            // SAFETY: the mask has as many bits as both slices have numbers.
+            unsafe {
+                let values = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, from.as_ptr()));
+                _mm256_mask_storeu_epi16(
+                    to.as_mut_ptr().cast(),
+                    mask,
+                    std::mem::transmute::<__m256bh, __m256i>(values),
+                );
+            }
+        }
+    }
+
+    /// `ROWS` rows times a panel.
+    ///
+    /// # Safety
+    /// The processor has AVX512-BF16; `rows` has `ROWS` rows of `row_len` numbers, `panel` has
+    /// `row_len / 2` times 64.
+    #[allow(clippy::cast_ptr_alignment, reason = "a pair is read where it lies")]
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    unsafe fn multiply_vectors<const ROWS: usize>(
+        rows: &[u16],
+        row_len: usize,
+        panel: &[u16],
+    ) -> [[__m512; 2]; VECTOR_ROWS] {
+        let mut sums = [[_mm512_setzero_ps(); 2]; VECTOR_ROWS];
+        let pairs = |vector: __m512i| -> __m512bh {
+            // SAFETY: both types are 512 bits without a meaning of their own.
+            unsafe { std::mem::transmute(vector) }
+        };
+        for pair in 0..row_len / 2 {
+            // SAFETY: `pair` is below half a row's length, for which both slices have room.
+            unsafe {
+                let factors = panel.as_ptr().add(pair * 2 * PANEL);
+                let factors = [factors, factors.add(PANEL)]
+                    .map(|factors| pairs(_mm512_loadu_si512(factors.cast())));
+                for (row, sums) in sums.iter_mut().enumerate().take(ROWS) {
+                    let value = rows.as_ptr().add(row * row_len + 2 * pair).cast::<i32>();
+                    let value = pairs(_mm512_set1_epi32(value.read_unaligned()));
+                    for (sum, factors) in sums.iter_mut().zip(factors) {
+                        *sum = _mm512_dpbf16_ps(*sum, value, factors);
+                    }
+                }
+            }
+        }
+        sums
+    }
+
+    /// Eight tiles of 16 rows of 64 bytes, in the layout that `LDTILECFG` reads.
+    #[repr(C, align(64))]
+    struct TileConfiguration {
+        palette: u8,
+        start_row: u8,
+        reserved: [u8; 14],
+        bytes_a_row: [u16; 16],
+        rows: [u8; 16],
+    }
+
+    /// # Safety
+    /// The processor has AMX and the system has granted the tiles.
+    unsafe fn configure_tiles() {
+        static EIGHT: TileConfiguration = {
+            let mut configuration = TileConfiguration {
+                palette: 1,
+                start_row: 0,
+                reserved: [0; 14],
+                bytes_a_row: [0; 16],
+                rows: [0; 16],
+            };
+            let mut tile = 0;
+            while tile < 8 {
+                configuration.bytes_a_row[tile] = 64;
+                configuration.rows[tile] = 16;
+                tile += 1;
+            }
+            configuration
+        };
+        // SAFETY: the instruction reads 64 bytes there.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const EIGHT, options(nostack, readonly)) };
+    }
+
+    /// 32 rows times a panel: sums 0 to 3 are those of the upper and the lower 16 rows with the
+    /// left and the right 16 columns. Without `lower`, only the upper ones are made.
+    ///
+    /// # Safety
+    /// The tiles are configured; `rows` has 32 rows of `row_len` numbers, `panel` has `row_len / 2`
+    /// times 64.
+    unsafe fn multiply_tiles(
+        rows: &[u16],
+        row_len: usize,
+        panel: &[u16],
+        sums: &mut [f32; TILE_ROWS * PANEL],
+        lower: bool,
+    ) {
+        let upper_rows = rows.as_ptr();
+        let steps = row_len / STEP;
+        let row_bytes = row_len * size_of::<u16>();
+        // SAFETY: tile loads reach 16 rows down from their first, and the pointers move on by the
+        // 64 bytes or 32 pairs of rows of one step; all of it is inside the slices.
+        unsafe {
+            if lower {
+                asm!(
+                    "tilezero tmm0",
+                    "tilezero tmm1",
+                    "tilezero tmm2",
+                    "tilezero tmm3",
+                    "2:",
+                    "tileloadd tmm4, [{upper} + {row_bytes}]",
+                    "tileloadd tmm6, [{panel} + {pair_bytes}]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tileloadd tmm7, [{panel} + {pair_bytes} + 64]",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tileloadd tmm5, [{lower} + {row_bytes}]",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    "add {upper}, 64",
+                    "add {lower}, 64",
+                    "add {panel}, 2048",
+                    "dec {steps}",
+                    "jnz 2b",
+                    "tilestored [{sums} + {pair_bytes}], tmm0",
+                    "tilestored [{sums} + {pair_bytes} + 64], tmm1",
+                    "tilestored [{sums} + {pair_bytes} + 2048], tmm2",
+                    "tilestored [{sums} + {pair_bytes} + 2112], tmm3",
+                    upper = inout(reg) upper_rows => _,
+                    lower = inout(reg) upper_rows.add(row_len * TILE_ROWS / 2) => _,
+                    panel = inout(reg) panel.as_ptr() => _,
+                    steps = inout(reg) steps => _,
+                    sums = in(reg) sums.as_mut_ptr(),
+                    row_bytes = in(reg) row_bytes,
+                    // Of a pair of rows of a panel, and of a row of sums.
+                    pair_bytes = in(reg) 2 * PANEL * size_of::<u16>(),
+                    options(nostack),
+                );
+            } else {
+                asm!(
+                    "tilezero tmm0",
+                    "tilezero tmm1",
+                    "2:",
+                    "tileloadd tmm4, [{upper} + {row_bytes}]",
+                    "tileloadd tmm6, [{panel} + {pair_bytes}]",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tileloadd tmm7, [{panel} + {pair_bytes} + 64]",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "add {upper}, 64",
+                    "add {panel}, 2048",
+                    "dec {steps}",
+                    "jnz 2b",
+                    "tilestored [{sums} + {pair_bytes}], tmm0",
+                    "tilestored [{sums} + {pair_bytes} + 64], tmm1",
+                    upper = inout(reg) upper_rows => _,
+                    panel = inout(reg) panel.as_ptr() => _,
+                    steps = inout(reg) steps => _,
+                    sums = in(reg) sums.as_mut_ptr(),
+                    row_bytes = in(reg) row_bytes,
+                    pair_bytes = in(reg) 2 * PANEL * size_of::<u16>(),
+                    options(nostack),
+                );
+            }
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn numbers_are_rounded_to_the_nearest_and_ties_to_even() {
+            if Kernel::available().is_empty() {
+                return;
+            }
+            let from: Vec<f32> = [1.0, 1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, -2.7, 0.0]
+                .into_iter()
+                .cycle()
+                .take(37)
+                .collect();
+            let mut to = vec![0; from.len()];
+            // SAFETY: there is a kernel.
+            unsafe { round(&from, &mut to) };
+            let nearest = |value: f32| {
+                let bits = value.to_bits();
+                ((bits + 0x7fff + (bits >> 16 & 1)) >> 16) as u16
+            };
+            let expected: Vec<u16> = from.iter().map(|value| nearest(*value)).collect();
+            assert_eq!(to, expected);
+        }
+    }
+}
