@@ -4,7 +4,7 @@
 Both run on all processors, in turn, a pair at a time; what counts is the ratio within a pair, so
 that a busy moment of the machine weighs on both. onnxruntime runs the original f32 networks as the
 recipe in models/recipe makes them, and both must give the same answer before they are timed. Kith
-runs FaceNet in f32 and in what it chooses on this processor (bf16 or f32, see docs/speed.md).
+runs FaceNet in f32 and as fast as this processor can (bf16 or f32, see docs/speed.md).
 Kith's time includes preparing the pixels, and for CenterFace turning maps into faces; that of
 onnxruntime is the network alone.
 """
