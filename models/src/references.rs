@@ -3,8 +3,7 @@
 //! Two comparisons each in f32. On the same weights (kernels rounded to f16) only the order of additions
 //! differs, so the tolerance is that of f32 sums: 1e-5 of a unit embedding. Against the original
 //! f32 weights the rounding shows as well: 2e-3. Where this processor multiplies bf16 numbers, each
-//! factor is rounded to 8 bits on the way, and both together come to 4e-3; in squared distance that
-//! is a twentieth of what the 128 bytes of a stored embedding round off.
+//! factor is rounded to 8 bits on the way, and both together may come to 4e-3.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! A block of MobileNetV2 in one go: 1x1 to many channels, depthwise 3x3, 1x1 to few.
+//! A block of `MobileNetV2` in one go: 1x1 to many channels, depthwise 3x3, 1x1 to few.
 //!
 //! The many channels in the middle are six times the image, and writing them to memory costs more
 //! than computing them. Here three rows of them exist at a time, in the cache of the processor that
@@ -17,7 +17,7 @@ use super::{
 /// twice.
 const ROWS_AT_LEAST: usize = 8;
 
-/// An inverted residual block (Sandler et al. 2018), its ReLUs without an upper limit.
+/// An inverted residual block (Sandler et al. 2018), without the upper limit of its activations.
 #[derive(Debug)]
 pub(crate) struct InvertedResidual {
     /// To the channels of `depthwise`, with ReLU; without it the input has as many already.

@@ -19,6 +19,7 @@ mod max_pool;
 mod product;
 mod upsample;
 mod vectors;
+mod winograd;
 
 use candle_core::{CpuStorage, Layout, Result, Tensor, bail};
 
@@ -47,7 +48,7 @@ pub(crate) fn conv_add(x: &Tensor, layer: &Conv, trunk: &Tensor) -> Result<Tenso
     x.apply_op2_no_bwd(trunk, layer)
 }
 
-/// A block of MobileNetV2.
+/// A block of `MobileNetV2`.
 pub(crate) fn inverted_residual(x: &Tensor, layer: &InvertedResidual) -> Result<Tensor> {
     x.apply_op1_no_bwd(layer)
 }

@@ -27,7 +27,7 @@ pub(super) struct Product {
 
 impl Product {
     /// The most rows that are multiplied at once.
-    pub(super) const ROWS: usize = 12;
+    pub(super) const ROWS: usize = 14;
 
     /// `matrix` is row-major `[depth, columns]` with as many columns as there are biases.
     pub(super) fn new(matrix: &[f32], bias: &[f32], relu: bool) -> Self {
@@ -113,6 +113,12 @@ impl WithSimd for Run<'_> {
         } = self;
         let Product { depth, columns, .. } = *product;
         let count = out.len() / columns;
+        // As many rows as leave registers for the panel and for one factor.
+        let most = if S::REGISTER_COUNT >= 32 {
+            Product::ROWS
+        } else {
+            6
+        };
         let width = PANEL_REGISTERS * S::F32_LANES;
         let panels = product.panels.chunks_exact(depth * width);
         for ((panel, bias), first) in panels
@@ -131,12 +137,22 @@ impl WithSimd for Run<'_> {
                     first,
                 };
                 let out = &mut out[row * columns..];
-                // As many rows as leave registers for the panel and for one factor.
-                row += match count - row {
-                    12.. if S::REGISTER_COUNT >= 32 => block.run::<S, 12>(simd, out),
-                    6.. => block.run::<S, 6>(simd, out),
-                    4.. => block.run::<S, 4>(simd, out),
-                    2.. => block.run::<S, 2>(simd, out),
+                // Blocks of nearly equal height: one of a few rows takes as long as a higher one.
+                let left = count - row;
+                row += match left.div_ceil(left.div_ceil(most)) {
+                    14 => block.run::<S, 14>(simd, out),
+                    13 => block.run::<S, 13>(simd, out),
+                    12 => block.run::<S, 12>(simd, out),
+                    11 => block.run::<S, 11>(simd, out),
+                    10 => block.run::<S, 10>(simd, out),
+                    9 => block.run::<S, 9>(simd, out),
+                    8 => block.run::<S, 8>(simd, out),
+                    7 => block.run::<S, 7>(simd, out),
+                    6 => block.run::<S, 6>(simd, out),
+                    5 => block.run::<S, 5>(simd, out),
+                    4 => block.run::<S, 4>(simd, out),
+                    3 => block.run::<S, 3>(simd, out),
+                    2 => block.run::<S, 2>(simd, out),
                     _ => block.run::<S, 1>(simd, out),
                 };
             }
