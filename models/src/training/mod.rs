@@ -1,0 +1,13 @@
+//! Training by triplets, as in FaceNet: faces of one person are pulled together, those of others
+//! pushed away, by gradients through Candle's own operations.
+//!
+//! [`mine`] picks the triplets of a batch, [`triplet_loss`] says how badly they are placed, and an
+//! optimiser of `candle-nn` or [`AdaGrad`] moves the parameters.
+
+mod adagrad;
+mod loss;
+mod mining;
+
+pub use adagrad::AdaGrad;
+pub use loss::{MARGIN, squared_distances, triplet_loss, unit_rows};
+pub use mining::{Mining, Triplet, mine};
