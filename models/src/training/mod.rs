@@ -2,12 +2,16 @@
 //! pushed away, by gradients through Candle's own operations.
 //!
 //! [`mine`] picks the triplets of a batch, [`triplet_loss`] says how badly they are placed, and an
-//! optimiser of `candle-nn` or [`AdaGrad`] moves the parameters.
+//! optimiser of `candle-nn` or [`AdaGrad`] moves the parameters. [`Head`] is what a
+//! library learns of its own people this way: a linear map on top of the frozen network's
+//! embedding.
 
 mod adagrad;
+mod head;
 mod loss;
 mod mining;
 
 pub use adagrad::AdaGrad;
+pub use head::{Head, Lesson};
 pub use loss::{MARGIN, squared_distances, triplet_loss, unit_rows};
 pub use mining::{Mining, Triplet, mine};
