@@ -20,7 +20,7 @@ pub(super) const CREATE: &str = "
     CREATE UNIQUE INDEX learned_used ON learned (used) WHERE used = 1;";
 
 /// Versions that are kept beside the one in use: a version is 66 kB.
-const KEPT: u32 = 10;
+const KEPT: u32 = 3;
 
 /// A version, without its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
