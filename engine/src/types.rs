@@ -280,8 +280,8 @@ pub struct LearnedVersion {
     pub mistakes: u32,
     /// Whether it makes fewer mistakes, and no more on people whom it does not know.
     pub better: bool,
-    /// One sentence for the user: `Learned from 212 of your answers; mistakes on answers it had not
-    /// seen: 9 → 4`.
+    /// One sentence for the user: `Learned from 212 answers of yours; mistakes on 188 answers it had
+    /// not seen: 9 → 4`.
     pub said: String,
 }
 
