@@ -14,6 +14,8 @@ use crate::{PersonId, PhotoId, Result};
 const PARTS: u32 = 5;
 /// Photos with neighbouring numbers are held back together: they often show the same moment.
 const NEIGHBOURING: u32 = 8;
+/// Fewer faces held back, of people it knows or of others, show nothing.
+const FEWEST_FACES: u32 = 20;
 /// People nobody was asked about may be mistaken more often by this share of their faces, by chance.
 const BY_CHANCE: f64 = 0.02;
 
@@ -53,9 +55,12 @@ pub struct Trial {
 
 impl Trial {
     /// Whether it is worth using: fewer mistakes on new faces of the people it knows, and no more
-    /// on people it does not know than chance may make.
+    /// on people it does not know than chance may make; never where too few faces tell.
     #[must_use]
     pub fn is_better(&self) -> bool {
+        if self.known.faces.min(self.unknown.faces) < FEWEST_FACES {
+            return false;
+        }
         let allowed = f64::from(self.unknown.before) + BY_CHANCE * f64::from(self.unknown.faces);
         self.known.after < self.known.before && f64::from(self.unknown.after) <= allowed
     }
@@ -461,6 +466,8 @@ mod tests {
         assert!(trial(better, mistakes(100, 5, 7)).is_better());
         assert!(!trial(better, mistakes(100, 5, 8)).is_better());
         assert!(!trial(mistakes(100, 4, 4), mistakes(100, 5, 2)).is_better());
+        assert!(!trial(mistakes(19, 9, 4), mistakes(100, 5, 2)).is_better());
+        assert!(!trial(better, mistakes(19, 5, 2)).is_better());
         assert!(!Trial::default().is_better());
     }
 }
