@@ -240,7 +240,8 @@ fn what_was_learned_is_told_listed_and_taken_back() {
     let learned = place.json(&["model", "train"]);
     assert_eq!(learned[0]["version"], 1);
     // Two answers: there is nothing to hold back.
-    assert_eq!([&learned[0]["used"], &learned[0]["faces"]], [false, 0]);
+    assert_eq!(learned[0]["used"], false);
+    assert_eq!(learned[0]["faces"], 0);
     assert_eq!(place.json(&["model", "list"]), learned);
 
     assert_eq!(place.json(&["model", "use", "1"])[0]["version"], 1);

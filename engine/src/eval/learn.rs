@@ -242,7 +242,7 @@ fn learned(
 
 /// Which families are learned from.
 fn is_learned_from(family: u32) -> bool {
-    chance(0, "family", family) % 2 == 0
+    chance(0, "family", family).is_multiple_of(2)
 }
 
 fn transfer(faces: &[LabelledFace]) -> Result<Transfer, EvalError> {

@@ -69,7 +69,7 @@ impl Trial {
 /// What a library's answers say of its faces.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lessons {
-    lessons: Vec<Lesson>,
+    faces: Vec<Lesson>,
     /// The photo of each.
     photos: Vec<PhotoId>,
     /// How many of them the user said something of; the others share a photo with one.
@@ -103,7 +103,7 @@ impl Lessons {
         }
         let surely_same = Calibration::built_in().surely_same();
         let mut gathered = Self {
-            lessons: Vec::new(),
+            faces: Vec::new(),
             photos: Vec::new(),
             said: 0,
             middle: middle(faces),
@@ -123,7 +123,7 @@ impl Lessons {
             }
             gathered.said += u32::from(said);
             gathered.photos.push(face.photo);
-            gathered.lessons.push(Lesson {
+            gathered.faces.push(Lesson {
                 embedding,
                 person,
                 not,
@@ -140,7 +140,7 @@ impl Lessons {
 
     /// The people, counted from 0.
     fn numbers(&self) -> BTreeMap<PersonId, u32> {
-        let people: BTreeSet<PersonId> = self.lessons.iter().filter_map(|of| of.person).collect();
+        let people: BTreeSet<PersonId> = self.faces.iter().filter_map(|of| of.person).collect();
         people.into_iter().zip(0..).collect()
     }
 
@@ -154,15 +154,15 @@ impl Lessons {
         let number = self.numbers();
         let part_of_photo = |at: usize| self.photos[at] / NEIGHBOURING % PARTS;
         let part_of_person = |at: usize| {
-            self.lessons[at]
+            self.faces[at]
                 .person
                 .map_or(PARTS, |of| number[&of] % PARTS)
         };
         let total = Head::STEPS * (2 * PARTS + 1);
         let mut done = 0;
         let mut train = |keep: &dyn Fn(usize) -> bool| {
-            let kept = (0..self.lessons.len()).filter(|at| keep(*at));
-            let lessons: Vec<Lesson> = kept.map(|at| self.lessons[at].clone()).collect();
+            let kept = (0..self.faces.len()).filter(|at| keep(*at));
+            let lessons: Vec<Lesson> = kept.map(|at| self.faces[at].clone()).collect();
             Head::train(&lessons, &self.middle, &mut |_| {
                 done += 1;
                 on_step(done, total)
@@ -202,13 +202,13 @@ impl Lessons {
         compared: &dyn Fn(usize) -> bool,
     ) {
         let said: Vec<(usize, u32)> = (0..)
-            .zip(&self.lessons)
+            .zip(&self.faces)
             .filter_map(|(at, lesson)| Some((at, lesson.person?)))
             .collect();
         let asked: Vec<(usize, u32)> = said.iter().copied().filter(|of| held_back(of.0)).collect();
         let known: Vec<(usize, u32)> = said.into_iter().filter(|of| compared(of.0)).collect();
-        let plain = |at: usize| (self.lessons[at].embedding, 0.0);
-        let learned = |at: usize| (head.embed(&self.lessons[at].embedding), 0.0);
+        let plain = |at: usize| (self.faces[at].embedding, 0.0);
+        let learned = |at: usize| (head.embed(&self.faces[at].embedding), 0.0);
         let before = wrong(&asked, &known, &plain);
         let after = wrong(&asked, &known, &learned);
         for (before, after) in before.into_iter().zip(after) {
@@ -410,7 +410,7 @@ mod tests {
         ]);
         let lessons = Lessons::gather(&faces, &decided);
         let known: Vec<_> = lessons
-            .lessons
+            .faces
             .iter()
             .map(|of| (of.person, of.not.iter().copied().collect::<Vec<_>>()))
             .collect();

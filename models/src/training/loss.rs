@@ -72,8 +72,8 @@ mod tests {
     }
 
     /// Three faces a person.
-    fn same(a: usize, b: usize) -> Option<bool> {
-        Some(a % FACES / 3 == b % FACES / 3)
+    fn same(a: usize, b: usize) -> bool {
+        a % FACES / 3 == b % FACES / 3
     }
 
     fn mined(embeddings: &Tensor, mining: Mining, mixed: bool) -> Vec<Triplet> {
@@ -81,7 +81,7 @@ mod tests {
         let distances = squared_distances(embeddings).unwrap();
         let distances = distances.to_dtype(DType::F32).unwrap();
         let distances = distances.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        let mut triplets = mine(&distances, faces, mining, same);
+        let mut triplets = mine(&distances, faces, mining, |a, b| Some(same(a, b)));
         if mixed {
             triplets.retain(|of| {
                 [of.anchor, of.positive, of.negative]
