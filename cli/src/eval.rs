@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use kith_engine::FailedFile;
 use kith_engine::eval::{
-    ClusterReport, Framing, Grouping, PairsReport, PeopleReport, calibrate, cluster, detect,
-    verify_pairs, verify_people,
+    AfterAnswers, ClusterReport, Framing, Grouping, PairsReport, PeopleReport, calibrate, cluster,
+    detect, learn, verify_pairs, verify_people,
 };
 use kith_engine::faces::FaceFinder;
 use kith_engine::people::{MetricKind, Rate};
@@ -21,6 +21,7 @@ pub enum Eval {
     Verify(EvalVerify),
     Cluster(EvalCluster),
     Detect(EvalDetect),
+    Learn(EvalLearn),
     Calibrate(EvalCalibrate),
 }
 
@@ -30,6 +31,7 @@ impl Eval {
             Self::Verify(command) => command.run(out),
             Self::Cluster(command) => command.run(out),
             Self::Detect(command) => command.run(out),
+            Self::Learn(command) => command.run(out),
             Self::Calibrate(command) => command.run(out),
         }
     }
@@ -228,6 +230,84 @@ impl EvalDetect {
             ))?;
         }
         out.line(&format!("Model {}.", report.model))
+    }
+}
+
+/// Measure what a user's answers teach
+///
+/// Answers 10, 50, 200 and 1,000 questions about half of the people, learns from the answers, and
+/// counts the mistakes on faces that were not asked about, with and without what was learned.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  kith eval learn DIR                DIR/PERSON/photo
+  kith eval learn DIR --cropped      DIR/FAMILY/PERSON/crop
+
+A face is mistaken when the nearest person, by the mean distance to the faces known of them, is
+somebody else. Half of the people are asked about, and of these a third of the faces is new and
+never asked about; the figures are means over three such splits. What was learned is used only
+where it makes fewer mistakes on answers that were held back, as in the program. Where the folders
+are families, one half of them is also measured with what was learned from the other.")]
+pub struct EvalLearn {
+    /// Folder with a folder of photos for each person, or families of such
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// The photos are tight crops of one face each
+    #[arg(long)]
+    cropped: bool,
+}
+
+impl EvalLearn {
+    fn run(self, out: &mut Output) -> anyhow::Result<()> {
+        let finder = FaceFinder::load()?;
+        let mut shown = Shown::new();
+        let framing = framing(self.cropped);
+        let report = learn(&finder, &self.dir, framing, &mut |done, total| {
+            show(&mut shown, done, total);
+        })?;
+        drop(shown);
+        list_unreadable(&report.unreadable);
+        if out.is_json() {
+            return out.object(&report);
+        }
+        let row = |after: &AfterAnswers| {
+            [
+                after.answers.to_string(),
+                format!("{} of {}", after.used, after.splits),
+                after.new_faces.to_string(),
+                percent(after.error_before),
+                percent(after.error),
+                percent(after.others_error_before),
+                percent(after.others_error),
+                format!("{:.1}", after.seconds),
+            ]
+        };
+        out.table(
+            [
+                "ANSWERS",
+                "USED",
+                "NEW FACES",
+                "MISTAKEN",
+                "LEARNED",
+                "OTHERS",
+                "LEARNED",
+                "SECONDS",
+            ],
+            &report.after.iter().map(row).collect::<Vec<_>>(),
+        )?;
+        if let Some(transfer) = report.transfer {
+            let kin = |tar: Option<f64>| tar.map_or_else(String::new, percent);
+            out.line(&format!(
+                "Half of the families, learned from {} faces of the other half: TAR at FAR 1e-3 \
+                 {} to {}, TAR where 1.5 % of relatives are accepted {} to {}.",
+                transfer.answers,
+                percent(transfer.tar_at_far_1e_3_before),
+                percent(transfer.tar_at_far_1e_3),
+                kin(transfer.tar_at_kin_1_5e_2_before),
+                kin(transfer.tar_at_kin_1_5e_2),
+            ))?;
+        }
+        out.line(&ran_with(report.model, &report.crop, report.metric))
     }
 }
 

@@ -4,6 +4,7 @@ mod decisions;
 mod eval;
 mod index;
 mod lists;
+mod model;
 mod output;
 mod photos;
 mod progress;
@@ -65,6 +66,8 @@ enum Command {
     Embed(photos::Embed),
     Verify(photos::Verify),
     #[command(subcommand)]
+    Model(model::Model),
+    #[command(subcommand)]
     Eval(eval::Eval),
 }
 
@@ -100,6 +103,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Search(command) => command.run(&library()?, &mut out),
         Command::Embed(command) => command.run(&mut out),
         Command::Verify(command) => command.run(&mut out),
+        Command::Model(command) => command.run(&library()?, &mut out),
         Command::Eval(command) => command.run(&mut out),
     }
 }

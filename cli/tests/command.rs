@@ -228,6 +228,43 @@ fn from_a_folder_to_a_name_a_search_and_back() {
 }
 
 #[test]
+fn what_was_learned_is_told_listed_and_taken_back() {
+    let place = Place::with(&["obama.jpg", "biden.jpg"]);
+    place.index();
+    let said = refused(&place.run(&["model", "train"]));
+    assert!(said.contains("Name two people"), "{said}");
+    for (photo, name) in [("obama.jpg", "Barack"), ("biden.jpg", "Joe")] {
+        let person = place.face_on(photo)["person"].to_string();
+        place.json(&["name", &person, name]);
+    }
+    let learned = place.json(&["model", "train"]);
+    assert_eq!(learned[0]["version"], 1);
+    // Two answers: there is nothing to hold back.
+    assert_eq!(learned[0]["used"], false);
+    assert_eq!(learned[0]["faces"], 0);
+    assert_eq!(place.json(&["model", "list"]), learned);
+
+    assert_eq!(place.json(&["model", "use", "1"])[0]["version"], 1);
+    let listed = place.run(&["model", "list"]);
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let in_use: Vec<&str> = listed
+        .lines()
+        .filter(|line| line.contains("in use"))
+        .collect();
+    assert!(
+        in_use.len() == 1 && in_use[0].contains("Learned from 2 answers"),
+        "{listed}"
+    );
+    let said = refused(&place.run(&["model", "use", "5"]));
+    assert!(said.contains("version 5"), "{said}");
+    assert_eq!(
+        place.json(&["model", "use", "0"])[0]["version"],
+        Value::Null
+    );
+    assert_eq!(place.json(&["model", "list"]), learned);
+}
+
+#[test]
 fn words_for_people_and_complaints_of_one_line() {
     let place = Place::with(&["obama.jpg", "biden.jpg"]);
     let nobody = place.run(&["people"]);
@@ -305,6 +342,8 @@ fn help_shows_examples_of_every_command() {
         "verify",
         "eval verify",
         "eval cluster",
+        "eval learn",
+        "model use",
     ] {
         let output = kith()
             .args(command.split(' '))

@@ -84,6 +84,14 @@ pub enum Error {
     /// A person of one face, or of copies of one.
     #[error("These faces are all alike: there are no two people to tell apart.")]
     NothingToSplit,
+    /// No two people with names, or with other decisions.
+    #[error(
+        "There is nothing to learn from yet. Name two people at least, then answer some questions about their photos."
+    )]
+    NothingToLearn,
+    /// A learned version that is not kept, or was learned for another network.
+    #[error("There is no version {0} of what was learned. `kith model list` shows them.")]
+    NoVersion(u32),
     /// The log has no decision that still holds.
     #[error("There is nothing to take back.")]
     NothingToUndo,

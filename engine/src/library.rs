@@ -16,17 +16,19 @@ use rusqlite::Connection;
 
 use crate::catalog::photos::Photo;
 use crate::catalog::placements::{self, Placement};
-use crate::catalog::{Catalog, decisions, faces, folders, photos, questions};
+use crate::catalog::{Catalog, decisions, faces, folders, learned, photos, questions};
 use crate::faces::{FaceFinder, MODEL};
 use crate::index::FaceIndex;
 use crate::indexing::{DECODED_SIDE, Job, resolved};
-use crate::people::{Calibration, Decided, Decision, derive, free_number, halves, standing};
+use crate::people::{
+    Calibration, Decided, Decision, Lessons, derive, free_number, halves, read, standing,
+};
 use crate::search::{Query, matches};
 use crate::thumbnails::Thumbnails;
 use crate::{
     Action, Control, DecisionId, Error, Face, FaceId, FaceState, FailedFile, Folder, FoundPhoto,
-    HistoryEntry, IndexSummary, Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile,
-    Progress, Result, SearchResult, Suggestion, photo,
+    HistoryEntry, IndexSummary, LearnedVersion, Outcome, Person, PersonId, PhotoDetail, PhotoId,
+    PhotoTile, Progress, Result, SearchResult, Suggestion, photo,
 };
 
 /// How many faces stand for a person in a list.
@@ -374,11 +376,7 @@ impl Library {
         let names = |person: PersonId| before.decided.people.get(&person)?.name.clone();
         let entry = |entry: &decisions::Entry| HistoryEntry {
             decision: entry.id,
-            at: entry
-                .at
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap_or_default()
-                .as_secs_f64(),
+            at: seconds_since_1970(entry.at),
             said: before.sentence(&entry.decision, &names),
             undone: !matches!(entry.decision, Decision::Undo { .. }) && !holds.contains(&entry.id),
         };
@@ -517,6 +515,111 @@ impl Library {
     fn face_index(&self) -> MutexGuard<'_, FaceIndex> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the library learns of its people.
+impl Library {
+    /// Learns from what the user said, and uses it where it makes fewer mistakes on answers that
+    /// were held back. Takes seconds; other calls are answered meanwhile. `on_step` gets how many
+    /// steps of how many are done. None when it was cancelled; nothing is changed then.
+    ///
+    /// # Errors
+    /// [`Error::NothingToLearn`], [`Error::Models`], [`Error::Catalog`], [`Error::Index`].
+    pub fn learn(
+        &self,
+        at: SystemTime,
+        control: &Control,
+        on_step: &mut dyn FnMut(u32, u32),
+    ) -> Result<Option<LearnedVersion>> {
+        let (faces, decided) = read(self.catalog().connection())?;
+        let lessons = Lessons::gather(&faces, &decided);
+        if lessons.people() < 2 {
+            return Err(Error::NothingToLearn);
+        }
+        let learned = lessons.learn(&mut |done, total| {
+            on_step(done, total);
+            control.go_on()
+        })?;
+        let Some(learned) = learned else {
+            return Ok(None);
+        };
+        let mut index = self.face_index();
+        self.catalog().transaction(|connection| {
+            let version = learned::add(connection, at, &MODEL, &learned)?;
+            if learned.trial.is_better() {
+                learned::put_to_use(connection, Some(version), &MODEL)?;
+                derive(connection, &mut index)?;
+            }
+            let all = learned::all(connection, &MODEL)?;
+            Ok(all.iter().find(|of| of.version == version).map(told))
+        })
+    }
+
+    /// What was learned so far, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn learned(&self) -> Result<Vec<LearnedVersion>> {
+        let all = learned::all(self.catalog().connection(), &MODEL)?;
+        Ok(all.iter().map(told).collect())
+    }
+
+    /// Uses a version of what was learned, or the network as it came, and derives who is who anew.
+    ///
+    /// # Errors
+    /// [`Error::NoVersion`], [`Error::Catalog`], [`Error::Index`].
+    pub fn use_learned(&self, version: Option<u32>) -> Result<()> {
+        let mut index = self.face_index();
+        self.catalog().transaction(|connection| {
+            let known = learned::put_to_use(connection, version, &MODEL)?;
+            if let (Some(version), false) = (version, known) {
+                return Err(Error::NoVersion(version));
+            }
+            derive(connection, &mut index).map(drop)
+        })
+    }
+}
+
+fn told(version: &learned::Version) -> LearnedVersion {
+    let trial = &version.trial;
+    let mistakes = if trial.known.faces == 0 {
+        "too few to try it on answers it had not seen".to_owned()
+    } else {
+        format!(
+            "mistakes on {} it had not seen: {} \u{2192} {}",
+            answers(trial.known.faces),
+            trial.known.before,
+            trial.known.after
+        )
+    };
+    LearnedVersion {
+        version: version.version,
+        at: seconds_since_1970(version.at),
+        used: version.used,
+        answers: trial.answers,
+        faces: trial.known.faces,
+        mistakes_before: trial.known.before,
+        mistakes: trial.known.after,
+        better: trial.is_better(),
+        said: format!(
+            "Learned from {} of yours; {mistakes}",
+            answers(trial.answers)
+        ),
+    }
+}
+
+fn answers(number: u32) -> String {
+    if number == 1 {
+        "1 answer".into()
+    } else {
+        format!("{number} answers")
+    }
+}
+
+fn seconds_since_1970(at: SystemTime) -> f64 {
+    at.duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
 }
 
 impl Rows {

@@ -260,6 +260,31 @@ pub struct HistoryEntry {
     pub undone: bool,
 }
 
+/// A version of what the library learned from the user's answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct LearnedVersion {
+    /// Its number, counted up.
+    pub version: u32,
+    /// Seconds since 1970 in UTC when it was learned.
+    pub at: f64,
+    /// Whether it is in use.
+    pub used: bool,
+    /// Faces of which the user said who they are, or are not.
+    pub answers: u32,
+    /// New faces of people it knows, held back to try it on.
+    pub faces: u32,
+    /// How many of these the network alone places with someone else.
+    pub mistakes_before: u32,
+    /// How many of these it places with someone else.
+    pub mistakes: u32,
+    /// Whether it makes fewer mistakes, and no more on people whom it does not know.
+    pub better: bool,
+    /// One sentence for the user: `Learned from 212 answers of yours; mistakes on 188 answers it had
+    /// not seen: 9 → 4`.
+    pub said: String,
+}
+
 /// What a running index job is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]

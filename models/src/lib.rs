@@ -17,6 +17,7 @@ mod ops;
 mod pixels;
 #[cfg(test)]
 mod references;
+pub mod training;
 mod weights;
 
 pub use align::views;

@@ -13,6 +13,7 @@ use crate::{Error, Result};
 pub mod decisions;
 pub mod faces;
 pub mod folders;
+pub mod learned;
 pub mod photos;
 pub mod placements;
 pub mod questions;
@@ -30,6 +31,7 @@ const MIGRATIONS: &[&[&str]] = &[
         placements::CREATE,
     ],
     &[questions::CREATE],
+    &[learned::CREATE],
 ];
 
 /// How long a write waits for another process before it fails.

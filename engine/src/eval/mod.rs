@@ -3,7 +3,8 @@
 //!
 //! [`verify_pairs`] and [`verify_people`] ask whether two photos show the same person,
 //! [`cluster`] whether a whole folder falls into the right groups; [`detect`] counts faces
-//! found, missed and false; [`calibrate`] measures what a distance means, for the program itself. The truth comes from folder
+//! found, missed and false; [`learn`] measures what answers teach; [`calibrate`] measures what a
+//! distance means, for the program itself. The truth comes from folder
 //! names and from the pair files of Labeled Faces in the Wild. Every embedding goes through the
 //! 128-byte [`Code`](kith_models::Code) that a library stores, so a figure printed here is a
 //! figure of the program.
@@ -22,6 +23,7 @@ mod calibrate;
 mod cluster;
 mod detect;
 mod labels;
+mod learn;
 mod read;
 mod scores;
 mod verify;
@@ -31,6 +33,7 @@ pub use cluster::{
     ClusterReport, Grouping, GroupingScore, NamedScore, Questions, cluster, score_grouping,
 };
 pub use detect::{DetectReport, WrongPhoto, detect};
+pub use learn::{AfterAnswers, LearnReport, Transfer, learn};
 pub use read::Framing;
 pub use verify::{KinFigures, PairsReport, PeopleReport, verify_pairs, verify_people};
 

@@ -225,13 +225,13 @@ pub fn verify_people(
     })
 }
 
-struct Figures {
+pub(super) struct Figures {
     genuine_pairs: u64,
     impostor_pairs: u64,
     /// At [`FAR_1E_2`], [`FAR_1E_3`] and [`FAR_1E_4`].
-    tar: [f64; 3],
+    pub tar: [f64; 3],
     threshold_at_far_1e_3: f64,
-    kin: Option<KinFigures>,
+    pub kin: Option<KinFigures>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -241,7 +241,7 @@ enum Relation {
     Strangers,
 }
 
-fn compare_all(
+pub(super) fn compare_all(
     faces: &[LabelledFace],
     families: bool,
     metric: &Metric,

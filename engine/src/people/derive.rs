@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::{Decided, GroupFace, group};
 use crate::catalog::placements::{self, Placement};
-use crate::catalog::{decisions, faces, questions};
+use crate::catalog::{decisions, faces, learned, questions};
 use crate::faces::MODEL;
 use crate::index::FaceIndex;
 use crate::{FaceId, Result};
@@ -24,16 +24,14 @@ pub struct Derived {
     pub decided: Decided,
 }
 
-/// Derives all placements anew and stores what changed. To be called inside a transaction.
-///
-/// Faces that are shown take part, and of those that are gone the confirmed ones, which still tell
-/// how their person looks.
+/// The faces that take part, in the order of their numbers, and the log as a whole: faces that are
+/// shown, and of those that are gone the confirmed ones, which still tell how their person looks.
 ///
 /// # Errors
-/// [`crate::Error::Catalog`] and [`crate::Error::Index`].
-pub fn derive(connection: &Connection, index: &mut FaceIndex) -> Result<Derived> {
+/// [`crate::Error::Catalog`].
+pub fn read(connection: &Connection) -> Result<(Vec<GroupFace>, Decided)> {
     let decided = Decided::replay(&decisions::all(connection)?);
-    let faces: Vec<GroupFace> = faces::all(connection, &MODEL)?
+    let faces = faces::all(connection, &MODEL)?
         .into_iter()
         .filter(|face| face.present || decided.confirmed.contains_key(&face.id))
         .map(|face| GroupFace {
@@ -44,10 +42,20 @@ pub fn derive(connection: &Connection, index: &mut FaceIndex) -> Result<Derived>
             quality: face.found.quality,
         })
         .collect();
+    Ok((faces, decided))
+}
+
+/// Derives all placements anew and stores what changed. To be called inside a transaction.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] and [`crate::Error::Index`].
+pub fn derive(connection: &Connection, index: &mut FaceIndex) -> Result<Derived> {
+    let (faces, decided) = read(connection)?;
     let codes: Vec<Code> = faces.iter().map(|face| face.code).collect();
     index.update(&codes)?;
     let old = placements::all(connection)?;
-    let grouped = group(&faces, index, &decided);
+    let head = learned::in_use(connection, &MODEL)?;
+    let grouped = group(&faces, index, &decided, head.as_ref());
     let new = grouped.placements;
     placements::store(connection, &old, &new)?;
     questions::store(connection, &grouped.questions)?;

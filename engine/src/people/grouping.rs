@@ -18,9 +18,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 
 use jiff::civil::Date;
+use kith_models::training::Head;
 use kith_models::{Code, EMBEDDING_LEN, Embedding};
 
-use super::{Calibration, Decided, FOUNDING_QUALITY, Metric, MetricKind};
+use super::{Calibration, Decided, FOUNDING_QUALITY, Lessons, Metric, MetricKind};
 use crate::catalog::placements::Placement;
 use crate::index::FaceIndex;
 use crate::{FaceId, FaceState, PersonId, PhotoId, Result};
@@ -47,8 +48,13 @@ const NEXT_NUMBERS: u32 = 1_000_000_000;
 /// Says whose each face is. `faces` are in the order of their numbers; ignored ones may be among
 /// them. The result depends on nothing but the arguments.
 #[must_use]
-pub fn group(faces: &[GroupFace], index: &FaceIndex, decided: &Decided) -> Grouped {
-    group_in(&learn(faces, index), faces, index, decided)
+pub fn group(
+    faces: &[GroupFace],
+    index: &FaceIndex,
+    decided: &Decided,
+    head: Option<&Head>,
+) -> Grouped {
+    group_in(&learn(faces, index, head), faces, index, decided)
 }
 
 /// Who is who, and what to ask.
@@ -76,8 +82,9 @@ pub struct Question {
     pub rival: Option<f64>,
 }
 
-/// What the faces teach about distances, whatever was decided of them.
-fn learn(faces: &[GroupFace], index: &FaceIndex) -> Metric {
+/// What the faces teach about distances, whatever was decided of them, as the head sees them that
+/// the library learned, if there is one.
+fn learn(faces: &[GroupFace], index: &FaceIndex, head: Option<&Head>) -> Metric {
     let nothing = Decided::default();
     let codes = codes(faces);
     let plain = Metric::plain(&codes, 0);
@@ -85,7 +92,11 @@ fn learn(faces: &[GroupFace], index: &FaceIndex) -> Metric {
     linkage.threshold = Calibration::built_in().surely_same();
     linkage.link(faces, index, &nothing);
     linkage.run();
-    Metric::learn(&codes, &linkage.group_of, &neighbours(faces, index))
+    let (group_of, neighbours) = (&linkage.group_of, neighbours(faces, index));
+    match head {
+        Some(head) => Metric::learn_with(head, &codes, group_of, &neighbours),
+        None => Metric::learn(&codes, group_of, &neighbours),
+    }
 }
 
 fn codes(faces: &[GroupFace]) -> Vec<Code> {
@@ -165,23 +176,39 @@ impl Unlabelled {
     /// The metric of a library that holds these faces.
     #[must_use]
     pub fn metric(&self, kind: MetricKind) -> Metric {
-        let learned = learn(&self.faces, &self.index);
+        let learned = learn(&self.faces, &self.index, None);
         match kind {
             MetricKind::Plain => Metric::plain(&codes(&self.faces), learned.groups()),
             MetricKind::Library => learned,
         }
     }
 
+    /// What is learned from, when the faces at some positions were said to be people.
+    #[must_use]
+    pub fn lessons(&self, named: &[(usize, PersonId)]) -> Lessons {
+        Lessons::gather(&self.faces, &self.decided(named))
+    }
+
+    /// The metric of a library that holds these faces and learned that head.
+    #[must_use]
+    pub fn metric_with(&self, head: &Head) -> Metric {
+        learn(&self.faces, &self.index, Some(head))
+    }
+
     /// Groups them as [`group`] does, when the faces at some positions were said to be people; the
     /// number of a face is its position and 1.
     #[must_use]
     pub fn group(&self, metric: &Metric, named: &[(usize, PersonId)]) -> Grouped {
+        group_in(metric, &self.faces, &self.index, &self.decided(named))
+    }
+
+    fn decided(&self, named: &[(usize, PersonId)]) -> Decided {
         let mut decided = Decided::default();
         for (position, person) in named {
             decided.confirmed.insert(self.faces[*position].id, *person);
             decided.people.entry(*person).or_default();
         }
-        group_in(metric, &self.faces, &self.index, &decided)
+        decided
     }
 }
 
@@ -750,7 +777,7 @@ mod tests {
     /// The groups as sets of codes: the same whatever the faces' numbers are.
     fn groups(faces: &[GroupFace], index: &FaceIndex) -> BTreeSet<BTreeSet<Vec<u8>>> {
         let mut of_person: BTreeMap<Option<PersonId>, BTreeSet<Vec<u8>>> = BTreeMap::new();
-        let placements = group(faces, index, &Decided::default()).placements;
+        let placements = group(faces, index, &Decided::default(), None).placements;
         for face in faces {
             let person = placements[&face.id].person;
             let code = face.code.as_bytes().to_vec();

@@ -15,6 +15,7 @@
 //!
 //! Nobody has to name anyone for either.
 
+use kith_models::training::Head;
 use kith_models::{Code, EMBEDDING_LEN, Embedding, distance, unit};
 use rayon::prelude::*;
 
@@ -35,6 +36,12 @@ const STEADIED_BELOW: f32 = 0.9;
 const WEIGHT: f32 = 2.0;
 /// Most neighbours that steady a face: more change nothing.
 const MOST_STEADYING: usize = 8;
+
+/// With a head, distances are brought to the same scale where this share of strangers is nearer...
+const NEAR_STRANGERS: f64 = 0.05;
+/// ...if there are so many groups; and by no more than this.
+const FEWEST_STRANGERS: usize = 10;
+const MOST_STRETCH: f32 = 2.0;
 
 /// How far apart two faces are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +67,7 @@ impl MetricKind {
 #[derive(Debug, Clone)]
 pub struct Metric {
     kind: MetricKind,
-    /// Each face's point on the unit sphere.
+    /// Each face's point: on the unit sphere, or a little in or out of it, see `bring_to_scale_of`.
     points: Vec<Embedding>,
     /// For each face what is taken off its distances.
     offsets: Vec<f32>,
@@ -74,9 +81,35 @@ impl Metric {
     /// it and are not on the same photo, the nearest first.
     #[must_use]
     pub fn learn(codes: &[Code], group_of: &[Option<usize>], neighbours: &[Vec<usize>]) -> Self {
-        let plain = embeddings(codes);
-        let (offsets, groups) = learned_offsets(codes, &plain, group_of);
-        let steadied = |face: usize| steadied(face, &plain, &offsets, &neighbours[face]);
+        Self::of(&embeddings(codes), codes, group_of, neighbours)
+    }
+
+    /// The same for a library that learned a head from its user's answers: distances are those
+    /// between the faces as the head sees them, brought to the scale of those without it, so that
+    /// what was calibrated holds.
+    #[must_use]
+    pub fn learn_with(
+        head: &Head,
+        codes: &[Code],
+        group_of: &[Option<usize>],
+        neighbours: &[Vec<usize>],
+    ) -> Self {
+        let seen = |code: &Code| head.embed(&code.embedding());
+        let seen: Vec<Embedding> = codes.par_iter().map(seen).collect();
+        let mut metric = Self::of(&seen, codes, group_of, neighbours);
+        let without = Self::learn(codes, group_of, neighbours);
+        metric.bring_to_scale_of(&without, &one_of_each_group(codes, group_of));
+        metric
+    }
+
+    fn of(
+        plain: &[Embedding],
+        codes: &[Code],
+        group_of: &[Option<usize>],
+        neighbours: &[Vec<usize>],
+    ) -> Self {
+        let (offsets, groups) = learned_offsets(codes, plain, group_of);
+        let steadied = |face: usize| steadied(face, plain, &offsets, &neighbours[face]);
         let points: Vec<Embedding> = (0..plain.len()).into_par_iter().map(steadied).collect();
         let (offsets, _) = learned_offsets(codes, &points, group_of);
         Self {
@@ -98,6 +131,49 @@ impl Metric {
         }
     }
 
+    /// Stretches and shifts all distances, so that those of strangers are as in `other`: at their
+    /// median, and where the nearest [`NEAR_STRANGERS`] end. Among the pairs of faces of different
+    /// groups some are of one person, but too few to move these two.
+    fn bring_to_scale_of(&mut self, other: &Self, strangers: &[usize]) {
+        let [Some([near, median]), Some([near_there, median_there])] =
+            [&*self, other].map(|metric| metric.landmarks(strangers))
+        else {
+            return;
+        };
+        let stretch = (median_there - near_there) / (median - near).max(f32::EPSILON);
+        let stretch = stretch.clamp(1.0 / MOST_STRETCH, MOST_STRETCH);
+        let shift = median_there - stretch * median;
+        // Of two points of length √stretch, 2 less twice their product is the stretched distance
+        // and 2 - 2·stretch: that, and the shift, is taken off by halves.
+        for point in self.points.iter_mut().flatten() {
+            *point *= stretch.sqrt();
+        }
+        for offset in &mut self.offsets {
+            *offset = stretch * *offset + 1.0 - stretch - shift / 2.0;
+        }
+    }
+
+    /// The distance below which [`NEAR_STRANGERS`] of the pairs lie, and the median; none for too
+    /// few faces.
+    fn landmarks(&self, strangers: &[usize]) -> Option<[f32; 2]> {
+        if strangers.len() < FEWEST_STRANGERS {
+            return None;
+        }
+        let row = |at: usize| {
+            let others = strangers[..at].iter();
+            others.map(move |other| self.distance(strangers[at], *other))
+        };
+        let mut distances: Vec<f32> = (0..strangers.len())
+            .into_par_iter()
+            .flat_map_iter(row)
+            .collect();
+        let mut at = |share: f64| {
+            let place = (share * distances.len() as f64) as usize;
+            *distances.select_nth_unstable_by(place, f32::total_cmp).1
+        };
+        Some([at(NEAR_STRANGERS), at(0.5)])
+    }
+
     /// Which it is.
     #[must_use]
     pub fn kind(&self) -> MetricKind {
@@ -107,10 +183,13 @@ impl Metric {
     /// The distance of two faces, by their positions.
     #[must_use]
     pub fn distance(&self, a: usize, b: usize) -> f32 {
-        distance(&self.points[a], &self.points[b]) - self.offsets[a] - self.offsets[b]
+        let points = self.points[a].iter().zip(&self.points[b]);
+        let product: f32 = points.map(|(a, b)| a * b).sum();
+        2.0 - 2.0 * product - self.offsets[a] - self.offsets[b]
     }
 
-    /// The point of a face on the unit sphere, by its position.
+    /// The point of a face, by its position: 2 less twice the product of two is their distance,
+    /// before what is taken off.
     #[must_use]
     pub fn point(&self, face: usize) -> &Embedding {
         &self.points[face]
@@ -205,6 +284,22 @@ fn groups(codes: &[Code], points: &[Embedding], group_of: &[Option<usize>]) -> V
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
+/// A face of each group, by its position: of [`MOST_GROUPS`] of them, in an order that is random but
+/// does not depend on that of the faces.
+fn one_of_each_group(codes: &[Code], group_of: &[Option<usize>]) -> Vec<usize> {
+    let mut by_hash: Vec<([u8; 32], usize)> = (0..codes.len())
+        .map(|face| (*blake3::hash(codes[face].as_bytes()).as_bytes(), face))
+        .collect();
+    by_hash.sort_unstable();
+    let mut met = std::collections::BTreeSet::new();
+    by_hash
+        .into_iter()
+        .filter(|(_, face)| group_of[*face].is_some_and(|group| met.insert(group)))
+        .map(|(_, face)| face)
+        .take(MOST_GROUPS)
+        .collect()
+}
+
 /// Mean distance from a face to the middles of the nearest groups other than its own; 0 where
 /// there is none.
 fn mean_to_nearest(point: &Embedding, own: Option<usize>, groups: &[Seen]) -> f32 {
@@ -283,6 +378,46 @@ mod tests {
         let (plain, metric) = (Metric::plain(&codes, 20), learned(&codes, &group_of));
         assert!(metric.distance(0, 1) > plain.distance(0, 1));
         assert!(metric.distance(15, 16) < plain.distance(15, 16));
+    }
+
+    /// A head that turns everything a little and looks more at some numbers than at others.
+    fn head() -> Head {
+        let mut numbers = vec![0.0_f32; EMBEDDING_LEN * (EMBEDDING_LEN + 1)];
+        for at in 0..EMBEDDING_LEN {
+            numbers[at] = 0.01;
+            let row = &mut numbers[EMBEDDING_LEN * (at + 1)..];
+            row[at] = if at % 2 == 0 { 1.5 } else { 0.8 };
+            row[(at + 1) % EMBEDDING_LEN] = 0.2;
+        }
+        let bytes: Vec<u8> = numbers.iter().flat_map(|of| of.to_le_bytes()).collect();
+        Head::from_bytes(&bytes).unwrap()
+    }
+
+    #[test]
+    fn with_a_head_strangers_are_as_far_apart_as_without() {
+        let (codes, group_of) = crowded();
+        let without = learned(&codes, &group_of);
+        let neighbours = vec![Vec::new(); codes.len()];
+        let with = Metric::learn_with(&head(), &codes, &group_of, &neighbours);
+        let all: Vec<usize> = (0..codes.len()).collect();
+        let (there, here) = (
+            without.landmarks(&all).unwrap(),
+            with.landmarks(&all).unwrap(),
+        );
+        for (there, here) in there.into_iter().zip(here) {
+            assert!((there - here).abs() < 1e-4, "{there} {here}");
+        }
+        let moved = |a, b| (with.distance(a, b) - without.distance(a, b)).abs();
+        assert!(moved(0, 1) > 0.01 || moved(15, 16) > 0.01);
+        // The grouping adds points up: two less twice the product, and what is taken off.
+        let product: f32 = with
+            .point(3)
+            .iter()
+            .zip(with.point(7))
+            .map(|(a, b)| a * b)
+            .sum();
+        let added = 2.0 - 2.0 * product - with.offset(3) - with.offset(7);
+        assert!((added - with.distance(3, 7)).abs() < 1e-5);
     }
 
     /// The child of two and of twelve, and the photos between.

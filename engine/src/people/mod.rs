@@ -9,14 +9,17 @@ mod calibration;
 mod decided;
 mod derive;
 mod grouping;
+mod learning;
 mod metric;
 mod split;
 
 pub use calibration::{Answers, Calibration, Rate};
 pub use decided::{Decided, DecidedPerson, Decision, standing};
-pub use derive::{Derived, derive};
+pub use derive::{Derived, derive, read};
 pub(crate) use grouping::free_number;
 pub use grouping::{GroupFace, Grouped, Question, Unlabelled, group};
+pub(crate) use learning::wrong;
+pub use learning::{Learned, Lessons, Mistakes, Trial};
 pub use metric::{Metric, MetricKind};
 pub(crate) use split::halves;
 

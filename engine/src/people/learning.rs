@@ -1,0 +1,473 @@
+//! What the user's answers teach: a head on top of the network, tried on answers that were held
+//! back, and used only where it makes fewer mistakes on them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kith_models::training::{Head, Lesson};
+use kith_models::{EMBEDDING_LEN, Embedding, distance};
+use serde::{Deserialize, Serialize};
+
+use super::{Calibration, Decided, GroupFace};
+use crate::{PersonId, PhotoId, Result};
+
+/// The answers are cut into so many parts, and each is held back once.
+const PARTS: u32 = 5;
+/// Photos with neighbouring numbers are held back together: they often show the same moment.
+const NEIGHBOURING: u32 = 8;
+/// Fewer faces held back, of people it knows or of others, show nothing.
+const FEWEST_FACES: u32 = 20;
+/// People nobody was asked about may be mistaken more often by this share of their faces, by chance.
+const BY_CHANCE: f64 = 0.02;
+
+/// Mistakes on faces that were held back: the nearest person, by the mean distance to their faces,
+/// is another one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mistakes {
+    /// Faces held back.
+    pub faces: u32,
+    /// Mistakes as the network came.
+    pub before: u32,
+    /// Mistakes with the head.
+    pub after: u32,
+}
+
+/// What was learned, and how good it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Learned {
+    /// The head, learned from all answers.
+    pub head: Head,
+    /// How good it is.
+    pub trial: Trial,
+}
+
+/// How a head did on answers that it had not seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Faces of which it was said who they are, or are not.
+    pub answers: u32,
+    /// People they are of.
+    pub people: u32,
+    /// New faces of people whom it knows.
+    pub known: Mistakes,
+    /// Faces of people whom it does not know, held back altogether.
+    pub unknown: Mistakes,
+}
+
+impl Trial {
+    /// Whether it is worth using: fewer mistakes on new faces of the people it knows, and no more
+    /// on people it does not know than chance may make; never where too few faces tell.
+    #[must_use]
+    pub fn is_better(&self) -> bool {
+        if self.known.faces.min(self.unknown.faces) < FEWEST_FACES {
+            return false;
+        }
+        let allowed = f64::from(self.unknown.before) + BY_CHANCE * f64::from(self.unknown.faces);
+        self.known.after < self.known.before && f64::from(self.unknown.after) <= allowed
+    }
+}
+
+/// What a library's answers say of its faces.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lessons {
+    faces: Vec<Lesson>,
+    /// The photo of each.
+    photos: Vec<PhotoId>,
+    /// How many of them the user said something of; the others share a photo with one.
+    said: u32,
+    /// The mean of all of the library's embeddings.
+    middle: Embedding,
+}
+
+impl Lessons {
+    /// Gathers what was said about `faces`, which are in the order of their numbers: confirmed
+    /// faces, rejected ones, and faces that are on one photo with a confirmed one (unless they are
+    /// as near as one person, as in a collage).
+    #[must_use]
+    pub fn gather(faces: &[GroupFace], decided: &Decided) -> Self {
+        let mut people_on: BTreeMap<PhotoId, Vec<(PersonId, Embedding)>> = BTreeMap::new();
+        let mut not: BTreeMap<u32, BTreeSet<PersonId>> = BTreeMap::new();
+        for face in faces {
+            if let Some(person) = decided.confirmed.get(&face.id) {
+                let on = people_on.entry(face.photo).or_default();
+                on.push((*person, face.code.embedding()));
+            }
+        }
+        for (face, person) in &decided.rejected {
+            not.entry(*face).or_default().insert(*person);
+        }
+        for (a, b) in &decided.apart {
+            for (face, other) in [(a, b), (b, a)] {
+                let person = decided.confirmed.get(other);
+                not.entry(*face).or_default().extend(person);
+            }
+        }
+        let surely_same = Calibration::built_in().surely_same();
+        let mut gathered = Self {
+            faces: Vec::new(),
+            photos: Vec::new(),
+            said: 0,
+            middle: middle(faces),
+        };
+        for face in faces {
+            let embedding = face.code.embedding();
+            let person = decided.confirmed.get(&face.id).copied();
+            let mut not = not.remove(&face.id).unwrap_or_default();
+            let said = person.is_some() || !not.is_empty();
+            if person.is_none() {
+                let others = people_on.get(&face.photo).into_iter().flatten();
+                let apart = others.filter(|(_, of)| distance(of, &embedding) >= surely_same);
+                not.extend(apart.map(|(person, _)| *person));
+            }
+            if decided.ignored.contains(&face.id) || (person.is_none() && not.is_empty()) {
+                continue;
+            }
+            gathered.said += u32::from(said);
+            gathered.photos.push(face.photo);
+            gathered.faces.push(Lesson {
+                embedding,
+                person,
+                not,
+            });
+        }
+        gathered
+    }
+
+    /// How many people the answers tell apart.
+    #[must_use]
+    pub fn people(&self) -> u32 {
+        self.numbers().len() as u32
+    }
+
+    /// The people, counted from 0.
+    fn numbers(&self) -> BTreeMap<PersonId, u32> {
+        let people: BTreeSet<PersonId> = self.faces.iter().filter_map(|of| of.person).collect();
+        people.into_iter().zip(0..).collect()
+    }
+
+    /// Learns from all answers, and tries the same on each part of them that was held back. None
+    /// when stopped. `on_step` gets how many steps of how
+    /// many are done, and says whether to go on.
+    ///
+    /// # Errors
+    /// [`crate::Error::Models`] when Candle fails.
+    pub fn learn(&self, on_step: &mut dyn FnMut(u32, u32) -> bool) -> Result<Option<Learned>> {
+        let number = self.numbers();
+        let part_of_photo = |at: usize| self.photos[at] / NEIGHBOURING % PARTS;
+        let part_of_person = |at: usize| {
+            self.faces[at]
+                .person
+                .map_or(PARTS, |of| number[&of] % PARTS)
+        };
+        let total = Head::STEPS * (2 * PARTS + 1);
+        let mut done = 0;
+        let mut train = |keep: &dyn Fn(usize) -> bool| {
+            let kept = (0..self.faces.len()).filter(|at| keep(*at));
+            let lessons: Vec<Lesson> = kept.map(|at| self.faces[at].clone()).collect();
+            Head::train(&lessons, &self.middle, &mut |_| {
+                done += 1;
+                on_step(done, total)
+            })
+        };
+        let mut trial = Trial {
+            answers: self.said,
+            people: number.len() as u32,
+            ..Trial::default()
+        };
+        for part in 0..PARTS {
+            let Some(head) = train(&|at| part_of_photo(at) != part)? else {
+                return Ok(None);
+            };
+            let held_back = |at: usize| part_of_photo(at) == part;
+            let compared = |at: usize| part_of_photo(at) != part;
+            self.count(&mut trial.known, &head, &held_back, &compared);
+        }
+        for part in 0..PARTS {
+            let Some(head) = train(&|at| part_of_person(at) != part)? else {
+                return Ok(None);
+            };
+            let held_back = |at: usize| part_of_person(at) == part;
+            self.count(&mut trial.unknown, &head, &held_back, &held_back);
+        }
+        let head = train(&|_| true)?;
+        Ok(head.map(|head| Learned { head, trial }))
+    }
+
+    /// Adds the mistakes on the faces of `held_back` when they are compared with the others of
+    /// `compared`.
+    fn count(
+        &self,
+        mistakes: &mut Mistakes,
+        head: &Head,
+        held_back: &dyn Fn(usize) -> bool,
+        compared: &dyn Fn(usize) -> bool,
+    ) {
+        let said: Vec<(usize, u32)> = (0..)
+            .zip(&self.faces)
+            .filter_map(|(at, lesson)| Some((at, lesson.person?)))
+            .collect();
+        let asked: Vec<(usize, u32)> = said.iter().copied().filter(|of| held_back(of.0)).collect();
+        let known: Vec<(usize, u32)> = said.into_iter().filter(|of| compared(of.0)).collect();
+        let plain = |at: usize| (self.faces[at].embedding, 0.0);
+        let learned = |at: usize| (head.embed(&self.faces[at].embedding), 0.0);
+        let before = wrong(&asked, &known, &plain);
+        let after = wrong(&asked, &known, &learned);
+        for (before, after) in before.into_iter().zip(after) {
+            if let (Some(before), Some(after)) = (before, after) {
+                mistakes.faces += 1;
+                mistakes.before += u32::from(before);
+                mistakes.after += u32::from(after);
+            }
+        }
+    }
+}
+
+/// For each of the faces whether the nearest person, by the mean distance to their `known` faces,
+/// is another one. None where their person has no other face, or there is nobody else. `as_seen`
+/// gives a face's point and what is taken off its distances, as [`super::Metric`] does.
+pub(crate) fn wrong(
+    faces: &[(usize, u32)],
+    known: &[(usize, u32)],
+    as_seen: &dyn Fn(usize) -> (Embedding, f32),
+) -> Vec<Option<bool>> {
+    // The mean distance is 2 less twice the product with the mean point, less the mean of what is
+    // taken off: so the sums of both are all that is needed of a person.
+    let mut people: BTreeMap<u32, (Embedding, f32, BTreeSet<usize>)> = BTreeMap::new();
+    for (at, person) in known {
+        let nobody = ([0.0; EMBEDDING_LEN], 0.0, BTreeSet::new());
+        let (sum, offsets, members) = people.entry(*person).or_insert(nobody);
+        let (point, offset) = as_seen(*at);
+        add(sum, &point, 1.0);
+        *offsets += offset;
+        members.insert(*at);
+    }
+    let judge = |(at, own): &(usize, u32)| {
+        let (point, offset) = as_seen(*at);
+        let mean =
+            |(person, (sum, offsets, members)): (&u32, &(Embedding, f32, BTreeSet<usize>))| {
+                let (mut sum, mut offsets, mut count) = (*sum, *offsets, members.len());
+                if members.contains(at) {
+                    add(&mut sum, &point, -1.0);
+                    offsets -= offset;
+                    count -= 1;
+                }
+                let product: f32 = sum.iter().zip(&point).map(|(a, b)| a * b).sum();
+                (count > 0).then_some(((2.0 * product + offsets) / count as f32, *person))
+            };
+        let nearness: Vec<(f32, u32)> = people.iter().filter_map(mean).collect();
+        let has_own = nearness.iter().any(|(_, person)| person == own);
+        let nearest = nearness.iter().rev().max_by(|a, b| a.0.total_cmp(&b.0))?;
+        (has_own && nearness.len() > 1).then_some(nearest.1 != *own)
+    };
+    faces.iter().map(judge).collect()
+}
+
+fn add(sum: &mut Embedding, embedding: &Embedding, times: f32) {
+    for (sum, number) in sum.iter_mut().zip(embedding) {
+        *sum += times * number;
+    }
+}
+
+/// The mean of the embeddings; zero where there is none.
+fn middle(faces: &[GroupFace]) -> Embedding {
+    let mut sum = [0.0_f64; EMBEDDING_LEN];
+    for face in faces {
+        for (sum, number) in sum.iter_mut().zip(face.code.embedding()) {
+            *sum += f64::from(number);
+        }
+    }
+    sum.map(|sum| (sum / faces.len().max(1) as f64) as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use kith_models::{Code, unit};
+
+    use super::*;
+    use crate::catalog::decisions::Entry;
+    use crate::people::Decision;
+
+    /// People who differ in 24 directions, seen with noise in 24 others, one face a photo.
+    fn faces(people: u32, each: u32) -> Vec<GroupFace> {
+        let mut faces = Vec::new();
+        for person in 0..people {
+            let mut random = seeded(person);
+            let look: Vec<f32> = (0..24).map(|_| random()).collect();
+            for _ in 0..each {
+                let mut numbers = [0.0; EMBEDDING_LEN];
+                for at in 0..24 {
+                    numbers[at] = look[at] + 0.2 * random();
+                    numbers[at + 24] = 2.2 * random();
+                }
+                let id = faces.len() as u32 + 1;
+                faces.push(GroupFace {
+                    id,
+                    // Each person's photos are far apart, so that they are not held back together.
+                    photo: id % each * (people + 3) + person,
+                    day: None,
+                    code: Code::of(&unit(&numbers)),
+                    quality: 1.0,
+                });
+            }
+        }
+        faces
+    }
+
+    /// Numbers from -0.5 to 0.5.
+    fn seeded(seed: u32) -> impl FnMut() -> f32 {
+        let mut hash = blake3::Hasher::new()
+            .update(&seed.to_le_bytes())
+            .finalize_xof();
+        move || {
+            let mut bytes = [0; 4];
+            hash.fill(&mut bytes);
+            u32::from_le_bytes(bytes) as f32 / u32::MAX as f32 - 0.5
+        }
+    }
+
+    fn decided(decisions: &[Decision]) -> Decided {
+        let log: Vec<Entry> = decisions
+            .iter()
+            .zip(1..)
+            .map(|(decision, id)| Entry {
+                id,
+                at: std::time::SystemTime::UNIX_EPOCH,
+                decision: decision.clone(),
+            })
+            .collect();
+        Decided::replay(&log)
+    }
+
+    /// Everybody's faces confirmed.
+    fn all_said(people: u32, each: u32) -> (Vec<GroupFace>, Decided) {
+        let confirm = |person: u32| Decision::Confirm {
+            person: person + 1,
+            faces: (person * each + 1..=(person + 1) * each).collect(),
+        };
+        let said: Vec<Decision> = (0..people).map(confirm).collect();
+        (faces(people, each), decided(&said))
+    }
+
+    #[test]
+    fn fewer_mistakes_on_answers_it_had_not_seen() {
+        let (faces, decided) = all_said(24, 8);
+        let lessons = Lessons::gather(&faces, &decided);
+        assert_eq!(lessons.people(), 24);
+        let mut steps = Vec::new();
+        let learned = lessons.learn(&mut |done, total| {
+            steps.push((done, total));
+            true
+        });
+        let trial = learned.unwrap().unwrap().trial;
+        assert_eq!((trial.answers, trial.people), (192, 24));
+        assert_eq!([trial.known.faces, trial.unknown.faces], [192, 192]);
+        assert!(trial.known.before > 20, "{trial:?}");
+        assert!(4 * trial.known.after < 3 * trial.known.before, "{trial:?}");
+        assert!(trial.is_better());
+        let total = 11 * Head::STEPS;
+        assert!(
+            steps
+                .iter()
+                .copied()
+                .eq((1..=total).map(|done| (done, total)))
+        );
+    }
+
+    #[test]
+    fn ten_answers_are_too_few() {
+        let (faces, decided) = all_said(5, 2);
+        let learned = Lessons::gather(&faces, &decided).learn(&mut |_, _| true);
+        let trial = learned.unwrap().unwrap().trial;
+        assert_eq!(trial.answers, 10);
+        assert!(!trial.is_better(), "{trial:?}");
+    }
+
+    #[test]
+    fn it_stops_when_told() {
+        let (faces, decided) = all_said(5, 2);
+        let lessons = Lessons::gather(&faces, &decided);
+        assert_eq!(lessons.learn(&mut |done, _| done < 30).unwrap(), None);
+    }
+
+    #[test]
+    fn all_kinds_of_answers_are_gathered() {
+        let mut faces = faces(3, 2);
+        // The faces 2 and 6 are on one photo, and so are 1 and 5, which are as near as one face.
+        faces[5].photo = faces[1].photo;
+        faces[4].photo = faces[0].photo;
+        faces[4].code = faces[0].code;
+        let confirm = |person, faces: &[u32]| Decision::Confirm {
+            person,
+            faces: faces.to_vec(),
+        };
+        let decided = decided(&[
+            confirm(1, &[1, 2]),
+            Decision::Reject {
+                person: 1,
+                faces: vec![3],
+                others: vec![],
+            },
+            Decision::Ignore { faces: vec![4] },
+        ]);
+        let lessons = Lessons::gather(&faces, &decided);
+        let known: Vec<_> = lessons
+            .faces
+            .iter()
+            .map(|of| (of.person, of.not.iter().copied().collect::<Vec<_>>()))
+            .collect();
+        assert_eq!(
+            known,
+            [
+                (Some(1), vec![]),
+                (Some(1), vec![]),
+                (None, vec![1]),
+                (None, vec![1])
+            ]
+        );
+        assert_eq!(lessons.said, 3);
+        assert_eq!(lessons.photos.last(), Some(&faces[1].photo));
+    }
+
+    #[test]
+    fn mistakes_of_a_case_worked_out_by_hand() {
+        let at = |degrees: f32| {
+            let (sin, cos) = degrees.to_radians().sin_cos();
+            let mut numbers = [0.0; EMBEDDING_LEN];
+            numbers[..2].copy_from_slice(&[cos, sin]);
+            numbers
+        };
+        let angles = [0.0, 10.0, 40.0, 50.0, 28.0, 90.0];
+        let known = [(0, 7), (1, 7), (2, 9), (3, 9), (4, 7)];
+        let as_seen = |face: usize| (at(angles[face]), 0.0);
+        // The face at 28° is of the first person without itself nearer to the second, the face at
+        // 90° has nobody, and is nearer to the second.
+        let judged = wrong(&[(0, 7), (4, 7), (5, 9), (5, 3)], &known, &as_seen);
+        assert_eq!(judged, [Some(false), Some(true), Some(false), None]);
+        assert_eq!(wrong(&[(0, 7)], &known[..2], &as_seen), [None]);
+        // With so much taken off the distances of the second person's faces they are the nearest.
+        let offset = |face: usize| if face == 2 || face == 3 { 3.0 } else { 0.0 };
+        let corrected = |face: usize| (at(angles[face]), offset(face));
+        assert_eq!(wrong(&[(0, 7)], &known, &corrected), [Some(true)]);
+    }
+
+    #[test]
+    fn a_head_that_harms_others_is_not_better() {
+        let mistakes = |faces, before, after| Mistakes {
+            faces,
+            before,
+            after,
+        };
+        let trial = |known, unknown| Trial {
+            answers: 300,
+            people: 20,
+            known,
+            unknown,
+        };
+        let better = mistakes(100, 9, 4);
+        assert!(trial(better, mistakes(100, 5, 7)).is_better());
+        assert!(!trial(better, mistakes(100, 5, 8)).is_better());
+        assert!(!trial(mistakes(100, 4, 4), mistakes(100, 5, 2)).is_better());
+        assert!(!trial(mistakes(19, 9, 4), mistakes(100, 5, 2)).is_better());
+        assert!(!trial(better, mistakes(19, 5, 2)).is_better());
+        assert!(!Trial::default().is_better());
+    }
+}

@@ -1,0 +1,19 @@
+//! Training by triplets, as in FaceNet: faces of one person are pulled together, those of others
+//! pushed away, by gradients through Candle's own operations.
+//!
+//! [`mine`] picks the triplets of a batch, [`triplet_loss`] says how badly they are placed, and an
+//! optimiser of `candle-nn` or [`AdaGrad`] moves the parameters. [`Head`] is what a
+//! library learns of its own people this way: a linear map on top of the frozen network's
+//! embedding. [`Network`] holds the networks of the paper.
+
+mod adagrad;
+mod head;
+mod loss;
+mod mining;
+mod networks;
+
+pub use adagrad::AdaGrad;
+pub use head::{Head, Lesson};
+pub use loss::{MARGIN, squared_distances, triplet_loss, unit_rows};
+pub use mining::{Mining, Triplet, mine};
+pub use networks::{Built, Cost, Inception, Layer, NN1, NN2, NNS1, NNS2, Network, Pool};
