@@ -30,6 +30,7 @@ const MIGRATIONS: &[&[&str]] = &[
         placements::CREATE,
     ],
     &[questions::CREATE],
+    &[faces::ADD_DRAWN],
 ];
 
 /// How long a write waits for another process before it fails.

@@ -35,6 +35,7 @@ pub fn derive(connection: &Connection, index: &mut FaceIndex) -> Result<Derived>
     let decided = Decided::replay(&decisions::all(connection)?);
     let faces: Vec<GroupFace> = faces::all(connection, &MODEL)?
         .into_iter()
+        .filter(|face| !face.drawn || decided.drawn.contains(&face.id))
         .filter(|face| face.present || decided.confirmed.contains_key(&face.id))
         .map(|face| GroupFace {
             id: face.id,
