@@ -373,7 +373,10 @@ export type Suggestion = {
 	person: number,
 	/**  That person's name, if there is one. */
 	name: string | null,
-	/**  Up to four of that person's best faces, the best first. */
+	/**
+	 *  Up to four faces of that person, taken at about the time of the face that is asked about;
+	 *  confirmed ones where there are any.
+	 */
 	best_faces: number[],
 	/**  How often the answer to such a question is yes, 0 to 1, as it was measured. */
 	certainty: number | null,
