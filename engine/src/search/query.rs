@@ -338,6 +338,16 @@ fn open_quote() -> Error {
 
 /// The term that the words begin with, and how many of them it takes.
 fn term(words: &[Word], names: &[(PersonId, String)], without: bool) -> Result<(Term, usize)> {
+    let negated = |term: Term| {
+        if without {
+            Term::Not(Box::new(term))
+        } else {
+            term
+        }
+    };
+    if let Some(fact) = fact(&words[0])? {
+        return Ok((negated(fact), 1));
+    }
     if !words[0].quoted
         && let Some((dates, used)) = time(words)?
     {
@@ -352,16 +362,6 @@ fn term(words: &[Word], names: &[(PersonId, String)], without: bool) -> Result<(
             )));
         }
         return Ok((Term::During { dates, said }, used));
-    }
-    let negated = |term: Term| {
-        if without {
-            Term::Not(Box::new(term))
-        } else {
-            term
-        }
-    };
-    if let Some(fact) = fact(&words[0])? {
-        return Ok((negated(fact), 1));
     }
     let Some((found, used)) = person(words, names) else {
         let text = words[0].text.clone();
