@@ -469,7 +469,14 @@ fn a_drawn_face_has_a_name_survives_a_new_look_and_can_be_taken_back() {
     assert_eq!(outcome.said, "1 face drawn: Eileen");
     let with_drawn = faces();
     assert_eq!(with_drawn.len(), before.len() + 1);
-    let face = |faces: &[Face]| faces.iter().find(|face| face.box_upright == drawn).cloned();
+    // The box goes through pixels and back.
+    let at_drawn = |face: &&Face| {
+        let sides = face.box_upright.iter().zip(drawn);
+        sides
+            .into_iter()
+            .all(|(a, b): (&f32, f32)| (a - b).abs() < 1e-5)
+    };
+    let face = |faces: &[Face]| faces.iter().find(at_drawn).cloned();
     let eileen = face(&with_drawn).unwrap();
     assert_eq!(eileen.name.as_deref(), Some("Eileen"));
     assert_eq!(eileen.state, FaceState::Confirmed);
