@@ -1,4 +1,4 @@
-//! `kith search`: photos by who is on them and when they were taken.
+//! `kith search`: photos by who is on them, when they were taken, and what else is known of them.
 
 use std::ffi::OsString;
 
@@ -21,6 +21,11 @@ Examples:
   kith search '\"Anna Maria\" ben'            names with spaces in quotes of their own
   kith search anna 2019                     taken in 2019
   kith search anna ben -carl 2019-06..2019-08
+  kith search anna or ben                   with one of the two
+  kith search only anna                     nobody else on the photo
+  kith search unnamed faces:2+              two faces or more, somebody without a name
+  kith search camera:nikon stars:3+         taken with a Nikon, three stars or more
+  kith search beach                         in the name of the file or a folder, if it is nobody's
 
 JSON, one line a photo, newest first: photo, date, people.")]
 pub struct Search {

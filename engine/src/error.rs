@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{FaceId, PersonId, PhotoId};
+use crate::{DecisionId, FaceId, PersonId, PhotoId};
 
 /// An error of the library. Its text is meant for the user.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +75,9 @@ pub enum Error {
     /// A name without a letter.
     #[error("A name needs at least one letter or digit.")]
     EmptyName,
+    /// A box that no face can be in.
+    #[error("Draw the outline around the whole face, inside the photo.")]
+    FaceOutline,
     /// A decision about no face at all.
     #[error("Say which faces are meant.")]
     NoFaces,
@@ -95,6 +98,12 @@ pub enum Error {
     /// The log has no decision that still holds.
     #[error("There is nothing to take back.")]
     NothingToUndo,
+    /// A decision that is not there, or was taken back already.
+    #[error("That was taken back already.")]
+    TakenBack(DecisionId),
+    /// Taking a decision back would give two people one name.
+    #[error("Somebody else is called {0} by now. Give them another name first, or join the two.")]
+    NameInUse(String),
     /// A query with a word that is not understood.
     #[error("{0}")]
     Query(String),

@@ -15,7 +15,7 @@ use kith_models::{Code, Crop, distance};
 use crate::catalog::faces::{self as face_rows, NewFace};
 use crate::catalog::photos::{self, Header, Known, Stamp};
 use crate::catalog::{Catalog, folders};
-use crate::faces::{FaceFinder, MODEL, overlap};
+use crate::faces::{FaceFinder, FoundFace, MODEL, overlap};
 use crate::index::FaceIndex;
 use crate::people::{Calibration, derive};
 use crate::photo::{self, Facts, PhotoError, Upright};
@@ -226,7 +226,11 @@ impl Job<'_> {
                 });
             }
             Some((photo, false)) => shown(self.catalog.connection(), photo)?,
-            None => self.find(upright)?,
+            None => {
+                let mut found = self.find(upright)?;
+                found.extend(self.drawn_again(path, upright, &found)?);
+                found
+            }
         };
         if self.thumbnails.photo(&header.content).is_none() {
             self.thumbnails
@@ -260,20 +264,33 @@ impl Job<'_> {
     }
 
     fn find(&self, upright: &Upright) -> Result<Vec<NewFace>> {
-        let found = self.finder.find(&upright.pixels)?;
-        let views: Vec<[Crop; 2]> = found.iter().map(|face| face.views.clone()).collect();
-        let embeddings = self.finder.embed(&views)?;
-        Ok(found
-            .into_iter()
-            .zip(embeddings)
-            .map(|(face, embedding)| NewFace {
-                box_upright: face.box_upright,
-                landmarks_upright: face.landmarks_upright,
-                score: face.score,
-                quality: face.quality,
-                code: Code::of(&embedding),
-            })
-            .collect())
+        embedded(self.finder, self.finder.find(&upright.pixels)?)
+    }
+
+    /// The faces that the user drew on the photo at `path`, seen again where they still are and
+    /// were not found this time.
+    fn drawn_again(
+        &self,
+        path: &Path,
+        upright: &Upright,
+        found: &[NewFace],
+    ) -> Result<Vec<NewFace>> {
+        let connection = self.catalog.connection();
+        let same = Calibration::built_in().surely_same();
+        let mut again = Vec::new();
+        for old in face_rows::drawn_at(connection, path)? {
+            let box_upright = old.found.box_upright;
+            let is_found = |face: &NewFace| overlap(&face.box_upright, &box_upright) > SAME_PLACE;
+            if found.iter().any(is_found) {
+                continue;
+            }
+            let face = self.finder.face_in(&upright.pixels, box_upright)?;
+            let face = embedded(self.finder, vec![face])?;
+            again.extend(face.into_iter().filter(|face| {
+                distance(&face.code.embedding(), &old.found.code.embedding()) < same
+            }));
+        }
+        Ok(again)
     }
 
     fn group(&mut self) -> Result<()> {
@@ -332,6 +349,23 @@ fn header_of(facts: Facts) -> Header {
         place: facts.place.map(|place| [place.latitude, place.longitude]),
         camera: facts.camera,
     }
+}
+
+/// Faces with their embeddings, as they are stored.
+pub(crate) fn embedded(finder: &FaceFinder, found: Vec<FoundFace>) -> Result<Vec<NewFace>> {
+    let views: Vec<[Crop; 2]> = found.iter().map(|face| face.views.clone()).collect();
+    let embeddings = finder.embed(&views)?;
+    Ok(found
+        .into_iter()
+        .zip(embeddings)
+        .map(|(face, embedding)| NewFace {
+            box_upright: face.box_upright,
+            landmarks_upright: face.landmarks_upright,
+            score: face.score,
+            quality: face.quality,
+            code: Code::of(&embedding),
+        })
+        .collect())
 }
 
 fn shown(connection: &rusqlite::Connection, photo: PhotoId) -> Result<Vec<NewFace>> {

@@ -19,20 +19,25 @@ use crate::catalog::placements::{self, Placement};
 use crate::catalog::{Catalog, decisions, faces, folders, learned, photos, questions};
 use crate::faces::{FaceFinder, MODEL};
 use crate::index::FaceIndex;
-use crate::indexing::{DECODED_SIDE, Job, resolved};
+use crate::indexing::{DECODED_SIDE, Job, embedded, resolved};
 use crate::people::{
-    Calibration, Decided, Decision, Lessons, derive, free_number, halves, read, standing,
+    Calibration, Decided, Decision, Derived, Lessons, derive, free_number, halves, read, standing,
 };
-use crate::search::{Query, matches};
+use crate::search::{Query, Searched, Term, holds, matches};
 use crate::thumbnails::Thumbnails;
 use crate::{
-    Action, Control, DecisionId, Error, Face, FaceId, FaceState, FailedFile, Folder, FoundPhoto,
-    HistoryEntry, IndexSummary, LearnedVersion, Outcome, Person, PersonId, PhotoDetail, PhotoId,
-    PhotoTile, Progress, Result, SearchResult, Suggestion, photo,
+    Action, Companion, Control, DecisionId, Error, Face, FaceId, FaceState, FailedFile, Folder,
+    FoundPhoto, HistoryEntry, IndexSummary, LearnedVersion, Outcome, Person, PersonId, PhotoDetail,
+    PhotoId, PhotoTile, Progress, Result, SearchResult, Suggestion, photo,
 };
 
 /// How many faces stand for a person in a list.
 const BEST_FACES: usize = 4;
+
+/// The most stars a photo can have.
+const MOST_STARS: u8 = 5;
+/// Least width and height of a face that is drawn, as a share of the photo's.
+const LEAST_DRAWN: f32 = 0.005;
 
 /// An open library.
 #[derive(Debug)]
@@ -188,6 +193,9 @@ impl Library {
                 let decided = rows.decided.people.get(&person);
                 let photos: BTreeSet<PhotoId> = faces.iter().map(|face| face.photo).collect();
                 best_first(&mut faces);
+                if let Some(chosen) = decided.and_then(|decided| decided.best_face) {
+                    faces.sort_by_key(|face| face.id != chosen);
+                }
                 Person {
                     person,
                     name: decided.and_then(|decided| decided.name.clone()),
@@ -217,24 +225,33 @@ impl Library {
         for faces in faces_of.values_mut() {
             best_first(faces);
         }
-        let ids = |person: &PersonId, most: usize| -> Vec<FaceId> {
-            let faces = faces_of.get(person).into_iter().flatten();
-            faces.take(most).map(|face| face.id).collect()
+        let ids = |faces: &[&faces::StoredFace]| -> Vec<FaceId> {
+            faces.iter().map(|face| face.id).collect()
         };
         let mut suggestions: Vec<Suggestion> = asked
             .into_iter()
             .filter_map(|question| {
                 let known = rows.decided.people.get(&question.person);
+                let group = faces_of.get(&question.group)?;
+                let person = faces_of.get(&question.person)?;
+                let first = group.first()?;
+                let faces = ids(group);
+                let told = rows
+                    .decided
+                    .is_unsure(&faces, question.person, &ids(person));
+                if told {
+                    return None;
+                }
                 Some(Suggestion {
                     group: question.group,
-                    faces: ids(&question.group, usize::MAX),
+                    faces,
+                    photo: first.photo,
                     person: question.person,
                     name: known.and_then(|of| of.name.clone()),
-                    best_faces: ids(&question.person, BEST_FACES),
+                    best_faces: rows.sure_faces_near(person, first.photo),
                     certainty: Calibration::built_in().certainty(&question)?,
                 })
             })
-            .filter(|asked| !asked.faces.is_empty() && !asked.best_faces.is_empty())
             .collect();
         let teaches = |asked: &Suggestion| asked.faces.len() as f32 * asked.certainty;
         suggestions.sort_by(|a, b| {
@@ -263,6 +280,40 @@ impl Library {
         Ok(faces)
     }
 
+    /// The named people who are on photos with a person, those with most photos together first.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn companions(&self, person: PersonId) -> Result<Vec<Companion>> {
+        let rows = self.rows()?;
+        let faces_of = rows.faces_of_people();
+        let photos_of = |person: &PersonId| -> BTreeSet<PhotoId> {
+            let faces = faces_of.get(person).into_iter().flatten();
+            faces.map(|face| face.photo).collect()
+        };
+        let theirs = photos_of(&person);
+        let mut companions: Vec<Companion> = rows
+            .decided
+            .people
+            .iter()
+            .filter(|(other, of)| **other != person && !of.hidden)
+            .filter_map(|(other, of)| {
+                let photos = photos_of(other).intersection(&theirs).count();
+                let mut faces = faces_of.get(other)?.clone();
+                best_first(&mut faces);
+                let face = of.best_face.or(faces.first().map(|face| face.id))?;
+                (photos > 0).then_some(Companion {
+                    person: *other,
+                    name: of.name.clone()?,
+                    face,
+                    photos: photos as u32,
+                })
+            })
+            .collect();
+        companions.sort_by(|a, b| b.photos.cmp(&a.photos).then(a.person.cmp(&b.person)));
+        Ok(companions)
+    }
+
     /// Every file and folder that could not be read, by path.
     ///
     /// # Errors
@@ -281,8 +332,13 @@ impl Library {
     /// # Errors
     /// [`Error::Catalog`].
     pub fn photos(&self) -> Result<Vec<PhotoTile>> {
-        let photos = photos::present(self.catalog().connection())?;
-        let mut tiles: Vec<PhotoTile> = photos.iter().map(tile_of).collect();
+        let catalog = self.catalog();
+        let photos = photos::present(catalog.connection())?;
+        let decided = Decided::replay(&decisions::all(catalog.connection())?);
+        let mut tiles: Vec<PhotoTile> = photos
+            .iter()
+            .map(|photo| tile_of(photo, &decided))
+            .collect();
         sort_newest_first(&mut tiles, |tile| tile);
         Ok(tiles)
     }
@@ -295,17 +351,17 @@ impl Library {
         let catalog = self.catalog();
         let connection = catalog.connection();
         let found = photos::get(connection, photo)?.ok_or(Error::NoPhoto(photo))?;
-        let tile = tile_of(&found);
+        let decided = Decided::replay(&decisions::all(connection)?);
+        let tile = tile_of(&found, &decided);
         let rows = Rows {
-            faces: faces::on_photo(connection, photo)?,
+            faces: shown_faces(faces::on_photo(connection, photo)?, &decided),
             placements: placements::all(connection)?,
-            decided: Decided::replay(&decisions::all(connection)?),
+            decided,
             photos: BTreeMap::from([(photo, found.clone())]),
         };
         let mut on_it: Vec<Face> = rows
             .faces
             .iter()
-            .filter(|face| face.present)
             .filter_map(|face| rows.face(face))
             .filter(|face| face.state != FaceState::Ignored)
             .collect();
@@ -316,6 +372,8 @@ impl Library {
             width: tile.width,
             height: tile.height,
             date: tile.date,
+            favourite: tile.favourite,
+            stars: tile.stars,
             place: found.header.place,
             camera: found.header.camera,
             faces: on_it,
@@ -329,13 +387,70 @@ impl Library {
     /// [`Error::SamePerson`], [`Error::NothingToUndo`] when it cannot be meant; nothing is changed
     /// then. [`Error::Catalog`] when it cannot be stored.
     pub fn decide(&self, action: Action, at: SystemTime) -> Result<Outcome> {
+        self.record(at, |before, _| before.decision(action))
+    }
+
+    /// Adds a face that was missed: `box_upright` was drawn around it. It belongs to the person of
+    /// that name, or to whom it looks like when there is none. Taken back like any decision.
+    ///
+    /// # Errors
+    /// [`Error::FaceOutline`] for a box that is no face's, [`Error::EmptyName`], [`Error::NoPhoto`],
+    /// [`Error::Photo`] when the file cannot be read, [`Error::Models`], [`Error::Catalog`].
+    pub fn draw_face(
+        &self,
+        photo: PhotoId,
+        box_upright: [f32; 4],
+        name: Option<&str>,
+        at: SystemTime,
+    ) -> Result<Outcome> {
+        let [x, y, w, h] = box_upright;
+        let inside = |start: f32, length: f32| {
+            start >= 0.0 && length >= LEAST_DRAWN && start + length <= 1.0 + f32::EPSILON
+        };
+        if !inside(x, w) || !inside(y, h) {
+            return Err(Error::FaceOutline);
+        }
+        let name = name.map(tidy).transpose()?;
+        let row = self.photo_row(photo)?;
+        let pixels = decoded(&row, DECODED_SIDE)?;
+        let finder = self.finder()?;
+        let found = finder.face_in(&pixels, box_upright)?;
+        let face = embedded(&finder, vec![found])?.into_iter().next();
+        let face = face.ok_or(Error::FaceOutline)?;
+        self.record(at, |before, connection| {
+            let id = faces::add(connection, photo, &face, &MODEL)?;
+            faces::set_drawn(connection, id)?;
+            before.photo_of.insert(id, photo);
+            let draw = Decision::Draw { face: id };
+            match name {
+                None => Ok(draw),
+                Some(name) => {
+                    let faces = vec![id];
+                    let named = before.decision(Action::NameFaces { faces, name })?;
+                    several(vec![draw, named])
+                }
+            }
+        })
+    }
+
+    /// Adds a decision to the log, and derives who is who anew; nothing is changed on an error.
+    fn record(
+        &self,
+        at: SystemTime,
+        decision: impl FnOnce(&mut Before, &Connection) -> Result<Decision>,
+    ) -> Result<Outcome> {
         let mut index = self.face_index();
         self.catalog().transaction(|connection| {
-            let before = Before::read(connection)?;
-            let decision = before.decision(action)?;
+            let mut before = Before::read(connection)?;
+            let decision = decision(&mut before, connection)?;
             let person = person_of(&decision);
             let id = decisions::add(connection, at, &decision)?;
-            let derived = derive(connection, &mut index)?;
+            let said_of = before.photos_of(&decision);
+            let derived = if said_of.is_some() {
+                unchanged(connection)?
+            } else {
+                derive(connection, &mut index)?
+            };
             let changed: Vec<FaceId> = derived
                 .new
                 .iter()
@@ -358,7 +473,7 @@ impl Library {
                 decision: id,
                 person: person.or_else(|| before.person_taken_back(&decision)),
                 faces_changed: changed.len() as u32,
-                photos_changed: photos.len() as u32,
+                photos_changed: said_of.map_or(photos.len(), |of| of.len()) as u32,
                 said: before.sentence(&decision, &names),
             })
         })
@@ -378,6 +493,13 @@ impl Library {
             decision: entry.id,
             at: seconds_since_1970(entry.at),
             said: before.sentence(&entry.decision, &names),
+            faces: faces_in(&entry.decision)
+                .into_iter()
+                .take(BEST_FACES)
+                .collect(),
+            person: person_of(&entry.decision)
+                .filter(|person| before.faces_of.contains_key(person)),
+            stands: holds.contains(&entry.id),
             undone: !matches!(entry.decision, Decision::Undo { .. }) && !holds.contains(&entry.id),
         };
         Ok(before.log.iter().rev().map(entry).collect())
@@ -391,25 +513,21 @@ impl Library {
         let rows = self.rows()?;
         let names: Vec<(PersonId, String)> = rows.names();
         let query = Query::parse(query, &names)?;
-        let mut people_on: BTreeMap<PhotoId, BTreeSet<PersonId>> = BTreeMap::new();
-        for face in &rows.faces {
-            if let Some(person) = rows.placements.get(&face.id).and_then(|of| of.person) {
-                people_on.entry(face.photo).or_default().insert(person);
-            }
-        }
+        let searched = rows.searched(&folders::all(self.catalog().connection())?);
+        rows.check_understood(&query, &searched, &names)?;
         let mut found: Vec<FoundPhoto> = rows
             .photos
             .values()
-            .map(|photo| (photo, tile_of(photo)))
-            .filter(|(photo, tile)| matches(&query, photo.id, &tile.date, &people_on))
-            .map(|(photo, tile)| {
-                let on_it = people_on.get(&photo.id).into_iter().flatten();
+            .filter_map(|photo| Some((photo, searched.get(&photo.id)?)))
+            .filter(|(_, searched)| matches(&query, searched))
+            .map(|(photo, searched)| {
+                let on_it = searched.people.iter();
                 let mut people: Vec<String> = on_it
                     .filter_map(|person| rows.decided.people.get(person)?.name.clone())
                     .collect();
                 people.sort();
                 FoundPhoto {
-                    tile,
+                    tile: tile_of(photo, &rows.decided),
                     path: photo.path.display().to_string(),
                     people,
                 }
@@ -420,7 +538,21 @@ impl Library {
         Ok(SearchResult {
             photos: found,
             understood,
+            without: query.without,
         })
+    }
+
+    /// Makers and models of the cameras, in alphabetical order.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn cameras(&self) -> Result<Vec<String>> {
+        let photos = photos::present(self.catalog().connection())?;
+        let cameras: BTreeSet<String> = photos
+            .into_iter()
+            .filter_map(|photo| photo.header.camera)
+            .collect();
+        Ok(cameras.into_iter().collect())
     }
 
     /// All names in use, in alphabetical order.
@@ -484,12 +616,11 @@ impl Library {
         let catalog = self.catalog();
         let connection = catalog.connection();
         let present = photos::present(connection)?;
-        let mut faces = faces::all(connection, &MODEL)?;
-        faces.retain(|face| face.present);
+        let decided = Decided::replay(&decisions::all(connection)?);
         Ok(Rows {
-            faces,
+            faces: shown_faces(faces::all(connection, &MODEL)?, &decided),
             placements: placements::all(connection)?,
-            decided: Decided::replay(&decisions::all(connection)?),
+            decided,
             photos: present.into_iter().map(|photo| (photo.id, photo)).collect(),
         })
     }
@@ -659,6 +790,117 @@ impl Rows {
         faces_of
     }
 
+    /// Up to [`BEST_FACES`] of a person's faces that were taken at about the time of a photo:
+    /// a child is compared with the child of that age. `faces` are in the order of their quality.
+    fn sure_faces_near(&self, faces: &[&faces::StoredFace], photo: PhotoId) -> Vec<FaceId> {
+        let month = |photo: PhotoId| {
+            let date = self.photos.get(&photo).map(date_of).unwrap_or_default();
+            let part = |range: std::ops::Range<usize>| date.get(range)?.parse::<i32>().ok();
+            part(0..4).unwrap_or_default() * 12 + part(5..7).unwrap_or_default()
+        };
+        let confirmed = |face: &faces::StoredFace| {
+            let placement = self.placements.get(&face.id);
+            placement.is_some_and(|of| of.state == FaceState::Confirmed)
+        };
+        let asked = month(photo);
+        let mut near: Vec<(bool, i32, FaceId)> = faces
+            .iter()
+            .map(|face| {
+                let apart = (month(face.photo) - asked).abs();
+                (!confirmed(face), apart, face.id)
+            })
+            .collect();
+        near.sort_by_key(|(unsure, apart, _)| (*unsure, *apart));
+        near.into_iter()
+            .take(BEST_FACES)
+            .map(|(_, _, face)| face)
+            .collect()
+    }
+
+    /// What a query can ask of each photo. A path counts from the library's folder on: what that is
+    /// called is true of all its photos.
+    fn searched(&self, folders: &[PathBuf]) -> BTreeMap<PhotoId, Searched> {
+        let below = |path: &Path| {
+            let inside = folders.iter().filter_map(|of| path.strip_prefix(of).ok());
+            let shortest = inside.min_by_key(|path| path.as_os_str().len());
+            shortest.unwrap_or(path).to_string_lossy().to_lowercase()
+        };
+        let mut searched: BTreeMap<PhotoId, Searched> = self
+            .photos
+            .values()
+            .map(|photo| {
+                let camera = photo.header.camera.as_deref().unwrap_or_default();
+                let searched = Searched {
+                    date: date_of(photo),
+                    camera: camera.to_lowercase(),
+                    path: below(&photo.path),
+                    favourite: self.decided.favourites.contains(&photo.id),
+                    stars: self
+                        .decided
+                        .stars
+                        .get(&photo.id)
+                        .copied()
+                        .unwrap_or_default(),
+                    ..Searched::default()
+                };
+                (photo.id, searched)
+            })
+            .collect();
+        for face in &self.faces {
+            let placement = self.placements.get(&face.id);
+            let Some(photo) = searched.get_mut(&face.photo) else {
+                continue;
+            };
+            if placement.is_some_and(|of| of.state == FaceState::Ignored) {
+                continue;
+            }
+            photo.faces += 1;
+            let person = placement.and_then(|of| of.person);
+            let name = person.and_then(|person| self.decided.people.get(&person)?.name.as_ref());
+            photo.unnamed |= name.is_none();
+            photo.nobodys += u32::from(person.is_none());
+            photo.people.extend(person);
+        }
+        searched
+    }
+
+    /// A text that is nobody's name and in no file's name was most likely meant for one of the two.
+    fn check_understood(
+        &self,
+        query: &Query,
+        searched: &BTreeMap<PhotoId, Searched>,
+        names: &[(PersonId, String)],
+    ) -> Result<()> {
+        let inner = |term: &Term| match term {
+            Term::Not(term) => (**term).clone(),
+            term => term.clone(),
+        };
+        let parts = query.terms.iter().flat_map(|term| match term {
+            Term::Either(terms) => terms.iter().map(inner).collect(),
+            term => vec![inner(term)],
+        });
+        for term in parts {
+            let Term::Called {
+                text,
+                surely: false,
+            } = &term
+            else {
+                continue;
+            };
+            if !searched.values().any(|photo| holds(&term, photo)) {
+                let nobody = if names.is_empty() {
+                    " Nobody has been named yet."
+                } else {
+                    ""
+                };
+                return Err(Error::Query(format!(
+                    "“{text}” is nobody’s name, no time, and in no name of a file or folder.{nobody}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn names(&self) -> Vec<(PersonId, String)> {
         let named = |(id, person): (&PersonId, &crate::people::DecidedPerson)| {
             Some((*id, person.name.clone()?))
@@ -673,7 +915,18 @@ struct Before {
     decided: Decided,
     faces_of: BTreeMap<PersonId, Vec<FaceId>>,
     photo_of: BTreeMap<FaceId, PhotoId>,
+    photos: BTreeSet<PhotoId>,
     codes: BTreeMap<FaceId, Code>,
+}
+
+/// Whose each face is, where nothing was said about faces or people.
+fn unchanged(connection: &Connection) -> Result<Derived> {
+    let old = placements::all(connection)?;
+    Ok(Derived {
+        new: old.clone(),
+        old,
+        decided: Decided::replay(&decisions::all(connection)?),
+    })
 }
 
 impl Before {
@@ -697,6 +950,10 @@ impl Before {
             decided,
             faces_of,
             photo_of,
+            photos: photos::known(connection)?
+                .into_iter()
+                .map(|photo| photo.id)
+                .collect(),
             codes,
         })
     }
@@ -775,6 +1032,19 @@ impl Before {
                     others: if known { Vec::new() } else { stay },
                 })
             }
+            Action::Join { people, name } => self.join(people, name.as_deref()),
+            Action::HideAll { people, hidden } => {
+                let hide = |person: PersonId| {
+                    let faces = self.undecided_faces(self.known(person)?);
+                    Ok(Decision::Hide {
+                        person,
+                        hidden,
+                        faces,
+                    })
+                };
+                let people: BTreeSet<PersonId> = people.into_iter().collect();
+                several(people.into_iter().map(hide).collect::<Result<_>>()?)
+            }
             Action::Hide { person, hidden } => {
                 let faces = self.undecided_faces(self.known(person)?);
                 Ok(Decision::Hide {
@@ -783,9 +1053,37 @@ impl Before {
                     faces,
                 })
             }
+            Action::BestFace { face } => {
+                let owner = self
+                    .faces_of
+                    .iter()
+                    .find(|(_, faces)| faces.contains(&face));
+                let (person, _) = owner.ok_or(Error::NoFace(face))?;
+                let mut others = self.undecided_faces(*person);
+                others.retain(|other| *other != face);
+                Ok(Decision::BestFace {
+                    person: *person,
+                    face,
+                    others,
+                })
+            }
             Action::Ignore { faces } => Ok(Decision::Ignore {
                 faces: self.known_faces(faces)?,
             }),
+            Action::Unsure { faces, person } => Ok(Decision::Unsure {
+                person,
+                faces: self.known_faces(faces)?,
+                others: self.undecided_faces(self.known(person)?),
+            }),
+            Action::Favourite { photos, favourite } => Ok(Decision::Favourite {
+                photos: self.known_photos(photos)?,
+                favourite,
+            }),
+            Action::Stars { photos, stars } => Ok(Decision::Stars {
+                photos: self.known_photos(photos)?,
+                stars: stars.min(MOST_STARS),
+            }),
+            Action::TakeBack { decision } => self.take_back(decision),
             Action::Undo => {
                 let newest = standing(&self.log).first().map(|entry| entry.id);
                 Ok(Decision::Undo {
@@ -793,6 +1091,71 @@ impl Before {
                 })
             }
         }
+    }
+
+    /// Several people who are one.
+    fn join(&self, people: Vec<PersonId>, name: Option<&str>) -> Result<Decision> {
+        let mut people: Vec<PersonId> = people
+            .into_iter()
+            .map(|person| self.known(person))
+            .collect::<Result<BTreeSet<_>>>()?
+            .into_iter()
+            .collect();
+        // The first named one first, then the one with most faces, then the oldest.
+        people.sort_by_key(|person| {
+            let of = self.decided.people.get(person);
+            let named = of.is_some_and(|of| of.name.is_some());
+            (!named, std::cmp::Reverse(self.faces(*person).len()))
+        });
+        let known = name.and_then(|name| self.decided.named(name));
+        let into = known.or(people.first().copied()).ok_or(Error::NoFaces)?;
+        let mut decisions: Vec<Decision> = people
+            .iter()
+            .filter(|person| **person != into)
+            .map(|person| {
+                let mut faces = self.faces(*person);
+                faces.extend(self.undecided_faces(into));
+                Decision::Merge {
+                    person: *person,
+                    into,
+                    faces,
+                }
+            })
+            .collect();
+        if let Some(name) = name
+            && known.is_none()
+        {
+            decisions.push(Decision::Name {
+                person: into,
+                name: tidy(name)?,
+                faces: self.undecided_faces(into),
+            });
+        }
+        if decisions.is_empty() {
+            return Err(Error::SamePerson(into));
+        }
+        several(decisions)
+    }
+
+    /// Any decision that holds can be taken back, whatever was said later, as long as it leaves no
+    /// two people of one name.
+    fn take_back(&self, decision: DecisionId) -> Result<Decision> {
+        if !standing(&self.log).iter().any(|entry| entry.id == decision) {
+            return Err(Error::TakenBack(decision));
+        }
+        let undo = Decision::Undo { decision };
+        let mut log = self.log.clone();
+        log.push(decisions::Entry {
+            id: log.last().map_or(1, |last| last.id + 1),
+            at: SystemTime::UNIX_EPOCH,
+            decision: undo.clone(),
+        });
+        let after = Decided::replay(&log);
+        let clash = after.people.iter().find_map(|(person, of)| {
+            let name = of.name.as_ref()?;
+            (after.named(name) != Some(*person)).then(|| name.clone())
+        });
+        clash.map_or(Ok(undo), |name| Err(Error::NameInUse(name)))
     }
 
     fn known(&self, person: PersonId) -> Result<PersonId> {
@@ -812,6 +1175,22 @@ impl Before {
             Some(face) => Err(Error::NoFace(*face)),
             None if faces.is_empty() => Err(Error::NoFaces),
             None => Ok(faces),
+        }
+    }
+
+    fn known_photos(&self, photos: Vec<PhotoId>) -> Result<Vec<PhotoId>> {
+        let photos: BTreeSet<PhotoId> = photos.into_iter().collect();
+        match photos.iter().find(|photo| !self.photos.contains(photo)) {
+            Some(photo) => Err(Error::NoPhoto(*photo)),
+            None => Ok(photos.into_iter().collect()),
+        }
+    }
+
+    /// The photos that a decision, or the one that it takes back, is about as such.
+    fn photos_of<'a>(&'a self, decision: &'a Decision) -> Option<&'a [PhotoId]> {
+        match decision {
+            Decision::Undo { decision } => self.entry(*decision)?.decision.photos(),
+            decision => decision.photos(),
         }
     }
 
@@ -866,12 +1245,63 @@ impl Before {
             } => format!("Shown again: {}", who(person)),
             Decision::Ignore { faces } if faces.len() == 1 => "1 face is left out".into(),
             Decision::Ignore { faces } => format!("{} faces are left out", faces.len()),
+            Decision::Unsure { person, faces, .. } => {
+                format!("Unsure whether {} {}", are(faces.len()), who(person))
+            }
+            Decision::Favourite { photos, favourite } => {
+                let are = are_photos(photos.len());
+                format!(
+                    "{are} {}",
+                    if *favourite {
+                        "a favourite"
+                    } else {
+                        "no favourite"
+                    }
+                )
+            }
+            Decision::Stars { photos, stars } => {
+                let photos = match photos.len() {
+                    1 => "1 photo".into(),
+                    more => format!("{more} photos"),
+                };
+                match stars {
+                    0 => format!("{photos} without stars"),
+                    1 => format!("{photos} with 1 star"),
+                    stars => format!("{photos} with {stars} stars"),
+                }
+            }
+            Decision::BestFace { person, .. } => format!("This face stands for {}", who(person)),
+            Decision::Draw { .. } => "1 face drawn".into(),
+            Decision::Several { decisions }
+                if matches!(decisions.first(), Some(Decision::Draw { .. })) =>
+            {
+                let into = decisions.last().and_then(person_of);
+                let into = into.map_or_else(|| "this person".into(), |into| who(&into));
+                format!("1 face drawn: {into}")
+            }
+            Decision::Several { decisions } => match decisions.last() {
+                Some(Decision::Hide { hidden, .. }) => {
+                    let what = if *hidden { "Hidden" } else { "Shown again" };
+                    format!("{what}: {} people", decisions.len())
+                }
+                last => {
+                    let into = last.and_then(person_of);
+                    let into = into.map_or_else(|| "this person".into(), |into| who(&into));
+                    format!("Joined: {} now {into}", are(faces_in(decision).len()))
+                }
+            },
             Decision::Undo { decision } => match self.entry(*decision) {
                 Some(entry) => format!("Taken back: {}", self.sentence(&entry.decision, name)),
                 None => "Taken back".into(),
             },
         }
     }
+}
+
+/// The faces that are there; a drawn one as long as the decision to draw it holds.
+fn shown_faces(mut faces: Vec<faces::StoredFace>, decided: &Decided) -> Vec<faces::StoredFace> {
+    faces.retain(|face| face.present && (!face.drawn || decided.drawn.contains(&face.id)));
+    faces
 }
 
 fn best_first(faces: &mut [&faces::StoredFace]) {
@@ -889,14 +1319,61 @@ fn are(faces: usize) -> String {
     }
 }
 
+fn are_photos(photos: usize) -> String {
+    if photos == 1 {
+        "1 photo is".into()
+    } else {
+        format!("{photos} photos are each")
+    }
+}
+
+/// One decision as it is, more as one that is taken back at once.
+fn several(mut decisions: Vec<Decision>) -> Result<Decision> {
+    match decisions.len() {
+        0 => Err(Error::NoFaces),
+        1 => Ok(decisions.remove(0)),
+        _ => Ok(Decision::Several { decisions }),
+    }
+}
+
+/// The faces that a decision lists.
+fn faces_in(decision: &Decision) -> Vec<FaceId> {
+    match decision {
+        Decision::Name { faces, .. }
+        | Decision::Confirm { faces, .. }
+        | Decision::Reject { faces, .. }
+        | Decision::Merge { faces, .. }
+        | Decision::Hide { faces, .. }
+        | Decision::Unsure { faces, .. }
+        | Decision::Ignore { faces } => faces.clone(),
+        Decision::Draw { face } | Decision::BestFace { face, .. } => vec![*face],
+        Decision::Several { decisions } => {
+            let all: BTreeSet<FaceId> = decisions.iter().flat_map(faces_in).collect();
+            all.into_iter().collect()
+        }
+        Decision::Favourite { .. } | Decision::Stars { .. } | Decision::Undo { .. } => Vec::new(),
+    }
+}
+
 fn person_of(decision: &Decision) -> Option<PersonId> {
     match decision {
         Decision::Name { person, .. }
         | Decision::Confirm { person, .. }
         | Decision::Reject { person, .. }
+        | Decision::Unsure { person, .. }
+        | Decision::BestFace { person, .. }
         | Decision::Hide { person, .. } => Some(*person),
         Decision::Merge { into, .. } => Some(*into),
-        Decision::Ignore { .. } | Decision::Undo { .. } => None,
+        // Of several, all joined into one are about that one; hidden ones are not about one person.
+        Decision::Several { decisions } => match decisions.last() {
+            Some(Decision::Hide { .. }) | None => None,
+            Some(last) => person_of(last),
+        },
+        Decision::Ignore { .. }
+        | Decision::Draw { .. }
+        | Decision::Favourite { .. }
+        | Decision::Stars { .. }
+        | Decision::Undo { .. } => None,
     }
 }
 
@@ -918,12 +1395,14 @@ fn decoded(photo: &Photo, max_side: u32) -> Result<RgbImage> {
         })
 }
 
-fn tile_of(photo: &Photo) -> PhotoTile {
+fn tile_of(photo: &Photo, decided: &Decided) -> PhotoTile {
     PhotoTile {
         photo: photo.id,
         width: photo.header.width,
         height: photo.header.height,
         date: date_of(photo),
+        favourite: decided.favourites.contains(&photo.id),
+        stars: decided.stars.get(&photo.id).copied().unwrap_or_default(),
     }
 }
 

@@ -69,6 +69,20 @@ pub struct Person {
     pub best_faces: Vec<FaceId>,
 }
 
+/// Somebody who is on photos with a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Companion {
+    /// Who it is.
+    pub person: PersonId,
+    /// Their name.
+    pub name: String,
+    /// Their best face.
+    pub face: FaceId,
+    /// On how many photos both are.
+    pub photos: u32,
+}
+
 /// A photo in a grid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
@@ -82,6 +96,10 @@ pub struct PhotoTile {
     /// Local date and time it was taken, `YYYY-MM-DDTHH:MM:SS`; the file's own date where the
     /// photo carries none.
     pub date: String,
+    /// Whether the user marked it as a favourite.
+    pub favourite: bool,
+    /// Stars the user gave it, 0 (none) to 5.
+    pub stars: u8,
 }
 
 /// A photo with all that is known about it.
@@ -98,6 +116,10 @@ pub struct PhotoDetail {
     pub height: u32,
     /// As in [`PhotoTile::date`].
     pub date: String,
+    /// Whether the user marked it as a favourite.
+    pub favourite: bool,
+    /// Stars the user gave it, 0 (none) to 5.
+    pub stars: u8,
     /// Latitude and longitude in degrees, WGS 84.
     pub place: Option<[f64; 2]>,
     /// Maker and model.
@@ -127,6 +149,8 @@ pub struct SearchResult {
     pub photos: Vec<FoundPhoto>,
     /// The query as it was understood, in words: `with Anna`, `without Carl`, `in 2019`.
     pub understood: Vec<String>,
+    /// For each part that was understood, the query as it was typed without this part.
+    pub without: Vec<String>,
 }
 
 /// A file or folder that could not be read.
@@ -196,6 +220,21 @@ pub enum Action {
         /// The person; the larger half stays.
         person: PersonId,
     },
+    /// These are all one person, of this name if one is given. Whoever has the name stays, or else
+    /// the first who has one, or the one with most faces.
+    Join {
+        /// The people.
+        people: Vec<PersonId>,
+        /// Their name.
+        name: Option<String>,
+    },
+    /// Do not show these people, or show them again.
+    HideAll {
+        /// The people.
+        people: Vec<PersonId>,
+        /// Hidden or shown.
+        hidden: bool,
+    },
     /// Do not show this person, or show them again.
     Hide {
         /// The person.
@@ -203,13 +242,44 @@ pub enum Action {
         /// Hidden or shown.
         hidden: bool,
     },
+    /// This face stands for its person.
+    BestFace {
+        /// The face.
+        face: FaceId,
+    },
     /// These are not faces, or not faces to care about.
     Ignore {
         /// The faces.
         faces: Vec<FaceId>,
     },
+    /// Whether these faces are this person cannot be told: do not ask again.
+    Unsure {
+        /// The faces.
+        faces: Vec<FaceId>,
+        /// The person.
+        person: PersonId,
+    },
+    /// These photos are favourites, or are not.
+    Favourite {
+        /// The photos.
+        photos: Vec<PhotoId>,
+        /// Whether they are.
+        favourite: bool,
+    },
+    /// These photos have so many stars.
+    Stars {
+        /// The photos.
+        photos: Vec<PhotoId>,
+        /// 0 (none) to 5.
+        stars: u8,
+    },
     /// Take back the last decision that still holds.
     Undo,
+    /// Take back this decision, if it still holds.
+    TakeBack {
+        /// The decision.
+        decision: DecisionId,
+    },
 }
 
 /// A question to the user: is this group that person?
@@ -220,11 +290,14 @@ pub struct Suggestion {
     pub group: PersonId,
     /// Its faces, the best first.
     pub faces: Vec<FaceId>,
+    /// The photo that the first of these faces is on.
+    pub photo: PhotoId,
     /// Who it may be: a person, or a larger group.
     pub person: PersonId,
     /// That person's name, if there is one.
     pub name: Option<String>,
-    /// Up to four of that person's best faces, the best first.
+    /// Up to four faces of that person, taken at about the time of the face that is asked about;
+    /// confirmed ones where there are any.
     pub best_faces: Vec<FaceId>,
     /// How often the answer to such a question is yes, 0 to 1, as it was measured.
     pub certainty: f32,
@@ -256,8 +329,14 @@ pub struct HistoryEntry {
     pub at: f64,
     /// What was said.
     pub said: String,
+    /// Up to four of the faces it is about.
+    pub faces: Vec<FaceId>,
+    /// The person it is about, if there is one and they still have a face.
+    pub person: Option<PersonId>,
     /// Whether it was taken back later.
     pub undone: bool,
+    /// Whether it still holds, and can be taken back.
+    pub stands: bool,
 }
 
 /// A version of what the library learned from the user's answers.

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use kith_engine::{
-    Action, Face, FailedFile, Folder, Library, Outcome, Person, PersonId, PhotoDetail, PhotoId,
-    PhotoTile, SearchResult, Suggestion,
+    Action, Companion, Face, FailedFile, Folder, HistoryEntry, Library, Outcome, Person, PersonId,
+    PhotoDetail, PhotoId, PhotoTile, SearchResult, Suggestion,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
@@ -39,9 +39,13 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
             photo,
             people,
             person_faces,
+            companions,
             suggestions,
             decide,
+            draw_face,
+            history,
             search,
+            cameras,
         ])
         .error_handling(tauri_specta::ErrorHandlingMode::Throw)
         .disable_serde_phases()
@@ -208,6 +212,12 @@ async fn person_faces(desk: State<'_, Desk>, person: PersonId) -> Answer<Vec<Fac
 
 #[tauri::command]
 #[specta::specta]
+async fn companions(desk: State<'_, Desk>, person: PersonId) -> Answer<Vec<Companion>> {
+    with_library(&desk, move |library| library.companions(person)).await
+}
+
+#[tauri::command]
+#[specta::specta]
 async fn suggestions(desk: State<'_, Desk>) -> Answer<Vec<Suggestion>> {
     with_library(&desk, Library::suggestions).await
 }
@@ -221,10 +231,37 @@ async fn decide(desk: State<'_, Desk>, action: Action) -> Answer<Outcome> {
     .await
 }
 
+/// Adds a face that was missed, in a box `[x, y, w, h]` as fractions of the upright photo.
+#[tauri::command]
+#[specta::specta]
+async fn draw_face(
+    desk: State<'_, Desk>,
+    photo: PhotoId,
+    outline: [f32; 4],
+    name: Option<String>,
+) -> Answer<Outcome> {
+    with_library(&desk, move |library| {
+        library.draw_face(photo, outline, name.as_deref(), SystemTime::now())
+    })
+    .await
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn history(desk: State<'_, Desk>) -> Answer<Vec<HistoryEntry>> {
+    with_library(&desk, Library::history).await
+}
+
 #[tauri::command]
 #[specta::specta]
 async fn search(desk: State<'_, Desk>, query: String) -> Answer<SearchResult> {
     with_library(&desk, move |library| library.search(&query)).await
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn cameras(desk: State<'_, Desk>) -> Answer<Vec<String>> {
+    with_library(&desk, Library::cameras).await
 }
 
 #[cfg(test)]

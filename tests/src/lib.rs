@@ -1,6 +1,10 @@
 //! A photo library for tests, made out of a few portraits: every orientation, size, format, date
 //! and kind of damage that a real one has, with the truth about each file.
 
+mod crowd;
+
+pub use crowd::{Crowd, make_crowd, name_of};
+
 use std::{
     fs::{self, File},
     io::{BufWriter, Cursor},

@@ -1,4 +1,5 @@
-//! The main journey in the real window: a folder, faces, a name, a search, a photo.
+//! Journeys in the real window: what a user does with the mouse and the keyboard, and what the
+//! screens then show.
 
 mod webdriver;
 
@@ -6,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use webdriver::{Window, key, until};
+use kith_journeys::{Crowd, make_crowd};
+use webdriver::{Look, Window, key, until};
 
 /// Two photos of one man, one each of two others.
 const PHOTOS: [&str; 4] = ["obama.jpg", "obama2.jpg", "biden.jpg", "astronaut.png"];
@@ -20,39 +22,77 @@ fn release_dir() -> Result<PathBuf> {
         .context("this test lies nowhere")
 }
 
-/// A home with a Pictures folder, as a desktop sets it up.
-fn home() -> Result<tempfile::TempDir> {
-    let home = tempfile::tempdir()?;
-    let pictures = home.path().join("Pictures");
-    fs::create_dir_all(&pictures)?;
-    fs::create_dir_all(home.path().join(".config"))?;
-    fs::write(
-        home.path().join(".config/user-dirs.dirs"),
-        "XDG_PICTURES_DIR=\"$HOME/Pictures\"\n",
-    )?;
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("photos");
-    for photo in PHOTOS {
-        fs::copy(samples.join(photo), pictures.join(photo))
-            .with_context(|| format!("the sample photo {photo} is missing"))?;
-    }
-    Ok(home)
-}
-
-#[test]
-fn from_a_folder_to_a_name_to_a_search_to_a_photo() -> Result<()> {
-    let release = release_dir()?;
-    let program = release.join("kith-app");
+/// The built program.
+fn program() -> Result<PathBuf> {
+    let program = release_dir()?.join("kith-app");
     ensure!(
         program.is_file(),
         "{} is not built: ./dev test builds it first",
         program.display()
     );
-    let shots = release
+    Ok(program)
+}
+
+fn samples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("photos")
+}
+
+/// A home with an empty Pictures folder, as a desktop sets it up.
+fn empty_home() -> Result<tempfile::TempDir> {
+    let home = tempfile::tempdir()?;
+    fs::create_dir_all(home.path().join("Pictures"))?;
+    fs::create_dir_all(home.path().join(".config"))?;
+    fs::write(
+        home.path().join(".config/user-dirs.dirs"),
+        "XDG_PICTURES_DIR=\"$HOME/Pictures\"\n",
+    )?;
+    Ok(home)
+}
+
+/// A home with a few portraits in its Pictures folder.
+fn home() -> Result<tempfile::TempDir> {
+    let home = empty_home()?;
+    for photo in PHOTOS {
+        fs::copy(
+            samples().join(photo),
+            home.path().join("Pictures").join(photo),
+        )
+        .with_context(|| format!("the sample photo {photo} is missing"))?;
+    }
+    Ok(home)
+}
+
+/// A home with a library of many people.
+fn crowded_home(crowd: &Crowd) -> Result<tempfile::TempDir> {
+    let home = empty_home()?;
+    let library = home.path().join(".local/share/kith");
+    make_crowd(&library, &home.path().join("Pictures"), &samples(), crowd)?;
+    Ok(home)
+}
+
+/// The number that a text begins with, with its thousands set apart: `1,204 left`.
+fn number_in(text: &str) -> Option<u32> {
+    let digits = text.chars().skip_while(|letter| !letter.is_ascii_digit());
+    let number: String = digits
+        .take_while(|letter| letter.is_ascii_digit() || *letter == ',')
+        .filter(|letter| *letter != ',')
+        .collect();
+    number.parse().ok()
+}
+
+/// Waits until the first element that `css` names says `text`.
+fn eventually(what: &str, window: &Window, css: &str, text: &str) -> Result<()> {
+    until(what, || Ok(window.text(css)?.contains(text)))
+}
+
+#[test]
+fn from_a_folder_to_a_name_to_a_search_to_a_photo() -> Result<()> {
+    let shots = release_dir()?
         .parent()
         .context("no target folder")?
         .join("screenshots");
     let home = home()?;
-    let window = Window::open(&program, home.path())?;
+    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
     let shot = |name: &str| window.screenshot(&shots.join(name).with_extension("png"));
 
     // The first screen offers the user's own folder.
@@ -144,4 +184,520 @@ fn from_a_folder_to_a_name_to_a_search_to_a_photo() -> Result<()> {
                 .text("[data-testid=understood]")?
                 .contains("2 photos"))
     })
+}
+
+#[test]
+fn a_person_comes_apart_and_together_and_each_is_taken_back() -> Result<()> {
+    let home = home()?;
+    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
+    window.click("[data-testid=use-pictures]")?;
+    eventually(
+        "the job is over",
+        &window,
+        "[data-testid=job-line]",
+        "Up to date",
+    )?;
+    window.press(&["2"])?;
+    for name in ["Barack", "Joe"] {
+        window.type_into("[data-testid=group-name]", &format!("{name}{}", key::ENTER))?;
+        window.find(&format!("[data-name={name}]"))?;
+    }
+    window.click("[data-name=Barack]")?;
+    let faces = "[data-testid=face]";
+    let has = |count: usize| {
+        until(&format!("there are {count} faces"), || {
+            Ok(window.all(faces)?.len() == count)
+        })
+    };
+    has(2)?;
+    window.click("[data-testid=split]")?;
+    has(1)?;
+    window.press(&[key::CONTROL, "z"])?;
+    has(2)?;
+
+    window.click("[data-testid=merge]")?;
+    window.type_into("[data-testid=merge-name]", &format!("Joe{}", key::ENTER))?;
+    has(3)?;
+    ensure!(window.text("[data-testid=person-title]")? == "Joe");
+    window.press(&[key::CONTROL, "z"])?;
+    has(1)?;
+
+    // A face that is not his leaves, and comes back.
+    window.press(&["2"])?;
+    window.click("[data-name=Barack]")?;
+    has(2)?;
+    window.run(
+        "document.querySelector(arguments[0]).click()",
+        "[data-testid=not-this-person]",
+    )?;
+    has(1)?;
+    window.press(&[key::CONTROL, "z"])?;
+    has(2)?;
+
+    // Another face stands for him.
+    let pressed = "[data-testid=best-face][aria-pressed=true]";
+    let other = "[data-testid=best-face][aria-pressed=false]";
+    window.find(pressed)?;
+    let before = window.boxes(pressed)?;
+    window.run("document.querySelector(arguments[0]).click()", other)?;
+    until("the other one does", || {
+        let now = window.boxes(pressed)?;
+        Ok(now.len() == 1 && now != before)
+    })?;
+
+    // Hidden and shown again.
+    window.click("[data-testid=hide]")?;
+    until("he is hidden", || {
+        Ok(window.all("[data-name=Barack]")?.is_empty())
+    })?;
+    window.press(&[key::CONTROL, "z"])?;
+    window.find("[data-name=Barack]").map(drop)
+}
+
+#[test]
+fn twenty_questions_by_keyboard_alone() -> Result<()> {
+    let home = crowded_home(&Crowd {
+        people: 130,
+        faces_each: 4,
+        named: 60,
+        doubtful: 60,
+        photos: 700,
+    })?;
+    let count = "[data-testid=review-count]";
+    let counts = |window: &Window| -> Result<[u32; 2]> {
+        let text = window.text(count)?;
+        let (answered, left) = text.split_once(" answered, ").context("no counts")?;
+        Ok([
+            number_in(answered).context("no number")?,
+            number_in(left).context("no number")?,
+        ])
+    };
+    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
+    window.find("[data-testid=photo-tile]")?;
+    window.press(&["3"])?;
+    let [_, at_first] = counts(&window)?;
+    ensure!(at_first >= 25, "only {at_first} questions");
+    window.find("[data-testid=review-outline]")?;
+    let mut left = at_first;
+    for (round, key) in ["y", "n", "d", "x"]
+        .into_iter()
+        .cycle()
+        .take(20)
+        .enumerate()
+    {
+        let asked = window.text("[data-testid=review-question]")?;
+        ensure!(asked.starts_with("Is this ") || asked.starts_with("Are these"));
+        window.press(&[key])?;
+        until("the answer is counted", || {
+            Ok(counts(&window)?[0] == round as u32 + 1)
+        })?;
+        left = counts(&window)?[1];
+    }
+    ensure!(left < at_first, "{left} of {at_first} are left");
+    // The last answer was "not a face"; one key takes it back, the next one says who it is.
+    window.press(&["u"])?;
+    until("it is taken back", || Ok(counts(&window)?[0] == 19))?;
+    eventually(
+        "it is said",
+        &window,
+        "[data-testid=review-said]",
+        "Taken back",
+    )?;
+    window.press(&["s"])?;
+    window.type_into("[data-testid=review-name]", &format!("Zelda{}", key::ENTER))?;
+    eventually(
+        "she is known",
+        &window,
+        "[data-testid=review-said]",
+        "of Zelda",
+    )?;
+    let [answered, left] = counts(&window)?;
+    ensure!(answered == 20);
+    drop(window);
+
+    // Opened again: what was answered is not asked again, "I don't know" neither.
+    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
+    window.find("[data-testid=photo-tile]")?;
+    window.press(&["3"])?;
+    ensure!(counts(&window)? == [0, left]);
+    window.press(&["5"])?;
+    until("the history has it all", || {
+        Ok(window.all("[data-testid=decision]")?.len() > 60)
+    })?;
+    let undone = "[data-testid=decision][data-undone=true]";
+    ensure!(window.all(undone)?.len() == 1, "one answer was taken back");
+    eventually(
+        "the newest comes first",
+        &window,
+        "[data-testid=decision]",
+        "now Zelda",
+    )?;
+    window.click("[data-testid=take-back]")?;
+    until("Zelda is taken back", || Ok(window.all(undone)?.len() == 2))
+}
+
+#[test]
+fn people_are_chosen_joined_hidden_and_found_among_thousands() -> Result<()> {
+    let home = crowded_home(&Crowd {
+        people: 3000,
+        faces_each: 2,
+        named: 40,
+        doubtful: 0,
+        photos: 6000,
+    })?;
+    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
+    window.find("[data-testid=photo-tile]")?;
+    window.press(&["2"])?;
+    let groups = "[data-testid=group]";
+    window.find(groups)?;
+
+    // Of thousands only those near the screen are drawn, at the top and at the end.
+    let to_end = "const s = document.querySelector('[data-testid=people]'); s.scrollTop = s.scrollHeight; return s.scrollHeight";
+    ensure!(window.all(groups)?.len() < 60);
+    let height = window.run(to_end, "")?.as_f64().context("no height")?;
+    ensure!(height > 100_000.0, "{height} pixels for 2,960 groups");
+    until("the last rows are drawn", || {
+        let last = "return [...document.querySelectorAll(arguments[0])].some((row) => row.getBoundingClientRect().bottom <= innerHeight + 120)";
+        window.run(to_end, "")?;
+        Ok(window.run(last, groups)? == true && window.all(groups)?.len() < 60)
+    })?;
+    window.run(
+        "document.querySelector('[data-testid=people]').scrollTop = 0",
+        "",
+    )?;
+
+    // A name is found by its beginning.
+    let person = "[data-testid=person]";
+    window.type_into("[data-testid=find-name]", "hanna")?;
+    until("only Hannas are left", || {
+        let all = window.all(person)?.len();
+        let text = window.text("[data-testid=people]")?;
+        Ok((1..=5).contains(&all) && text.contains("Hanna") && !text.contains("Ben"))
+    })?;
+    window.press(&[key::ESCAPE])?;
+    until("everybody is back", || Ok(window.all(person)?.len() > 5))?;
+
+    // Three are chosen with the keyboard, and become one.
+    let focus = "document.querySelector(arguments[0]).focus()";
+    window.run(focus, person)?;
+    window.press(&[" "])?;
+    window.press(&[key::SHIFT, key::RIGHT])?;
+    window.press(&[key::SHIFT, key::RIGHT])?;
+    eventually(
+        "three are chosen",
+        &window,
+        "[data-testid=chosen]",
+        "3 chosen",
+    )?;
+    window.click("[data-testid=chosen-join]")?;
+    eventually("they are one", &window, "[data-testid=toast]", "Joined")?;
+    window.press(&[key::CONTROL, "z"])?;
+    eventually(
+        "and three again",
+        &window,
+        "[data-testid=toast]",
+        "Taken back",
+    )?;
+
+    // Two groups get one name with the mouse.
+    let press = "document.querySelector(arguments[0]).click()";
+    for cell in 0..2 {
+        let tick = format!("li[data-cell='{cell}'] {groups} [data-testid=tick]");
+        window.find(&tick)?;
+        window.run(press, &tick)?;
+    }
+    eventually(
+        "two are chosen",
+        &window,
+        "[data-testid=chosen]",
+        "2 chosen",
+    )?;
+    window.type_into("[data-testid=chosen-name]", &format!("Yara{}", key::ENTER))?;
+    window.find("[data-name=Yara]")?;
+
+    // Hidden, seen again, shown again.
+    window.run(press, "li[data-cell='0'] [data-testid=tick]")?;
+    window.click("[data-testid=chosen-hide]")?;
+    window.find("[data-testid=show-hidden]")?;
+    window.run(
+        "document.querySelector(arguments[0]).click()",
+        "[data-testid=show-hidden]",
+    )?;
+    let hidden = "ul[aria-label='Hidden people'] [data-testid=person]";
+    window.find(hidden)?;
+    window.run(
+        "document.querySelector(arguments[0]).click()",
+        "ul[aria-label='Hidden people'] [data-testid=tick]",
+    )?;
+    eventually(
+        "it can be shown",
+        &window,
+        "[data-testid=chosen]",
+        "Show again",
+    )?;
+    window.click("[data-testid=chosen-hide]")?;
+    until("nobody is hidden", || Ok(window.all(hidden)?.is_empty()))
+}
+
+#[test]
+fn a_missed_face_is_drawn_and_everything_is_found_again_after_a_restart() -> Result<()> {
+    let home = home()?;
+    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
+    window.click("[data-testid=use-pictures]")?;
+    eventually(
+        "the job is over",
+        &window,
+        "[data-testid=job-line]",
+        "Up to date",
+    )?;
+
+    // Larger, dragged, whole again.
+    window.click("[data-testid=photo-tile]")?;
+    let photo = "[data-testid=photo] .stage img";
+    window.find(photo)?;
+    let area = |css: &str| -> Result<[f64; 4]> {
+        window
+            .boxes(css)?
+            .first()
+            .copied()
+            .context("it is not there")
+    };
+    let whole = area(photo)?;
+    window.press_each(&["+", "+", "+"])?;
+    until("it is larger", || {
+        let now = area(photo)?;
+        Ok(now[2] - now[0] > 3.0 * (whole[2] - whole[0]))
+    })?;
+    let before = area(photo)?;
+    window.drag([640.0, 700.0], [660.0, 760.0])?;
+    let after = area(photo)?;
+    ensure!(
+        (after[1] - before[1] - 60.0).abs() < 2.0,
+        "dragged from {before:?} to {after:?}"
+    );
+    window.press(&["z"])?;
+    until("it is whole again", || Ok(area(photo)? == whole))?;
+
+    // A face is drawn around a corner of the photo, and has a name.
+    let outlines = "[data-testid=face-outline]";
+    let found = window.all(outlines)?.len();
+    window.press(&["d"])?;
+    window.find("[data-testid=drawn-outline]")?;
+    let corner = [whole[0] + 12.0, whole[3] - 92.0];
+    window.drag(corner, [corner[0] + 80.0, corner[1] + 80.0])?;
+    window.type_into("[data-testid=drawn-name]", &format!("Ghost{}", key::ENTER))?;
+    let ghost = "[data-testid=face-outline][data-name=Ghost]";
+    window.find(ghost)?;
+    let drawn = area(ghost)?;
+    ensure!((drawn[0] - corner[0]).abs() < 3.0 && (drawn[3] - corner[1] - 80.0).abs() < 3.0);
+    window.press(&[key::CONTROL, "z"])?;
+    until("it is taken back", || {
+        Ok(window.all(outlines)?.len() == found)
+    })?;
+
+    // By keys alone: an outline in the middle, moved, Enter.
+    window.press(&["d"])?;
+    window.press_each(&[key::DOWN, key::RIGHT, key::ENTER])?;
+    window.type_into("[data-testid=drawn-name]", &format!("Ghost{}", key::ENTER))?;
+    window.find(ghost)?;
+
+    // What is no face is removed.
+    window.run("document.querySelector(arguments[0]).click()", ghost)?;
+    window.click("[data-testid=ignore]")?;
+    until("it is gone", || Ok(window.all(ghost)?.is_empty()))?;
+    window.press(&[key::CONTROL, "z"])?;
+    window.find(ghost)?;
+    drop(window);
+
+    // Opened again, the history knows it all.
+    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
+    window.find("[data-testid=photo-tile]")?;
+    window.press(&["5"])?;
+    eventually(
+        "the drawn face is there",
+        &window,
+        "[data-testid=history]",
+        "1 face drawn: Ghost",
+    )?;
+    window.press(&["2"])?;
+    window.find("[data-name=Ghost]")?;
+    window.type_into("[data-testid=search]", &format!("ghost{}", key::ENTER))?;
+    eventually(
+        "the photo is found",
+        &window,
+        "[data-testid=understood]",
+        "1 photo",
+    )
+}
+
+#[test]
+fn every_kind_of_search_is_understood_and_each_part_can_be_left_out() -> Result<()> {
+    let home = home()?;
+    let library = home.path().join(".local/share/kith");
+    let opened = kith_engine::Library::open(&library)?;
+    let pictures = home.path().join("Pictures");
+    opened.index(&[pictures], &kith_engine::Control::new(), &mut |_| {})?;
+    for (file, name) in [("obama.jpg", "Barack"), ("biden.jpg", "Joe")] {
+        let faces = opened.faces()?;
+        let face = faces.iter().find(|face| face.path.ends_with(file));
+        let person = face.and_then(|face| face.person).context("nobody there")?;
+        let name = kith_engine::Action::Name {
+            person,
+            name: name.into(),
+        };
+        opened.decide(name, std::time::SystemTime::now())?;
+    }
+    drop(opened);
+    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
+    window.find("[data-testid=photo-tile]")?;
+    let ask = |query: &str| -> Result<()> {
+        window.press(&["/"])?;
+        let clear = "const box = document.querySelector(arguments[0]); box.value = ''; box.dispatchEvent(new Event('input', { bubbles: true }))";
+        window.run(clear, "[data-testid=search]")?;
+        window.type_into("[data-testid=search]", &format!("{query}{}", key::ENTER))
+    };
+    for (query, photos, understood) in [
+        ("barack", 2, "with Barack"),
+        ("-barack", 2, "without Barack"),
+        ("barack or joe", 3, "with Barack, or with Joe"),
+        ("only joe", 1, "nobody else"),
+        ("unnamed", 1, "with somebody who has no name"),
+        ("faces:1", 4, "with 1 face"),
+        ("faces:2+", 0, "with 2 or more faces"),
+        ("astronaut", 1, "“astronaut” in the file or folder name"),
+        ("file:obama", 2, "“obama” in the file or folder name"),
+        ("1990..", 4, "in 1990.."),
+    ] {
+        ask(query)?;
+        until(&format!("{query} is understood"), || {
+            let text = window.text("[data-testid=understood]")?;
+            Ok(text.contains(understood) && number_in(&text) == Some(photos))
+        })?;
+    }
+    ask("nonsense")?;
+    eventually(
+        "what is not understood is said",
+        &window,
+        "[data-testid=search-problem]",
+        "nobody’s name",
+    )?;
+    // A part is left out with a click.
+    ask("barack faces:1")?;
+    until("both parts are there", || {
+        Ok(window.all("[data-testid=chip]")?.len() == 2)
+    })?;
+    window.click("[data-testid=chip]")?;
+    until("one part is left", || {
+        let text = window.text("[data-testid=understood]")?;
+        Ok(window.all("[data-testid=chip]")?.len() == 1 && number_in(&text) == Some(4))
+    })
+}
+
+/// axe, which looks for what people with other eyes and hands would stumble over.
+fn axe() -> Result<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/node_modules/axe-core/axe.min.js");
+    fs::read_to_string(&file)
+        .with_context(|| format!("the front end's packages are not there: {}", file.display()))
+}
+
+/// Goes to every screen; leaves a picture of each in `target/screenshots`, and lets axe look at it.
+#[test]
+fn every_screen_can_be_used_by_everybody_by_day_and_by_night() -> Result<()> {
+    let axe = axe()?;
+    let shots = release_dir()?
+        .parent()
+        .context("no target folder")?
+        .join("screenshots");
+    let crowded = crowded_home(&Crowd {
+        people: 130,
+        faces_each: 4,
+        named: 60,
+        doubtful: 60,
+        photos: 700,
+    })?;
+    let empty = empty_home()?;
+    let mut wrong = Vec::new();
+    for (width, height) in [(1280, 800), (2560, 1440)] {
+        for dark in [false, true] {
+            let look = Look {
+                width,
+                height,
+                dark,
+            };
+            let dir = shots.join(format!(
+                "{}-{width}x{height}",
+                if dark { "dark" } else { "light" }
+            ));
+            let mut look_at = |window: &Window, name: &str| -> Result<()> {
+                window.screenshot(&dir.join(name).with_extension("png"))?;
+                // The sizes differ in nothing that axe looks at.
+                if width == 1280 {
+                    let found = window.problems(&axe)?;
+                    wrong.extend(
+                        found
+                            .into_iter()
+                            .map(|line| format!("{name}, dark {dark}: {line}")),
+                    );
+                }
+                Ok(())
+            };
+            let window = Window::open(&program()?, empty.path(), look)?;
+            window.find("[data-testid=use-pictures]")?;
+            look_at(&window, "first-run")?;
+            drop(window);
+            let window = Window::open(&program()?, crowded.path(), look)?;
+            window.find("[data-testid=photo-tile]")?;
+            look_at(&window, "photos")?;
+            window.click("[data-testid=photo-tile]")?;
+            window.press_each(&["f", "i"])?;
+            window.find("[data-testid=photo-info]")?;
+            look_at(&window, "photo")?;
+            window.press(&["d"])?;
+            window.press(&[key::ENTER])?;
+            window.find("[data-testid=drawn-name]")?;
+            look_at(&window, "photo-drawing")?;
+            window.press_each(&[key::ESCAPE, key::ESCAPE, key::ESCAPE])?;
+            until("the photo is closed", || {
+                Ok(window.all("[data-testid=photo]")?.is_empty())
+            })?;
+            window.press(&["2"])?;
+            window.find("[data-testid=person]")?;
+            look_at(&window, "people")?;
+            window.run(
+                "document.querySelector(arguments[0]).focus()",
+                "[data-testid=person]",
+            )?;
+            window.press(&[" "])?;
+            window.press(&[key::SHIFT, key::RIGHT])?;
+            window.find("[data-testid=chosen]")?;
+            look_at(&window, "people-chosen")?;
+            window.press(&[key::ESCAPE])?;
+            window.click("[data-testid=person]")?;
+            window.find("[data-testid=face]")?;
+            look_at(&window, "person")?;
+            window.press(&["3"])?;
+            window.find("[data-testid=review-outline]")?;
+            look_at(&window, "review")?;
+            window.press(&["4"])?;
+            window.find("[data-testid=choose-folders]")?;
+            look_at(&window, "folders")?;
+            window.press(&["5"])?;
+            window.find("[data-testid=decision]")?;
+            look_at(&window, "history")?;
+            window.press(&["/"])?;
+            window.type_into(
+                "[data-testid=search]",
+                &format!("anna or ben{}", key::ENTER),
+            )?;
+            window.find("[data-testid=chip]")?;
+            look_at(&window, "search")?;
+            window.press_each(&[key::ESCAPE, key::ESCAPE, "j"])?;
+            look_at(&window, "jobs")?;
+            window.press(&["?"])?;
+            window.find("[data-testid=keys]")?;
+            look_at(&window, "keys")?;
+        }
+    }
+    ensure!(wrong.is_empty(), "axe found:\n{}", wrong.join("\n"));
+    Ok(())
 }

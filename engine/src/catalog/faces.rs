@@ -3,10 +3,13 @@
 //! A face keeps its number for ever, because decisions name it. One that is no longer found when
 //! its photo changes is marked `gone`: it is shown nowhere, and what the user said of it stays.
 
+use std::path::Path;
+
 use jiff::civil::DateTime;
 use kith_models::{Code, EMBEDDING_LEN};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::photos;
 use crate::{FaceId, PhotoId, Result};
 
 pub(super) const CREATE: &str = "
@@ -25,6 +28,9 @@ pub(super) const CREATE: &str = "
         gone INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE INDEX faces_by_photo ON faces (photo);";
+
+/// A face that the networks missed and the user drew. It is shown while the log says so.
+pub(super) const ADD_DRAWN: &str = "ALTER TABLE faces ADD COLUMN drawn INTEGER NOT NULL DEFAULT 0;";
 
 /// A face as it was found, before it has a number.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,10 +61,12 @@ pub struct StoredFace {
     pub found: NewFace,
     /// Whether it is shown: neither the face nor its photo is gone.
     pub present: bool,
+    /// Whether the user drew it; such a face counts while the decision to draw it holds.
+    pub drawn: bool,
 }
 
 const COLUMNS: &str = "faces.id, faces.photo, x, y, w, h, landmarks, score, quality, code,
-    faces.gone = 0 AND photos.gone = 0 AND photos.failed IS NULL, photos.taken_at";
+    faces.gone = 0 AND photos.gone = 0 AND photos.failed IS NULL, photos.taken_at, drawn";
 
 fn face_from(row: &Row<'_>) -> rusqlite::Result<StoredFace> {
     let landmarks: [u8; 40] = row.get(6)?;
@@ -76,6 +84,7 @@ fn face_from(row: &Row<'_>) -> rusqlite::Result<StoredFace> {
             code: Code::from_bytes(code),
         },
         present: row.get(10)?,
+        drawn: row.get(12)?,
     })
 }
 
@@ -119,6 +128,19 @@ pub fn on_photo(connection: &Connection, photo: PhotoId) -> Result<Vec<StoredFac
     rows.map(|row| Ok(row?)).collect()
 }
 
+/// The faces that were drawn on the photo at `path` and are not gone.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn drawn_at(connection: &Connection, path: &Path) -> Result<Vec<StoredFace>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM faces JOIN photos ON photos.id = faces.photo
+         WHERE photos.path = ?1 AND drawn = 1 AND faces.gone = 0 ORDER BY faces.id"
+    ))?;
+    let rows = statement.query_map([photos::bytes_of(path)], face_from)?;
+    rows.map(|row| Ok(row?)).collect()
+}
+
 /// One face, gone or not.
 ///
 /// # Errors
@@ -154,6 +176,17 @@ pub fn add(connection: &Connection, photo: PhotoId, face: &NewFace, model: &str)
         face.code.as_bytes()
     ];
     Ok(statement.query_row(values, |row| row.get(0))?)
+}
+
+/// Marks a face as one that the user drew.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn set_drawn(connection: &Connection, id: FaceId) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE faces SET drawn = 1 WHERE id = ?1")?
+        .execute([id])?;
+    Ok(())
 }
 
 /// Replaces what is known of a face that was found again.

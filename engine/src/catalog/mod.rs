@@ -32,6 +32,7 @@ const MIGRATIONS: &[&[&str]] = &[
     ],
     &[questions::CREATE],
     &[learned::CREATE],
+    &[faces::ADD_DRAWN],
 ];
 
 /// How long a write waits for another process before it fails.

@@ -27,6 +27,20 @@ const LEAST_PROPOSED: f32 = 0.15;
 /// Most proposals of one photo, the best first: bounds the time that foliage and tiles can take.
 const MOST_PROPOSALS: usize = 256;
 
+/// Score of a face that was drawn where the detector sees none: it founds no group.
+const UNSEEN_SCORE: f32 = 0.2;
+/// A face seen at the second look is the one that was drawn when their boxes share this much.
+const SEEN_IN_BOX: f32 = 0.3;
+/// Where eyes, nose and mouth lie in the box of an upright face, as fractions of it: the mean over
+/// six of the sample portraits, made symmetric.
+const USUAL_LANDMARKS: [[f32; 2]; 5] = [
+    [0.3, 0.36],
+    [0.7, 0.36],
+    [0.5, 0.55],
+    [0.33, 0.71],
+    [0.67, 0.71],
+];
+
 /// The way in which the networks are used: proposals, second look, views, quality. Counted up when it
 /// changes.
 const PROCEDURE: &str = "looks-2-views-2-quality-2";
@@ -91,6 +105,33 @@ impl FaceFinder {
             .iter()
             .map(|face| found_face(face, pixels, view))
             .collect())
+    }
+
+    /// The face in a box that somebody drew on an upright picture (fractions of it). Landmarks are
+    /// those of the second look; where it sees no face, they are where they lie in most faces, and
+    /// the quality says that little can be told.
+    ///
+    /// # Errors
+    /// [`Error::Models`] when a network fails.
+    pub fn face_in(&self, pixels: &RgbImage, box_upright: [f32; 4]) -> Result<FoundFace> {
+        let (width, height) = (pixels.width() as f32, pixels.height() as f32);
+        let [x, y, w, h] = box_upright;
+        let box_px = [x * width, y * height, w * width, h * height];
+        let drawn = Detection {
+            box_px,
+            score: UNSEEN_SCORE,
+            landmarks_px: USUAL_LANDMARKS.map(|[across, down]| {
+                [box_px[0] + across * box_px[2], box_px[1] + down * box_px[3]]
+            }),
+        };
+        let seen = look_again(&self.detector, pixels, std::slice::from_ref(&drawn))?;
+        let seen = seen.into_iter().flatten().next();
+        let face = match seen.filter(|seen| overlap(&seen.box_px, &box_px) > SEEN_IN_BOX) {
+            // The box stays as it was drawn.
+            Some(seen) => Detection { box_px, ..seen },
+            None => drawn,
+        };
+        Ok(found_face(&face, pixels, view_of(pixels)?))
     }
 
     /// One embedding a face, unit length.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::decisions::Entry;
-use crate::{DecisionId, FaceId, PersonId};
+use crate::{DecisionId, FaceId, PersonId, PhotoId};
 
 /// An entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,11 +61,65 @@ pub enum Decision {
         /// The faces.
         faces: Vec<FaceId>,
     },
+    /// Whether these faces are this person cannot be told.
+    Unsure {
+        /// The person.
+        person: PersonId,
+        /// The faces.
+        faces: Vec<FaceId>,
+        /// The faces of the person, where nothing was decided of the person before.
+        others: Vec<FaceId>,
+    },
+    /// This face stands for the person.
+    BestFace {
+        /// The person.
+        person: PersonId,
+        /// The face; it is that person's.
+        face: FaceId,
+        /// The other faces of the person, where nothing was decided of the person before.
+        others: Vec<FaceId>,
+    },
+    /// The user drew this face.
+    Draw {
+        /// The face.
+        face: FaceId,
+    },
+    /// These photos are favourites, or are not.
+    Favourite {
+        /// The photos.
+        photos: Vec<PhotoId>,
+        /// Whether they are.
+        favourite: bool,
+    },
+    /// These photos have so many stars.
+    Stars {
+        /// The photos.
+        photos: Vec<PhotoId>,
+        /// 0 (none) to 5.
+        stars: u8,
+    },
+    /// Said at once, and taken back at once.
+    Several {
+        /// What was said, in this order.
+        decisions: Vec<Decision>,
+    },
     /// That decision is taken back.
     Undo {
         /// The decision.
         decision: DecisionId,
     },
+}
+
+impl Decision {
+    /// The photos that it is about as such; none where it is about faces and people, who then have
+    /// to be derived anew.
+    #[must_use]
+    pub fn photos(&self) -> Option<&[PhotoId]> {
+        match self {
+            Self::Favourite { photos, .. } | Self::Stars { photos, .. } => Some(photos),
+            _ => None,
+        }
+    }
 }
 
 /// What was decided of a person.
@@ -75,6 +129,8 @@ pub struct DecidedPerson {
     pub name: Option<String>,
     /// Whether the user does not want to see them.
     pub hidden: bool,
+    /// The face that stands for them, if the user chose one.
+    pub best_face: Option<FaceId>,
 }
 
 /// All that the log says.
@@ -90,6 +146,16 @@ pub struct Decided {
     pub apart: BTreeSet<(FaceId, FaceId)>,
     /// Faces to leave out.
     pub ignored: BTreeSet<FaceId>,
+    /// Photos that the user marked.
+    pub favourites: BTreeSet<PhotoId>,
+    /// Photos with stars, 1 to 5.
+    pub stars: BTreeMap<PhotoId, u8>,
+    /// Faces that the user drew.
+    pub drawn: BTreeSet<FaceId>,
+    /// Faces of which the user could not tell whether they are this person.
+    pub unsure: BTreeSet<(FaceId, PersonId)>,
+    /// The same of two groups of which nothing was decided: the faces of either.
+    pub unsure_groups: Vec<[BTreeSet<FaceId>; 2]>,
 }
 
 impl Decided {
@@ -112,6 +178,22 @@ impl Decided {
             .iter()
             .find(|(_, person)| person.name.as_deref().map(folded) == Some(wanted.clone()))
             .map(|(id, _)| *id)
+    }
+
+    /// Whether the user could not tell if a group is that person, or that other group.
+    #[must_use]
+    pub fn is_unsure(&self, group: &[FaceId], person: PersonId, faces_of: &[FaceId]) -> bool {
+        let holds = |known: &BTreeSet<FaceId>, faces: &[FaceId]| {
+            faces.iter().any(|face| known.contains(face))
+        };
+        let of_person = group
+            .iter()
+            .any(|face| self.unsure.contains(&(*face, person)));
+        of_person
+            || self.unsure_groups.iter().any(|[one, other]| {
+                (holds(one, group) && holds(other, faces_of))
+                    || (holds(other, group) && holds(one, faces_of))
+            })
     }
 
     fn apply(&mut self, decision: &Decision) {
@@ -162,6 +244,54 @@ impl Decided {
                     self.ignored.insert(*face);
                 }
             }
+            Decision::Unsure {
+                person,
+                faces,
+                others,
+            } => {
+                if others.is_empty() {
+                    self.unsure
+                        .extend(faces.iter().map(|face| (*face, *person)));
+                } else {
+                    let set = |faces: &[FaceId]| faces.iter().copied().collect();
+                    self.unsure_groups.push([set(faces), set(others)]);
+                }
+            }
+            Decision::BestFace {
+                person,
+                face,
+                others,
+            } => {
+                self.people.entry(*person).or_default().best_face = Some(*face);
+                self.confirm(&[*face], *person);
+                self.confirm(others, *person);
+            }
+            Decision::Draw { face } => {
+                self.drawn.insert(*face);
+            }
+            Decision::Favourite { photos, favourite } => {
+                for photo in photos {
+                    if *favourite {
+                        self.favourites.insert(*photo);
+                    } else {
+                        self.favourites.remove(photo);
+                    }
+                }
+            }
+            Decision::Stars { photos, stars } => {
+                for photo in photos {
+                    if *stars > 0 {
+                        self.stars.insert(*photo, *stars);
+                    } else {
+                        self.stars.remove(photo);
+                    }
+                }
+            }
+            Decision::Several { decisions } => {
+                for decision in decisions {
+                    self.apply(decision);
+                }
+            }
             Decision::Undo { .. } => {}
         }
     }
@@ -187,13 +317,16 @@ impl Decided {
         if stays.name.is_none() {
             stays.name = from.name;
         }
+        stays.best_face = stays.best_face.or(from.best_face);
         for of in self.confirmed.values_mut().filter(|of| **of == person) {
             *of = into;
         }
-        self.rejected = std::mem::take(&mut self.rejected)
-            .into_iter()
-            .map(|(face, of)| (face, if of == person { into } else { of }))
-            .collect();
+        for pairs in [&mut self.rejected, &mut self.unsure] {
+            *pairs = std::mem::take(pairs)
+                .into_iter()
+                .map(|(face, of)| (face, if of == person { into } else { of }))
+                .collect();
+        }
         self.confirm(faces, into);
         // Said to be one and said not to be the other, before the two were one: the yes stays.
         let confirmed = &self.confirmed;
@@ -277,6 +410,13 @@ mod tests {
                 faces
             }),
             faces().prop_map(|faces| Decision::Ignore { faces }),
+            (person(), faces(), prop::collection::vec(12_u32..20, 0..3)).prop_map(
+                |(person, faces, others)| Decision::Unsure {
+                    person,
+                    faces,
+                    others
+                }
+            ),
         ]
     }
 
@@ -314,6 +454,34 @@ mod tests {
         }]));
         assert_eq!(decided.named(" anna MÜLLER "), Some(3));
         assert_eq!(decided.named("anna"), None);
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_remembered_through_a_merge_and_between_groups() {
+        let said = [
+            Decision::Unsure {
+                person: 1,
+                faces: vec![9],
+                others: vec![],
+            },
+            Decision::Merge {
+                person: 1,
+                into: 5,
+                faces: vec![1, 5],
+            },
+            Decision::Unsure {
+                person: 20,
+                faces: vec![30, 31],
+                others: vec![20, 21],
+            },
+        ];
+        let decided = Decided::replay(&log(&said));
+        assert!(decided.is_unsure(&[8, 9], 5, &[1, 5]));
+        assert!(!decided.is_unsure(&[8], 5, &[1, 5]));
+        // Groups have other numbers when they grow: their faces tell.
+        assert!(decided.is_unsure(&[31, 40], 19, &[19, 21]));
+        assert!(decided.is_unsure(&[21], 30, &[30]));
+        assert!(!decided.is_unsure(&[31], 50, &[50]));
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub fn read(connection: &Connection) -> Result<(Vec<GroupFace>, Decided)> {
     let decided = Decided::replay(&decisions::all(connection)?);
     let faces = faces::all(connection, &MODEL)?
         .into_iter()
+        .filter(|face| !face.drawn || decided.drawn.contains(&face.id))
         .filter(|face| face.present || decided.confirmed.contains_key(&face.id))
         .map(|face| GroupFace {
             id: face.id,

@@ -2,27 +2,57 @@
 
 mod query;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub use query::{Dates, Query, Term};
 
-use crate::{PersonId, PhotoId};
+use crate::PersonId;
+
+/// What a query can ask of a photo.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Searched {
+    /// Local date and time, `YYYY-MM-DDTHH:MM:SS`.
+    pub date: String,
+    /// Everybody on it, named or not.
+    pub people: BTreeSet<PersonId>,
+    /// Faces on it, without those that are left out.
+    pub faces: u32,
+    /// How many of these are nobody's.
+    pub nobodys: u32,
+    /// Whether somebody on it has no name.
+    pub unnamed: bool,
+    /// Maker and model of the camera, in small letters; empty where it is not known.
+    pub camera: String,
+    /// Whether it is a favourite.
+    pub favourite: bool,
+    /// Its stars, 0 to 5.
+    pub stars: u8,
+    /// The path below the library's folder, in small letters.
+    pub path: String,
+}
 
 /// Whether a photo answers the query.
 #[must_use]
-pub fn matches(
-    query: &Query,
-    photo: PhotoId,
-    date: &str,
-    people_on: &BTreeMap<PhotoId, BTreeSet<PersonId>>,
-) -> bool {
-    let nobody = BTreeSet::new();
-    let people = people_on.get(&photo).unwrap_or(&nobody);
-    query.terms.iter().all(|term| match term {
-        Term::With { people: wanted, .. } => wanted.iter().any(|person| people.contains(person)),
-        Term::Without {
-            people: unwanted, ..
-        } => !unwanted.iter().any(|person| people.contains(person)),
-        Term::During { dates, .. } => dates.contain(date),
-    })
+pub fn matches(query: &Query, photo: &Searched) -> bool {
+    query.terms.iter().all(|term| holds(term, photo))
+}
+
+/// Whether one part of a query is true of a photo.
+#[must_use]
+pub fn holds(term: &Term, photo: &Searched) -> bool {
+    let any = |people: &[PersonId]| people.iter().any(|person| photo.people.contains(person));
+    match term {
+        Term::With { people, .. } => any(people),
+        Term::Without { people, .. } => !any(people),
+        Term::During { dates, .. } => dates.contain(&photo.date),
+        Term::NobodyElse { people } => photo.nobodys == 0 && photo.people.is_subset(people),
+        Term::Unnamed => photo.unnamed,
+        Term::Faces { least, most } => (*least..=*most).contains(&photo.faces),
+        Term::Camera { text } => photo.camera.contains(&text.to_lowercase()),
+        Term::Called { text, .. } => photo.path.contains(&text.to_lowercase()),
+        Term::Favourite => photo.favourite,
+        Term::Stars { least, most } => (*least..=*most).contains(&u32::from(photo.stars)),
+        Term::Not(term) => !holds(term, photo),
+        Term::Either(terms) => terms.iter().any(|term| holds(term, photo)),
+    }
 }

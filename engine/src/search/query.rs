@@ -1,17 +1,24 @@
-//! The query language: people, people who are not there, and times.
+//! The query language: people, times, and what else is known of a photo.
 //!
 //! ```text
-//! query   = { term }                       terms are joined by "and"; commas are spaces
-//! term    = [ "-" | "not" | "without" ] person | time
+//! query   = { either }                     all of these hold; commas are spaces
+//! either  = term { "or" term }             at least one of these holds; "or" binds closest
+//! term    = [ "-" | "not" | "without" ] ( person | fact ) | time | "only"
 //! person  = a name, any word of it, its beginning, or "a name in quotes"
+//! fact    = "unnamed" | "favourite" | "stars:" number | "faces:" number | "camera:" text | "file:" text | text
+//! number  = 2 | 2+ | 2..4
 //! time    = moment | moment ".." | ".." moment | moment ".." moment
 //! moment  = 2019 | 2019-06 | 2019-06-12 | june 2019 | summer 2019
 //! ```
 //!
-//! `with` and `and` may stand anywhere and change nothing. Seasons are those of the northern half
-//! of the earth; winter 2019 ends in February 2020.
+//! `with` and `and` may stand anywhere and change nothing. `only` means that nobody is on the photo
+//! but the people of the query. A text that is nobody's name and no time is looked for in the names
+//! of files and folders. Seasons are those of the northern half of the earth; winter 2019 ends in
+//! February 2020.
 
 use std::fmt;
+
+use std::collections::BTreeSet;
 
 use crate::{Error, PersonId, Result};
 
@@ -20,6 +27,8 @@ use crate::{Error, PersonId, Result};
 pub struct Query {
     /// All of these must hold.
     pub terms: Vec<Term>,
+    /// For each of the terms, the query as it was typed without this one.
+    pub without: Vec<String>,
 }
 
 /// One part of a query. Its `Display` says how it was understood.
@@ -46,6 +55,56 @@ pub enum Term {
         /// As it was typed.
         said: String,
     },
+    /// Nobody is on the photo but these people.
+    NobodyElse {
+        /// Everybody whom the query names.
+        people: BTreeSet<PersonId>,
+    },
+    /// Somebody without a name is on the photo.
+    Unnamed,
+    /// So many faces are on the photo.
+    Faces {
+        /// At least.
+        least: u32,
+        /// At most.
+        most: u32,
+    },
+    /// The user marked it.
+    Favourite,
+    /// The user gave it so many stars.
+    Stars {
+        /// At least.
+        least: u32,
+        /// At most.
+        most: u32,
+    },
+    /// It was taken with a camera whose name contains this.
+    Camera {
+        /// As it was typed.
+        text: String,
+    },
+    /// The file or a folder that it is in is called so, or has this in its name.
+    Called {
+        /// As it was typed.
+        text: String,
+        /// Whether the user said that it is a file's name.
+        surely: bool,
+    },
+    /// This does not hold.
+    Not(Box<Term>),
+    /// At least one of these holds.
+    Either(Vec<Term>),
+}
+
+impl Term {
+    /// Whom it names, whether they are to be on the photo or not.
+    fn people(&self) -> BTreeSet<PersonId> {
+        match self {
+            Self::With { people, .. } => people.iter().copied().collect(),
+            Self::Either(terms) => terms.iter().flat_map(Self::people).collect(),
+            _ => BTreeSet::new(),
+        }
+    }
 }
 
 /// Days from the first to the last, both included, as `YYYY-MM-DD`; they sort as text.
@@ -72,6 +131,32 @@ impl fmt::Display for Term {
             Self::With { names, .. } => write!(formatter, "with {}", names.join(" or ")),
             Self::Without { names, .. } => write!(formatter, "without {}", names.join(" or ")),
             Self::During { said, .. } => write!(formatter, "in {said}"),
+            Self::NobodyElse { .. } => write!(formatter, "nobody else"),
+            Self::Unnamed => write!(formatter, "with somebody who has no name"),
+            Self::Faces { least: 0, most: 0 } => write!(formatter, "without faces"),
+            Self::Faces { least: 1, most: 1 } => write!(formatter, "with 1 face"),
+            Self::Faces { least, most } if least == most => {
+                write!(formatter, "with {least} faces")
+            }
+            Self::Faces {
+                least,
+                most: u32::MAX,
+            } => write!(formatter, "with {least} or more faces"),
+            Self::Faces { least, most } => write!(formatter, "with {least} to {most} faces"),
+            Self::Favourite => write!(formatter, "a favourite"),
+            Self::Stars { least, most } if least == most => write!(formatter, "{least} stars"),
+            Self::Stars {
+                least,
+                most: u32::MAX,
+            } => write!(formatter, "{least} or more stars"),
+            Self::Stars { least, most } => write!(formatter, "{least} to {most} stars"),
+            Self::Camera { text } => write!(formatter, "taken with “{text}”"),
+            Self::Called { text, .. } => write!(formatter, "“{text}” in the file or folder name"),
+            Self::Not(term) => write!(formatter, "not {term}"),
+            Self::Either(terms) => {
+                let all: Vec<String> = terms.iter().map(ToString::to_string).collect();
+                write!(formatter, "{}", all.join(", or "))
+            }
         }
     }
 }
@@ -98,6 +183,16 @@ const LAST_DAY: &str = "9999-12-31";
 struct Word {
     text: String,
     quoted: bool,
+    /// Where it stands in the query, in bytes.
+    place: std::ops::Range<usize>,
+}
+
+impl Word {
+    /// What follows `key` in an unquoted word, in any case: `Camera:Nikon`.
+    fn after(&self, key: &str) -> Option<&str> {
+        let start = self.text.get(..key.len())?;
+        (!self.quoted && start.eq_ignore_ascii_case(key)).then(|| &self.text[key.len()..])
+    }
 }
 
 impl Query {
@@ -107,20 +202,46 @@ impl Query {
     /// [`Error::Query`] with a sentence that names the word that was not understood.
     pub fn parse(text: &str, names: &[(PersonId, String)]) -> Result<Self> {
         let words = words(text)?;
-        let mut terms = Vec::new();
+        let mut terms: Vec<(Term, std::ops::Range<usize>)> = Vec::new();
         let mut rest = words.as_slice();
-        let mut without = false;
+        let (mut without, mut either) = (false, false);
+        let mut begin = None;
         while let Some(word) = rest.first() {
+            let start = *begin.get_or_insert(word.place.start);
             match word.text.to_lowercase().as_str() {
                 "with" | "and" if !word.quoted => rest = &rest[1..],
                 "without" | "not" if !word.quoted => {
                     without = true;
                     rest = &rest[1..];
                 }
+                "or" | "|" if !word.quoted => {
+                    if terms.is_empty() || either || without {
+                        return Err(one_sided());
+                    }
+                    either = true;
+                    rest = &rest[1..];
+                }
+                "only" if !word.quoted && !without && !either => {
+                    let people = BTreeSet::new();
+                    terms.push((Term::NobodyElse { people }, word.place.clone()));
+                    rest = &rest[1..];
+                    begin = None;
+                }
                 _ => {
                     let (term, used) = term(rest, names, without)?;
-                    terms.push(term);
-                    without = false;
+                    let end = rest[used - 1].place.end;
+                    match terms.last_mut() {
+                        Some((Term::Either(terms), place)) if either => {
+                            terms.push(term);
+                            place.end = end;
+                        }
+                        Some((first, place)) if either => {
+                            *first = Term::Either(vec![first.clone(), term]);
+                            place.end = end;
+                        }
+                        _ => terms.push((term, start..end)),
+                    }
+                    (without, either, begin) = (false, false, None);
                     rest = &rest[used..];
                 }
             }
@@ -128,14 +249,45 @@ impl Query {
         if without {
             return Err(Error::Query("Without whom? Put a name behind it.".into()));
         }
-        Ok(Self { terms })
+        if either {
+            return Err(one_sided());
+        }
+        let everybody: BTreeSet<PersonId> =
+            terms.iter().flat_map(|(term, _)| term.people()).collect();
+        for (term, _) in &mut terms {
+            if let Term::NobodyElse { people } = term {
+                if everybody.is_empty() {
+                    return Err(Error::Query("Only whom? Put a name behind it.".into()));
+                }
+                people.clone_from(&everybody);
+            }
+        }
+        let (terms, places): (Vec<Term>, Vec<_>) = terms.into_iter().unzip();
+        let without = places.into_iter().map(|place| left_out(text, place));
+        Ok(Self {
+            without: without.collect(),
+            terms,
+        })
     }
+}
+
+fn one_sided() -> Error {
+    Error::Query("“or” stands between two things: anna or ben.".into())
+}
+
+/// The text without what stands at that place.
+fn left_out(text: &str, place: std::ops::Range<usize>) -> String {
+    let (before, after) = (&text[..place.start], &text[place.end..]);
+    let between = |letter: char| letter.is_whitespace() || letter == ',';
+    let both = [before.trim_matches(between), after.trim_matches(between)];
+    both.join(" ").trim().to_owned()
 }
 
 /// Splits at spaces and commas; quotes hold words together; a leading minus becomes `without`.
 fn words(text: &str) -> Result<Vec<Word>> {
     let mut words = Vec::new();
     let mut rest = text;
+    let at = |rest: &str| text.len() - rest.len();
     loop {
         rest = rest.trim_start_matches(|letter: char| letter.is_whitespace() || letter == ',');
         if rest.is_empty() {
@@ -145,32 +297,57 @@ fn words(text: &str) -> Result<Vec<Word>> {
             words.push(Word {
                 text: "without".into(),
                 quoted: false,
+                place: at(rest)..at(after),
             });
             rest = after;
         } else if let Some(after) = rest.strip_prefix(['"', '“', '”', '„']) {
-            let (inside, after) = after.split_once(['"', '“', '”']).ok_or_else(|| {
-                Error::Query("A quotation mark is open. Put one behind the name, too.".into())
-            })?;
+            let (inside, after) = after.split_once(['"', '“', '”']).ok_or_else(open_quote)?;
             words.push(Word {
                 text: inside.trim().to_owned(),
                 quoted: true,
+                place: at(rest)..at(after),
             });
             rest = after;
         } else {
             let end = rest
                 .find(|letter: char| letter.is_whitespace() || matches!(letter, ',' | '"' | '“'))
                 .unwrap_or(rest.len());
+            let mut text = rest[..end].to_owned();
+            let mut after = &rest[end..];
+            // `camera:"Canon EOS"`: what is in the quotes belongs to the word before them.
+            if text.ends_with(':')
+                && let Some(quoted) = after.strip_prefix(['"', '“'])
+            {
+                let (inside, behind) = quoted.split_once(['"', '”']).ok_or_else(open_quote)?;
+                text.push_str(inside.trim());
+                after = behind;
+            }
             words.push(Word {
-                text: rest[..end].to_owned(),
+                text,
                 quoted: false,
+                place: at(rest)..at(after),
             });
-            rest = &rest[end..];
+            rest = after;
         }
     }
 }
 
+fn open_quote() -> Error {
+    Error::Query("A quotation mark is open. Put one behind the name, too.".into())
+}
+
 /// The term that the words begin with, and how many of them it takes.
 fn term(words: &[Word], names: &[(PersonId, String)], without: bool) -> Result<(Term, usize)> {
+    let negated = |term: Term| {
+        if without {
+            Term::Not(Box::new(term))
+        } else {
+            term
+        }
+    };
+    if let Some(fact) = fact(&words[0])? {
+        return Ok((negated(fact), 1));
+    }
     if !words[0].quoted
         && let Some((dates, used)) = time(words)?
     {
@@ -186,7 +363,16 @@ fn term(words: &[Word], names: &[(PersonId, String)], without: bool) -> Result<(
         }
         return Ok((Term::During { dates, said }, used));
     }
-    let (found, used) = person(words, names).ok_or_else(|| unknown(&words[0].text, names))?;
+    let Some((found, used)) = person(words, names) else {
+        let text = words[0].text.clone();
+        if text.is_empty() {
+            return Err(Error::Query(
+                "There is nothing between the quotation marks.".into(),
+            ));
+        }
+        let surely = false;
+        return Ok((negated(Term::Called { text, surely }), 1));
+    };
     let (people, names) = found.into_iter().unzip();
     let term = if without {
         Term::Without { people, names }
@@ -196,15 +382,62 @@ fn term(words: &[Word], names: &[(PersonId, String)], without: bool) -> Result<(
     Ok((term, used))
 }
 
-fn unknown(word: &str, names: &[(PersonId, String)]) -> Error {
-    if names.is_empty() {
-        return Error::Query(format!(
-            "“{word}” is neither a time nor anybody's name: nobody has been named yet."
-        ));
+/// What else is known of a photo: `unnamed`, `faces:2+`, `camera:nikon`, `file:beach`.
+fn fact(word: &Word) -> Result<Option<Term>> {
+    let some = |text: &str, key: &str| {
+        if text.is_empty() {
+            Err(Error::Query(format!("Put something behind “{key}”.")))
+        } else {
+            Ok(text.to_owned())
+        }
+    };
+    if !word.quoted && word.text.eq_ignore_ascii_case("unnamed") {
+        return Ok(Some(Term::Unnamed));
     }
-    Error::Query(format!(
-        "“{word}” is neither the name of anybody in this library nor a time."
-    ))
+    let favourite = ["favourite", "favorite"];
+    if !word.quoted && favourite.contains(&word.text.to_lowercase().as_str()) {
+        return Ok(Some(Term::Favourite));
+    }
+    if let Some(text) = word.after("camera:") {
+        return Ok(Some(Term::Camera {
+            text: some(text, "camera:")?,
+        }));
+    }
+    if let Some(text) = word.after("file:") {
+        return Ok(Some(Term::Called {
+            text: some(text, "file:")?,
+            surely: true,
+        }));
+    }
+    for key in ["faces", "stars"] {
+        let Some(text) = word.after(&format!("{key}:")) else {
+            continue;
+        };
+        let (least, most) = numbers(text).ok_or_else(|| {
+            Error::Query(format!(
+                "“{key}:{text}” is no number of {key}. Numbers look like {key}:2, {key}:2+ or {key}:2..4."
+            ))
+        })?;
+        return Ok(Some(if key == "faces" {
+            Term::Faces { least, most }
+        } else {
+            Term::Stars { least, most }
+        }));
+    }
+    Ok(None)
+}
+
+/// The least and the most of `2`, `2+` or `2..4`.
+fn numbers(text: &str) -> Option<(u32, u32)> {
+    let number = |text: &str| text.parse::<u32>().ok().filter(|number| *number < 10_000);
+    let (least, most) = if let Some((least, most)) = text.split_once("..") {
+        number(least).zip(number(most))?
+    } else if let Some(least) = text.strip_suffix('+') {
+        (number(least)?, u32::MAX)
+    } else {
+        (number(text)?, number(text)?)
+    };
+    (least <= most).then_some((least, most))
 }
 
 fn folded(text: &str) -> String {
@@ -389,9 +622,45 @@ mod tests {
                 "2019..soon",
                 "error: “2019..soon” is not a time. Times look like 2019, 2019-06, 2019-06-12 or 2019..2021.",
             ),
+            ("dora", "“dora” in the file or folder name"),
+            ("-dora", "not “dora” in the file or folder name"),
+            ("file:anna", "“anna” in the file or folder name"),
+            ("anna OR ben", "with Anna, or with Ben"),
             (
-                "dora",
-                "error: “dora” is neither the name of anybody in this library nor a time.",
+                "2019 anna or ben or -carl faces:2+",
+                "in 2019; with Anna, or with Ben, or without Carl; with 2 or more faces",
+            ),
+            (
+                "anna or",
+                "error: “or” stands between two things: anna or ben.",
+            ),
+            (
+                "or anna",
+                "error: “or” stands between two things: anna or ben.",
+            ),
+            ("only anna", "nobody else; with Anna"),
+            ("only", "error: Only whom? Put a name behind it."),
+            (
+                "unnamed -unnamed",
+                "with somebody who has no name; not with somebody who has no name",
+            ),
+            ("faces:0 FACES:1", "without faces; with 1 face"),
+            ("faces:2..4", "with 2 to 4 faces"),
+            (
+                "faces:many",
+                "error: “faces:many” is no number of faces. Numbers look like faces:2, faces:2+ or faces:2..4.",
+            ),
+            ("Favourite stars:3+", "a favourite; 3 or more stars"),
+            ("not favorite stars:5", "not a favourite; 5 stars"),
+            ("camera:nikon", "taken with “nikon”"),
+            (
+                "camera:\"Canon EOS\" ben",
+                "taken with “Canon EOS”; with Ben",
+            ),
+            ("camera:", "error: Put something behind “camera:”."),
+            (
+                "\"\"",
+                "error: There is nothing between the quotation marks.",
             ),
             ("ben without", "error: Without whom? Put a name behind it."),
         ] {
@@ -444,6 +713,24 @@ mod tests {
                 other => panic!("{other:?}"),
             };
             prop_assert_eq!(people, &vec![*person]);
+        }
+
+        #[test]
+        fn a_term_left_out_leaves_the_others_as_they_are(
+            said in prop::collection::vec(prop::sample::select(vec![
+                "anna", "-carl", "without ben", "2019..2021", "june 2019", "unnamed", "faces:2+",
+                "camera:\"Canon EOS\"", "\"Anna Lee\"", "anna or ben", "beach", ", with zoë",
+            ]), 1..6),
+            at in any::<prop::sample::Index>(),
+        ) {
+            let text = said.join(" ");
+            let query = Query::parse(&text, &names()).expect("made of known parts");
+            prop_assert_eq!(query.terms.len(), query.without.len());
+            let at = at.index(query.terms.len());
+            let left = Query::parse(&query.without[at], &names()).expect("still a query");
+            let mut terms = query.terms;
+            terms.remove(at);
+            prop_assert_eq!(left.terms, terms, "{} without {}", text, at);
         }
 
         #[test]

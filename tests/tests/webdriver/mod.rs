@@ -26,7 +26,28 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// A key as `WebDriver` writes it.
 pub mod key {
     pub const ENTER: &str = "\u{e007}";
+    pub const SHIFT: &str = "\u{e008}";
+    pub const CONTROL: &str = "\u{e009}";
     pub const ESCAPE: &str = "\u{e00c}";
+    pub const RIGHT: &str = "\u{e014}";
+    pub const DOWN: &str = "\u{e015}";
+}
+
+/// What the window looks like: its size in pixels, and its colours.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    pub width: u32,
+    pub height: u32,
+    pub dark: bool,
+}
+
+impl Look {
+    /// A small laptop's screen by day.
+    pub const PLAIN: Self = Self {
+        width: 1280,
+        height: 800,
+        dark: false,
+    };
 }
 
 /// A process that does not outlive the test.
@@ -49,9 +70,15 @@ pub struct Window {
 }
 
 impl Window {
-    /// Starts `program` on a screen of its own of 1280 by 800, with `home` as the user's home.
-    pub fn open(program: &Path, home: &Path) -> Result<Self> {
-        let (screen, display) = screen()?;
+    /// Starts `program` on a screen of its own, with `home` as the user's home.
+    pub fn open(program: &Path, home: &Path, look: Look) -> Result<Self> {
+        let Look {
+            width,
+            height,
+            dark,
+        } = look;
+        let (screen, display) = screen(width, height)?;
+        let theme = if dark { "Adwaita:dark" } else { "Adwaita" };
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
             .local_addr()?
             .port();
@@ -60,6 +87,7 @@ impl Window {
                 .arg(format!("--port={port}"))
                 .env("DISPLAY", &display)
                 .env("GDK_BACKEND", "x11")
+                .env("GTK_THEME", theme)
                 .env("HOME", home)
                 .env("XDG_CONFIG_HOME", home.join(".config"))
                 .env("XDG_DATA_HOME", home.join(".local/share"))
@@ -94,7 +122,7 @@ impl Window {
             .clone_into(&mut window.session);
         window.post(
             "/window/rect",
-            &json!({ "x": 0, "y": 0, "width": 1280, "height": 800 }),
+            &json!({ "x": 0, "y": 0, "width": width, "height": height }),
         )?;
         Ok(window)
     }
@@ -153,6 +181,42 @@ impl Window {
             &json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": actions }] }),
         )
         .map(drop)
+    }
+
+    /// Presses one key after the other.
+    pub fn press_each(&self, keys: &[&str]) -> Result<()> {
+        keys.iter().try_for_each(|key| self.press(&[key]))
+    }
+
+    /// Draws with the pointer held down from one point of the window to another.
+    pub fn drag(&self, from: [f64; 2], to: [f64; 2]) -> Result<()> {
+        let at = |[x, y]: [f64; 2], duration: u32| json!({ "type": "pointerMove", "x": x as i32, "y": y as i32, "duration": duration });
+        let middle = [(from[0] + to[0]) / 2.0, (from[1] + to[1]) / 2.0];
+        let actions = [
+            at(from, 20),
+            json!({ "type": "pointerDown", "button": 0 }),
+            at(middle, 60),
+            at(to, 60),
+            json!({ "type": "pointerUp", "button": 0 }),
+        ];
+        let pointer = json!({
+            "type": "pointer", "id": "mouse", "parameters": { "pointerType": "mouse" }, "actions": actions,
+        });
+        self.post("/actions", &json!({ "actions": [pointer] }))
+            .map(drop)
+    }
+
+    /// What axe finds on the screen that is serious or critical: a line each.
+    pub fn problems(&self, axe: &str) -> Result<Vec<String>> {
+        self.run(axe, "")?;
+        let ask = "const done = arguments[arguments.length - 1]; \
+            axe.run(document, { resultTypes: ['violations'] }).then( \
+                (found) => done(found.violations \
+                    .filter((one) => one.impact === 'serious' || one.impact === 'critical') \
+                    .map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' | ').slice(0, 600)}`)), \
+                (wrong) => done([String(wrong)]))";
+        let found = self.post("/execute/async", &json!({ "script": ask, "args": [] }))?;
+        Ok(serde_json::from_value(found)?)
     }
 
     /// Moves the pointer to this point of the window.
@@ -252,17 +316,10 @@ impl Drop for Window {
 }
 
 /// A screen that nobody sees, and its name.
-fn screen() -> Result<(Helper, String)> {
+fn screen(width: u32, height: u32) -> Result<(Helper, String)> {
+    let size = format!("{width}x{height}x24");
     let mut child = Command::new("Xvfb")
-        .args([
-            "-displayfd",
-            "1",
-            "-screen",
-            "0",
-            "1280x800x24",
-            "-nolisten",
-            "tcp",
-        ])
+        .args(["-displayfd", "1", "-screen", "0", &size, "-nolisten", "tcp"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

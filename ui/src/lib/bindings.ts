@@ -24,9 +24,14 @@ export const commands = {
 	photo: (photo: number) => __TAURI_INVOKE<PhotoDetail>("photo", { photo }),
 	people: () => __TAURI_INVOKE<Person[]>("people"),
 	personFaces: (person: number) => __TAURI_INVOKE<Face[]>("person_faces", { person }),
+	companions: (person: number) => __TAURI_INVOKE<Companion[]>("companions", { person }),
 	suggestions: () => __TAURI_INVOKE<Suggestion[]>("suggestions"),
 	decide: (action: Action) => __TAURI_INVOKE<Outcome>("decide", { action }),
+	/**  Adds a face that was missed, in a box `[x, y, w, h]` as fractions of the upright photo. */
+	drawFace: (photo: number, outline: [(number | null), (number | null), (number | null), (number | null)], name: string | null) => __TAURI_INVOKE<Outcome>("draw_face", { photo, outline, name }),
+	history: () => __TAURI_INVOKE<HistoryEntry[]>("history"),
 	search: (query: string) => __TAURI_INVOKE<SearchResult>("search", { query }),
+	cameras: () => __TAURI_INVOKE<string[]>("cameras"),
 };
 
 /* Types */
@@ -66,18 +71,71 @@ into: number } |
 { kind: "split"; 
 /**  The person; the larger half stays. */
 person: number } | 
+/**
+ *  These are all one person, of this name if one is given. Whoever has the name stays, or else
+ *  the first who has one, or the one with most faces.
+ */
+{ kind: "join"; 
+/**  The people. */
+people: number[]; 
+/**  Their name. */
+name: string | null } | 
+/**  Do not show these people, or show them again. */
+{ kind: "hide_all"; 
+/**  The people. */
+people: number[]; 
+/**  Hidden or shown. */
+hidden: boolean } | 
 /**  Do not show this person, or show them again. */
 { kind: "hide"; 
 /**  The person. */
 person: number; 
 /**  Hidden or shown. */
 hidden: boolean } | 
+/**  This face stands for its person. */
+{ kind: "best_face"; 
+/**  The face. */
+face: number } | 
 /**  These are not faces, or not faces to care about. */
 { kind: "ignore"; 
 /**  The faces. */
 faces: number[] } | 
+/**  Whether these faces are this person cannot be told: do not ask again. */
+{ kind: "unsure"; 
+/**  The faces. */
+faces: number[]; 
+/**  The person. */
+person: number } | 
+/**  These photos are favourites, or are not. */
+{ kind: "favourite"; 
+/**  The photos. */
+photos: number[]; 
+/**  Whether they are. */
+favourite: boolean } | 
+/**  These photos have so many stars. */
+{ kind: "stars"; 
+/**  The photos. */
+photos: number[]; 
+/**  0 (none) to 5. */
+stars: number } | 
 /**  Take back the last decision that still holds. */
-{ kind: "undo" };
+{ kind: "undo" } | 
+/**  Take back this decision, if it still holds. */
+{ kind: "take_back"; 
+/**  The decision. */
+decision: number };
+
+/**  Somebody who is on photos with a person. */
+export type Companion = {
+	/**  Who it is. */
+	person: number,
+	/**  Their name. */
+	name: string,
+	/**  Their best face. */
+	face: number,
+	/**  On how many photos both are. */
+	photos: number,
+};
 
 /**  A face on a photo, and whose it is. */
 export type Face = {
@@ -135,6 +193,24 @@ export type FoundPhoto = {
 	/**  Names of the people on it, in alphabetical order. */
 	people: string[],
 } & PhotoTile;
+
+/**  An entry of the log of decisions, as a sentence. */
+export type HistoryEntry = {
+	/**  The decision. */
+	decision: number,
+	/**  Seconds since 1970 in UTC when it was said. */
+	at: number | null,
+	/**  What was said. */
+	said: string,
+	/**  Up to four of the faces it is about. */
+	faces: number[],
+	/**  The person it is about, if there is one and they still have a face. */
+	person: number | null,
+	/**  Whether it was taken back later. */
+	undone: boolean,
+	/**  Whether it still holds, and can be taken back. */
+	stands: boolean,
+};
 
 /**  What an index job did. Counts are of the whole library unless they say otherwise. */
 export type IndexSummary = {
@@ -222,6 +298,10 @@ export type PhotoDetail = {
 	height: number,
 	/**  As in [`PhotoTile::date`]. */
 	date: string,
+	/**  Whether the user marked it as a favourite. */
+	favourite: boolean,
+	/**  Stars the user gave it, 0 (none) to 5. */
+	stars: number,
 	/**  Latitude and longitude in degrees, WGS 84. */
 	place: [(number | null), (number | null)] | null,
 	/**  Maker and model. */
@@ -243,6 +323,10 @@ export type PhotoTile = {
 	 *  photo carries none.
 	 */
 	date: string,
+	/**  Whether the user marked it as a favourite. */
+	favourite: boolean,
+	/**  Stars the user gave it, 0 (none) to 5. */
+	stars: number,
 };
 
 /**  What went wrong, as a sentence for the user. */
@@ -273,6 +357,8 @@ export type SearchResult = {
 	photos: FoundPhoto[],
 	/**  The query as it was understood, in words: `with Anna`, `without Carl`, `in 2019`. */
 	understood: string[],
+	/**  For each part that was understood, the query as it was typed without this part. */
+	without: string[],
 };
 
 /**  A question to the user: is this group that person? */
@@ -281,11 +367,16 @@ export type Suggestion = {
 	group: number,
 	/**  Its faces, the best first. */
 	faces: number[],
+	/**  The photo that the first of these faces is on. */
+	photo: number,
 	/**  Who it may be: a person, or a larger group. */
 	person: number,
 	/**  That person's name, if there is one. */
 	name: string | null,
-	/**  Up to four of that person's best faces, the best first. */
+	/**
+	 *  Up to four faces of that person, taken at about the time of the face that is asked about;
+	 *  confirmed ones where there are any.
+	 */
 	best_faces: number[],
 	/**  How often the answer to such a question is yes, 0 to 1, as it was measured. */
 	certainty: number | null,

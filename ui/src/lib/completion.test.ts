@@ -1,6 +1,6 @@
 // Names offered while typing, and the word of a query that is being typed.
 import { expect, test } from 'vitest';
-import { asQueryWord, completed, lastWord, offer, sameName } from './completion';
+import { asQueryWord, completed, lastWord, offer, offerParts, sameName } from './completion';
 
 const people = [
   { name: 'Anna Maria', faces: 3 },
@@ -42,4 +42,14 @@ test('the word at the end of a query, with its minus and quotes put aside', () =
 test('a name with a space is asked for in quotes', () => {
   expect(asQueryWord('Anna Maria')).toBe('"Anna Maria"');
   expect(asQueryWord('Ben')).toBe('Ben');
+});
+
+test('parts of a query are offered, and cameras behind their key', () => {
+  const words = (typed: string) =>
+    offerParts(typed, ['Canon EOS 5D', 'NIKON Z 6']).map((p) => p.word);
+  expect(words('fac')).toEqual(['faces:2+', 'faces:0']);
+  expect(words('')).toEqual([]);
+  expect(words('camera:')).toEqual(['camera:"Canon EOS 5D"', 'camera:"NIKON Z 6"']);
+  expect(words('camera:nik')).toEqual(['camera:"NIKON Z 6"']);
+  expect(lastWord('anna camera:"can')).toEqual({ before: 'anna ', word: 'camera:"can' });
 });

@@ -27,6 +27,12 @@ export function offer<T extends Known>(typed: string, people: T[], most = 6): T[
     .map(({ person }) => person);
 }
 
+/** Those whose name, or a later word of it, begins with what was typed, in their order. */
+export function withName<T extends Known>(typed: string, people: T[]): T[] {
+  const fits = new Set(offer(typed, people, people.length));
+  return people.filter((person) => fits.has(person));
+}
+
 /** The first offered name, when it simply goes on from what was typed; else nothing. */
 export function completed(typed: string, offered: Known[]): string {
   const name = offered[0]?.name ?? '';
@@ -40,7 +46,7 @@ export function sameName(a: string, b: string): boolean {
 
 /** The word of a query in which the cursor stands at the end: without its minus and quotes. */
 export function lastWord(query: string): { before: string; word: string } {
-  const match = /(?:^|\s)-?("[^"]*|[^\s"]*)$/.exec(query);
+  const match = /(?:^|\s)-?([^\s":]*:?"[^"]*|[^\s"]*)$/.exec(query);
   const word = match?.[1] ?? '';
   return { before: query.slice(0, query.length - word.length), word: word.replace(/^"/, '') };
 }
@@ -48,4 +54,41 @@ export function lastWord(query: string): { before: string; word: string } {
 /** A name as a query takes it: in quotes when it has a space. */
 export function asQueryWord(name: string): string {
   return /\s/.test(name) ? `"${name}"` : name;
+}
+
+/** Something that can stand in a query. */
+export interface QueryPart {
+  /** As it is put into the query. */
+  word: string;
+  says: string;
+  /** Whether more is typed behind it. */
+  open?: boolean;
+}
+
+/** What a query can ask besides names and times. */
+export const queryParts: QueryPart[] = [
+  { word: 'only', says: 'Nobody else on the photo' },
+  { word: 'or', says: 'One or the other: anna or ben' },
+  { word: 'without', says: 'Without the next one: without carl' },
+  { word: 'unnamed', says: 'Somebody without a name' },
+  { word: 'favourite', says: 'Photos you marked' },
+  { word: 'stars:3+', says: 'Three stars or more' },
+  { word: 'faces:2+', says: 'Two faces or more' },
+  { word: 'faces:0', says: 'Nobody on it' },
+  { word: 'camera:', says: 'The camera it was taken with', open: true },
+  { word: 'file:', says: 'In the name of the file or folder', open: true },
+];
+
+/** The parts that go on from what was typed, and the cameras behind `camera:`. */
+export function offerParts(typed: string, cameras: string[]): QueryPart[] {
+  const start = plain(typed);
+  if (!start) return [];
+  if (start.startsWith('camera:')) {
+    const text = start.slice('camera:'.length).replace(/^"/, '');
+    return cameras
+      .filter((camera) => plain(camera).includes(text))
+      .slice(0, 8)
+      .map((camera) => ({ word: `camera:${asQueryWord(camera)}`, says: '' }));
+  }
+  return queryParts.filter((part) => part.word.startsWith(start) && part.word !== start);
 }

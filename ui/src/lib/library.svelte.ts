@@ -60,16 +60,64 @@ class LibraryState {
     this.version++;
   }
 
-  /** Tells the library what the user says, and the user what it changed. */
-  async decide(action: Action): Promise<Outcome | null> {
+  /**
+   * Tells the library what the user says, and the user what it changed; `quietly` where the screen
+   * itself says it.
+   */
+  decide(action: Action, quietly?: 'quietly'): Promise<Outcome | null> {
+    const takesBack = action.kind === 'undo' || action.kind === 'take_back';
+    return this.#hear(commands.decide(action), !takesBack, quietly);
+  }
+
+  /** Marks photos as favourites, or gives them stars: the grids show it at once. */
+  async keep(
+    photos: number[],
+    what: { favourite: boolean } | { stars: number },
+  ): Promise<Outcome | null> {
+    const action: Action =
+      'stars' in what
+        ? { kind: 'stars', photos, stars: what.stars }
+        : { kind: 'favourite', photos, favourite: what.favourite };
     try {
       const outcome = await commands.decide(action);
+      const meant = new Set(photos);
+      this.photos = this.photos.map((photo) =>
+        meant.has(photo.photo) ? { ...photo, ...what } : photo,
+      );
+      this.version++;
+      notices.say(outcome.said, true);
+      return outcome;
+    } catch (problem) {
+      notices.wrong(sentenceOf(problem));
+      return null;
+    }
+  }
+
+  /** Adds a face that was missed, in a box of fractions of its photo. */
+  drawFace(
+    photo: number,
+    box: [number, number, number, number],
+    name: string | null,
+  ): Promise<Outcome | null> {
+    return this.#hear(commands.drawFace(photo, box, name), true);
+  }
+
+  async #hear(
+    decided: Promise<Outcome>,
+    undo: boolean,
+    quietly?: 'quietly',
+  ): Promise<Outcome | null> {
+    try {
+      const outcome = await decided;
       [this.people, this.suggestions] = await Promise.all([
         commands.people(),
         commands.suggestions(),
       ]);
+      // What is taken back may have been stars.
+      if (!undo) this.photos = await commands.photos();
       this.version++;
-      notices.say(outcome.said, action.kind !== 'undo');
+      if (quietly) notices.dismiss();
+      else notices.say(outcome.said, undo);
       return outcome;
     } catch (problem) {
       notices.wrong(sentenceOf(problem));

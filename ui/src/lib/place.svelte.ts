@@ -4,8 +4,10 @@ export type Place =
   | { screen: 'photos' }
   | { screen: 'people' }
   | { screen: 'person'; person: number }
+  | { screen: 'review' }
   | { screen: 'search'; query: string }
-  | { screen: 'folders' };
+  | { screen: 'folders' }
+  | { screen: 'history' };
 
 /** A photo seen large, among those it was opened from. */
 export interface Viewing {

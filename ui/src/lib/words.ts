@@ -71,3 +71,24 @@ export function placeOf([latitude, longitude]: [number, number]): string {
 export function fileName(path: string): string {
   return path.split(/[\\/]/).filter(Boolean).at(-1) ?? path;
 }
+
+const localDay = new Intl.DateTimeFormat('en', { dateStyle: 'full' });
+const localTime = new Intl.DateTimeFormat('en', {
+  hour: '2-digit',
+  minute: '2-digit',
+  hourCycle: 'h23',
+});
+
+/** `Today`, `Yesterday`, `Sunday, May 12, 2019`: the day of a moment, in seconds since 1970 */
+export function dayAgo(at: number, now: Date = new Date()): string {
+  const midnight = (date: Date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
+  const then = new Date(at * 1000);
+  const days = Math.round((midnight(now).getTime() - midnight(then).getTime()) / 86_400_000);
+  if (days === 0) return 'Today';
+  return days === 1 ? 'Yesterday' : localDay.format(then);
+}
+
+/** `14:03`: the time of a moment, in seconds since 1970 */
+export function clockOf(at: number): string {
+  return localTime.format(new Date(at * 1000));
+}

@@ -1,0 +1,243 @@
+//! A library of many people, made without reading many photos: the portraits are copied as links,
+//! and the faces on the copies get embeddings that were drawn by lot, one point a person with some
+//! scatter around it. Real are the catalog, the groups, the questions and the pictures.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context, Result, ensure};
+use kith_engine::{
+    Action, Control, FaceId, Library,
+    catalog::{Catalog, decisions, faces, faces::StoredFace, photos},
+    faces::MODEL,
+    people::Decision,
+};
+use kith_models::{Code, Embedding};
+
+/// How many of everything a crowd has.
+#[derive(Debug, Clone, Copy)]
+pub struct Crowd {
+    /// People; the first ones are named.
+    pub people: usize,
+    /// Photos with one face of each of them.
+    pub faces_each: usize,
+    /// How many of them have a name.
+    pub named: usize,
+    /// Small groups that are near to a named person, at distances around which Kith asks.
+    pub doubtful: usize,
+    /// Photos in all; those beyond the faces show nobody.
+    pub photos: usize,
+}
+
+/// Cosine of the angle between a face and the point of its person: two faces of one person are 0.2
+/// apart, as sharp photos of a grown-up are.
+const TOGETHER: f32 = 0.95;
+/// Squared distances of the doubtful groups, from the nearest to the farthest.
+const DOUBTFUL: [f32; 2] = [0.72, 1.12];
+/// Faces of a doubtful group.
+const DOUBTFUL_FACES: usize = 2;
+
+const GIVEN: [&str; 12] = [
+    "Anna", "Ben", "Carl", "Dora", "Emil", "Frida", "Gustav", "Hanna", "Ivar", "Johanna", "Karim",
+    "Lin",
+];
+const FAMILY: [&str; 7] = [
+    "Berg",
+    "de Vries",
+    "Okafor",
+    "Lindqvist",
+    "Moreau",
+    "Nakamura",
+    "Petrov",
+];
+
+/// The name of the person of that number: `Anna Berg`, `Ben de Vries`, …
+#[must_use]
+pub fn name_of(person: usize) -> String {
+    let round = person / (GIVEN.len() * FAMILY.len());
+    let name = format!(
+        "{} {}",
+        GIVEN[person % GIVEN.len()],
+        FAMILY[person % FAMILY.len()]
+    );
+    match round {
+        0 => name,
+        _ => format!("{name} {}", round + 1),
+    }
+}
+
+/// Numbers drawn by lot, the same ones each time (`SplitMix64`, Steele et al. 2014).
+struct Lot(u64);
+
+impl Lot {
+    fn draw(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A point on the unit sphere: uniform enough, as the sum of twelve uniform numbers is nearly
+    /// normal.
+    fn point(&mut self) -> Embedding {
+        let uniform = |bits: u64| (bits >> 40) as f32 / (1_u32 << 24) as f32;
+        unit(std::array::from_fn(|_| {
+            (0..12).map(|_| uniform(self.draw())).sum::<f32>() - 6.0
+        }))
+    }
+
+    /// A point at that cosine from `middle`.
+    fn near(&mut self, middle: &Embedding, cosine: f32) -> Embedding {
+        let away = self.point();
+        let along: f32 = middle.iter().zip(&away).map(|(a, b)| a * b).sum();
+        let across = unit(std::array::from_fn(|i| away[i] - along * middle[i]));
+        let sine = (1.0 - cosine * cosine).sqrt();
+        std::array::from_fn(|i| cosine * middle[i] + sine * across[i])
+    }
+}
+
+fn unit(point: Embedding) -> Embedding {
+    let length = point.iter().map(|value| value * value).sum::<f32>().sqrt();
+    point.map(|value| value / length)
+}
+
+/// Makes the crowd in `library`, with its photos as links in `folder`, out of the portraits.
+///
+/// # Errors
+/// When a file or the catalog cannot be written.
+pub fn make_crowd(library: &Path, folder: &Path, portraits: &Path, crowd: &Crowd) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    let originals = copied(portraits, folder)?;
+    let opened = Library::open(library)?;
+    opened.index(&[folder.to_owned()], &Control::new(), &mut |_| {})?;
+    let mut lot = Lot(1);
+    let mut catalog = Catalog::open(&library.join("catalog.sqlite"))?;
+    let models = known(&catalog, &originals)?;
+    let people: Vec<Embedding> = (0..crowd.people).map(|_| lot.point()).collect();
+    let with_faces = crowd.people * crowd.faces_each + crowd.doubtful * DOUBTFUL_FACES;
+    ensure!(
+        with_faces <= crowd.photos,
+        "more faces than photos in {crowd:?}"
+    );
+    let mut made = 0;
+    let mut faces_of: Vec<Vec<FaceId>> = vec![Vec::new(); crowd.named];
+    let mut links = Vec::new();
+    let mut last = None;
+    catalog.transaction(|connection| {
+        let mut photo = |kind: usize, face: Option<Embedding>| {
+            // A person looks like one of the men on the portraits, on each photo like another one of his.
+            let (original, stored) = &models[kind % models.len()];
+            let path = folder
+                .join(format!("{}", made / 1000))
+                .join(format!("{made:06}.jpg"));
+            links.push((originals[kind % originals.len()].clone(), path.clone()));
+            let mut header = original.header.clone();
+            header.taken_at = Some(date(made, crowd.photos));
+            let stamp = photos::Stamp {
+                size: 0,
+                modified_ns: 0,
+            };
+            made += 1;
+            let id = photos::store(connection, &path, stamp, &header, &MODEL)?;
+            let Some(embedding) = face else {
+                return kith_engine::Result::Ok(0);
+            };
+            let face = faces::NewFace {
+                code: Code::of(&embedding),
+                ..stored.found.clone()
+            };
+            faces::add(connection, id, &face, &MODEL)
+        };
+        // Year after year, everybody once.
+        for _ in 0..crowd.faces_each {
+            for (number, point) in people.iter().enumerate() {
+                let face = photo(number, Some(lot.near(point, TOGETHER)))?;
+                if let Some(faces) = faces_of.get_mut(number) {
+                    faces.push(face);
+                }
+            }
+        }
+        for number in 0..crowd.doubtful {
+            let [first, last] = DOUBTFUL;
+            let distance = first + (last - first) * number as f32 / crowd.doubtful as f32;
+            let person = number % crowd.named.max(1);
+            // The mean of two groups' distances is 2 − 2·cosine·TOGETHER².
+            let cosine = (2.0 - distance) / (2.0 * TOGETHER * TOGETHER);
+            let point = lot.near(&people[person], cosine);
+            for _ in 0..DOUBTFUL_FACES {
+                photo(person, Some(lot.near(&point, TOGETHER)))?;
+            }
+        }
+        for number in with_faces..crowd.photos {
+            photo(number, None)?;
+        }
+        last = faces_of.pop();
+        for (number, faces) in faces_of.into_iter().enumerate() {
+            let named = Decision::Name {
+                person: faces.first().copied().unwrap_or_default(),
+                name: name_of(number),
+                faces,
+            };
+            let at = SystemTime::UNIX_EPOCH + Duration::from_secs(50 * 365 * 24 * 3600);
+            decisions::add(connection, at, &named)?;
+        }
+        Ok(())
+    })?;
+    link(&links)?;
+    drop(catalog);
+    // The last name is given as a user gives it, and with it who is who is worked out.
+    if let Some(faces) = last {
+        let name = name_of(crowd.named - 1);
+        opened.decide(Action::NameFaces { faces, name }, SystemTime::UNIX_EPOCH)?;
+    }
+    Ok(())
+}
+
+/// The sound portraits, in the folder of the library.
+fn copied(portraits: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
+    ["obama.jpg", "biden.jpg", "astronaut.png"]
+        .map(|name| -> Result<PathBuf> {
+            let copy = folder.join(name);
+            fs::copy(portraits.join(name), &copy)
+                .with_context(|| format!("the sample photo {name} is missing"))?;
+            Ok(copy.canonicalize()?)
+        })
+        .into_iter()
+        .collect()
+}
+
+/// What the catalog knows of the portraits: the photo, and the face on it.
+fn known(catalog: &Catalog, originals: &[PathBuf]) -> Result<Vec<(photos::Photo, StoredFace)>> {
+    let present = photos::present(catalog.connection())?;
+    originals
+        .iter()
+        .map(|path| -> Result<_> {
+            let photo = present.iter().find(|photo| photo.path == *path);
+            let photo = photo.context("a portrait was not read")?.clone();
+            let faces = faces::on_photo(catalog.connection(), photo.id)?;
+            let face = faces.into_iter().next().context("a portrait has no face")?;
+            Ok((photo, face))
+        })
+        .collect()
+}
+
+fn link(links: &[(PathBuf, PathBuf)]) -> Result<()> {
+    for (original, path) in links {
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir)?;
+        }
+        fs::hard_link(original, path).or_else(|_| fs::copy(original, path).map(drop))?;
+    }
+    Ok(())
+}
+
+/// One after the other over twenty years.
+fn date(number: usize, of: usize) -> String {
+    let day = number * 20 * 336 / of.max(1);
+    let (year, month, day) = (2004 + day / 336, day / 28 % 12 + 1, day % 28 + 1);
+    format!("{year:04}-{month:02}-{day:02}T12:{:02}:00", number % 60)
+}
