@@ -473,7 +473,7 @@ impl Library {
                 decision: id,
                 person: person.or_else(|| before.person_taken_back(&decision)),
                 faces_changed: changed.len() as u32,
-                photos_changed: said_of.map_or(photos.len(), |of| of.len()) as u32,
+                photos_changed: said_of.map_or(photos.len(), <[PhotoId]>::len) as u32,
                 said: before.sentence(&decision, &names),
             })
         })
@@ -514,7 +514,7 @@ impl Library {
         let names: Vec<(PersonId, String)> = rows.names();
         let query = Query::parse(query, &names)?;
         let searched = rows.searched(&folders::all(self.catalog().connection())?);
-        rows.check_understood(&query, &searched, &names)?;
+        check_understood(&query, &searched, &names)?;
         let mut found: Vec<FoundPhoto> = rows
             .photos
             .values()
@@ -864,49 +864,48 @@ impl Rows {
         searched
     }
 
-    /// A text that is nobody's name and in no file's name was most likely meant for one of the two.
-    fn check_understood(
-        &self,
-        query: &Query,
-        searched: &BTreeMap<PhotoId, Searched>,
-        names: &[(PersonId, String)],
-    ) -> Result<()> {
-        let inner = |term: &Term| match term {
-            Term::Not(term) => (**term).clone(),
-            term => term.clone(),
-        };
-        let parts = query.terms.iter().flat_map(|term| match term {
-            Term::Either(terms) => terms.iter().map(inner).collect(),
-            term => vec![inner(term)],
-        });
-        for term in parts {
-            let Term::Called {
-                text,
-                surely: false,
-            } = &term
-            else {
-                continue;
-            };
-            if !searched.values().any(|photo| holds(&term, photo)) {
-                let nobody = if names.is_empty() {
-                    " Nobody has been named yet."
-                } else {
-                    ""
-                };
-                return Err(Error::Query(format!(
-                    "“{text}” is nobody’s name, no time, and in no name of a file or folder.{nobody}"
-                )));
-            }
-        }
-        Ok(())
-    }
-
     fn names(&self) -> Vec<(PersonId, String)> {
         let named = |(id, person): (&PersonId, &crate::people::DecidedPerson)| {
             Some((*id, person.name.clone()?))
         };
         self.decided.people.iter().filter_map(named).collect()
     }
+}
+
+/// A text that is nobody's name and in no file's name was most likely meant for one of the two.
+fn check_understood(
+    query: &Query,
+    searched: &BTreeMap<PhotoId, Searched>,
+    names: &[(PersonId, String)],
+) -> Result<()> {
+    let inner = |term: &Term| match term {
+        Term::Not(term) => (**term).clone(),
+        term => term.clone(),
+    };
+    let parts = query.terms.iter().flat_map(|term| match term {
+        Term::Either(terms) => terms.iter().map(inner).collect(),
+        term => vec![inner(term)],
+    });
+    for term in parts {
+        let Term::Called {
+            text,
+            surely: false,
+        } = &term
+        else {
+            continue;
+        };
+        if !searched.values().any(|photo| holds(&term, photo)) {
+            let nobody = if names.is_empty() {
+                " Nobody has been named yet."
+            } else {
+                ""
+            };
+            return Err(Error::Query(format!(
+                "“{text}” is nobody’s name, no time, and in no name of a file or folder.{nobody}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The library as it is before a decision.
@@ -1018,55 +1017,15 @@ impl Before {
                     faces,
                 })
             }
-            Action::Split { person } => {
-                let of: Vec<(FaceId, Code)> = self
-                    .faces(self.known(person)?)
-                    .into_iter()
-                    .filter_map(|face| Some((face, *self.codes.get(&face)?)))
-                    .collect();
-                let (stay, leave) = halves(&of).ok_or(Error::NothingToSplit)?;
-                let known = self.decided.people.contains_key(&person);
-                Ok(Decision::Reject {
-                    person,
-                    faces: leave,
-                    others: if known { Vec::new() } else { stay },
-                })
-            }
+            Action::Split { person } => self.split(person),
             Action::Join { people, name } => self.join(people, name.as_deref()),
             Action::HideAll { people, hidden } => {
-                let hide = |person: PersonId| {
-                    let faces = self.undecided_faces(self.known(person)?);
-                    Ok(Decision::Hide {
-                        person,
-                        hidden,
-                        faces,
-                    })
-                };
                 let people: BTreeSet<PersonId> = people.into_iter().collect();
+                let hide = |person| self.hide(person, hidden);
                 several(people.into_iter().map(hide).collect::<Result<_>>()?)
             }
-            Action::Hide { person, hidden } => {
-                let faces = self.undecided_faces(self.known(person)?);
-                Ok(Decision::Hide {
-                    person,
-                    hidden,
-                    faces,
-                })
-            }
-            Action::BestFace { face } => {
-                let owner = self
-                    .faces_of
-                    .iter()
-                    .find(|(_, faces)| faces.contains(&face));
-                let (person, _) = owner.ok_or(Error::NoFace(face))?;
-                let mut others = self.undecided_faces(*person);
-                others.retain(|other| *other != face);
-                Ok(Decision::BestFace {
-                    person: *person,
-                    face,
-                    others,
-                })
-            }
+            Action::Hide { person, hidden } => self.hide(person, hidden),
+            Action::BestFace { face } => self.best_face(face),
             Action::Ignore { faces } => Ok(Decision::Ignore {
                 faces: self.known_faces(faces)?,
             }),
@@ -1091,6 +1050,45 @@ impl Before {
                 })
             }
         }
+    }
+
+    /// The half of a person's faces that differ most from the others are not that person.
+    fn split(&self, person: PersonId) -> Result<Decision> {
+        let of: Vec<(FaceId, Code)> = self
+            .faces(self.known(person)?)
+            .into_iter()
+            .filter_map(|face| Some((face, *self.codes.get(&face)?)))
+            .collect();
+        let (stay, leave) = halves(&of).ok_or(Error::NothingToSplit)?;
+        let known = self.decided.people.contains_key(&person);
+        Ok(Decision::Reject {
+            person,
+            faces: leave,
+            others: if known { Vec::new() } else { stay },
+        })
+    }
+
+    fn hide(&self, person: PersonId, hidden: bool) -> Result<Decision> {
+        Ok(Decision::Hide {
+            person,
+            hidden,
+            faces: self.undecided_faces(self.known(person)?),
+        })
+    }
+
+    fn best_face(&self, face: FaceId) -> Result<Decision> {
+        let owner = self
+            .faces_of
+            .iter()
+            .find(|(_, faces)| faces.contains(&face));
+        let (person, _) = owner.ok_or(Error::NoFace(face))?;
+        let mut others = self.undecided_faces(*person);
+        others.retain(|other| *other != face);
+        Ok(Decision::BestFace {
+            person: *person,
+            face,
+            others,
+        })
     }
 
     /// Several people who are one.

@@ -57,7 +57,7 @@ fn sharpness(crop: &Crop) -> f32 {
 /// 0 for a face seen from the front, towards 1 for a profile: how far the nose lies beside the line
 /// from between the eyes to the middle of the mouth, as a part of that line's length.
 fn turned_away([left_eye, right_eye, nose, left_mouth, right_mouth]: &[[f32; 2]; 5]) -> f32 {
-    let between = |a: &[f32; 2], b: &[f32; 2]| [(a[0] + b[0]) / 2.0, (a[1] + b[1]) / 2.0];
+    let between = |a: &[f32; 2], b: &[f32; 2]| [0, 1].map(|axis| f32::midpoint(a[axis], b[axis]));
     let eyes = between(left_eye, right_eye);
     let mouth = between(left_mouth, right_mouth);
     let line = [mouth[0] - eyes[0], mouth[1] - eyes[1]];
