@@ -474,7 +474,7 @@ fn figures_of_pairs_people_and_groups() {
     for report in [judged, people, groups] {
         assert!(report["model"].is_string() && report["crop"].is_string());
         assert_eq!(
-            report["metric"], "library-1",
+            report["metric"], "library-2",
             "what a library is grouped by"
         );
     }

@@ -15,7 +15,7 @@ use kith_engine::{
     faces::MODEL,
     people::Decision,
 };
-use kith_models::{Code, Embedding};
+use kith_models::{Code, Embedding, unit};
 
 /// How many of everything a crowd has.
 #[derive(Debug, Clone, Copy)]
@@ -85,7 +85,7 @@ impl Lot {
     /// normal.
     fn point(&mut self) -> Embedding {
         let uniform = |bits: u64| (bits >> 40) as f32 / (1_u32 << 24) as f32;
-        unit(std::array::from_fn(|_| {
+        unit(&std::array::from_fn(|_| {
             (0..12).map(|_| uniform(self.draw())).sum::<f32>() - 6.0
         }))
     }
@@ -94,15 +94,10 @@ impl Lot {
     fn near(&mut self, middle: &Embedding, cosine: f32) -> Embedding {
         let away = self.point();
         let along: f32 = middle.iter().zip(&away).map(|(a, b)| a * b).sum();
-        let across = unit(std::array::from_fn(|i| away[i] - along * middle[i]));
+        let across = unit(&std::array::from_fn(|i| away[i] - along * middle[i]));
         let sine = (1.0 - cosine * cosine).sqrt();
         std::array::from_fn(|i| cosine * middle[i] + sine * across[i])
     }
-}
-
-fn unit(point: Embedding) -> Embedding {
-    let length = point.iter().map(|value| value * value).sum::<f32>().sqrt();
-    point.map(|value| value / length)
 }
 
 /// Makes the crowd in `library`, with its photos as links in `folder`, out of the portraits.

@@ -83,6 +83,7 @@ fn number_in(text: &str) -> Option<u32> {
 /// Waits until the first element that `css` names says `text`.
 fn eventually(what: &str, window: &Window, css: &str, text: &str) -> Result<()> {
     until(what, || Ok(window.text(css)?.contains(text)))
+        .with_context(|| format!("{css} says {:?}", window.text(css).unwrap_or_default()))
 }
 
 #[test]
@@ -218,7 +219,7 @@ fn a_person_comes_apart_and_together_and_each_is_taken_back() -> Result<()> {
     window.click("[data-testid=merge]")?;
     window.type_into("[data-testid=merge-name]", &format!("Joe{}", key::ENTER))?;
     has(3)?;
-    ensure!(window.text("[data-testid=person-title]")? == "Joe");
+    eventually("he is Joe", &window, "[data-testid=person-title]", "Joe")?;
     window.press(&[key::CONTROL, "z"])?;
     has(1)?;
 
@@ -572,7 +573,8 @@ fn every_kind_of_search_is_understood_and_each_part_can_be_left_out() -> Result<
         until(&format!("{query} is understood"), || {
             let text = window.text("[data-testid=understood]")?;
             Ok(text.contains(understood) && number_in(&text) == Some(photos))
-        })?;
+        })
+        .with_context(|| window.text("[data-testid=understood]").unwrap_or_default())?;
     }
     ask("nonsense")?;
     eventually(

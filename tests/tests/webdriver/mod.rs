@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 /// How long a thing on the screen may take to appear.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked for.
 const GLANCE: Duration = Duration::from_millis(150);
 /// What the window needs to paint a change, on a machine busy with other tests.
@@ -191,7 +191,7 @@ impl Window {
     /// Draws with the pointer held down from one point of the window to another.
     pub fn drag(&self, from: [f64; 2], to: [f64; 2]) -> Result<()> {
         let at = |[x, y]: [f64; 2], duration: u32| json!({ "type": "pointerMove", "x": x as i32, "y": y as i32, "duration": duration });
-        let middle = [(from[0] + to[0]) / 2.0, (from[1] + to[1]) / 2.0];
+        let middle = [0, 1].map(|axis| f64::midpoint(from[axis], to[axis]));
         let actions = [
             at(from, 20),
             json!({ "type": "pointerDown", "button": 0 }),
@@ -232,13 +232,11 @@ impl Window {
 
     /// The text that one sees of the first element that `css` names.
     pub fn text(&self, css: &str) -> Result<String> {
-        let element = self.find(css)?;
-        let text = self.call(
-            "GET",
-            &self.path(&format!("/element/{element}/text")),
-            &Value::Null,
-        )?;
-        Ok(text.as_str().unwrap_or_default().to_owned())
+        self.find(css)?;
+        // Not the driver's own reading, which leaves out what stands in a box that would cut it off.
+        let read =
+            "return document.querySelector(arguments[0]).innerText.replace(/\\s+/g, ' ').trim()";
+        Ok(self.run(read, css)?.as_str().unwrap_or_default().to_owned())
     }
 
     /// `[left, top, right, bottom]` of each element that `css` names, in pixels of the window.
