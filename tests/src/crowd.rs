@@ -36,7 +36,7 @@ pub struct Crowd {
 /// apart, as sharp photos of a grown-up are.
 const TOGETHER: f32 = 0.95;
 /// Squared distances of the doubtful groups, from the nearest to the farthest.
-const DOUBTFUL: [f32; 2] = [0.72, 1.12];
+const DOUBTFUL: [f32; 2] = [0.88, 1.0];
 /// Faces of a doubtful group.
 const DOUBTFUL_FACES: usize = 2;
 

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 /// How long a thing on the screen may take to appear.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is looked for.
 const GLANCE: Duration = Duration::from_millis(150);
 /// What the window needs to paint a change, on a machine busy with other tests.
@@ -153,6 +153,7 @@ impl Window {
     pub fn click(&self, css: &str) -> Result<()> {
         let element = self.find(css)?;
         self.post(&format!("/element/{element}/click"), &json!({}))
+            .with_context(|| format!("{css} cannot be clicked"))
             .map(drop)
     }
 
@@ -257,7 +258,8 @@ impl Window {
     /// Saves what is on the screen as a PNG, once its pictures are there and it is painted.
     pub fn screenshot(&self, file: &Path) -> Result<()> {
         until("all pictures are there", || {
-            let there = "return [...document.images].every((image) => image.complete)";
+            // Those below the screen are loaded when they come near it.
+            let there = "return [...document.images].every((image) => image.complete || image.getBoundingClientRect().top > innerHeight)";
             Ok(self.run(there, "")? == true)
         })?;
         sleep(PAINT);
