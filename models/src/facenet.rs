@@ -7,9 +7,13 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
+use rayon::prelude::*;
 
 use crate::{
-    ops::{Conv, Padding, Padding::Same, Padding::Valid, Precision, conv, conv_add, max_pool},
+    ops::{
+        Branches, Conv, Layer, Padding, Padding::Same, Padding::Valid, Precision, Residual,
+        branches, conv, residual,
+    },
     weights::WeightFile,
 };
 
@@ -21,26 +25,16 @@ pub(crate) const FILE: WeightFile = WeightFile {
 };
 
 const BATCHNORM_EPSILON: f64 = 1e-3;
-/// Images that go through the first layers together: their results, 1.5 MB an image, should stay
-/// in the cache from one layer to the next.
-const STEM_AT_ONCE: usize = 2;
 
 /// The network, ready to run.
 pub(crate) struct Facenet {
-    stem: [Conv; 3],
-    stem_after_pool: [Conv; 3],
+    stem: Branches,
     blocks35: Vec<Residual>,
-    mixed_6a: Vec<Vec<Conv>>,
+    mixed_6a: Branches,
     blocks17: Vec<Residual>,
-    mixed_7a: Vec<Vec<Conv>>,
+    mixed_7a: Branches,
     blocks8: Vec<Residual>,
     bottleneck: Conv,
-}
-
-/// `x + up(branches of x)`: each branch is a chain of convolutions, their results lie side by side.
-struct Residual {
-    branches: Vec<Vec<Conv>>,
-    up: Conv,
 }
 
 impl Facenet {
@@ -51,16 +45,7 @@ impl Facenet {
             precision,
         };
         Ok(Self {
-            stem: [
-                p.conv("Conv2d_1a_3x3", [3, 3, 3, 32], 2, Valid)?,
-                p.conv("Conv2d_2a_3x3", [3, 3, 32, 32], 1, Valid)?,
-                p.conv("Conv2d_2b_3x3", [3, 3, 32, 64], 1, Same)?,
-            ],
-            stem_after_pool: [
-                p.conv("Conv2d_3b_1x1", [1, 1, 64, 80], 1, Valid)?,
-                p.conv("Conv2d_4a_3x3", [3, 3, 80, 192], 1, Valid)?,
-                p.conv("Conv2d_4b_3x3", [3, 3, 192, 256], 2, Valid)?,
-            ],
+            stem: p.stem()?,
             blocks35: (1..=5).map(|i| p.block35(i)).collect::<Result<_>>()?,
             mixed_6a: p.mixed_6a()?,
             blocks17: (1..=10).map(|i| p.block17(i)).collect::<Result<_>>()?,
@@ -71,48 +56,34 @@ impl Facenet {
     }
 
     /// `[n, 160, 160, 3]`, each image standardised, to `[n, 128]`, not normalised.
+    ///
+    /// Each thread takes its share of the images through the whole network, so that none waits for
+    /// another between layers; where there are fewer images than threads, layers are shared too.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let some = (0..x.dim(0)?).step_by(STEM_AT_ONCE).map(|first| {
-            let x = x.narrow(0, first, STEM_AT_ONCE.min(x.dim(0)? - first))?;
-            let x = max_pool(&chain(&x, &self.stem)?)?;
-            chain(&x, &self.stem_after_pool)
-        });
-        let x = Tensor::cat(&some.collect::<Result<Vec<_>>>()?, 0)?;
-        let x = residuals(x, &self.blocks35)?;
-        let x = reduce(&x, &self.mixed_6a)?;
-        let x = residuals(x, &self.blocks17)?;
-        let x = reduce(&x, &self.mixed_7a)?;
-        let x = residuals(x, &self.blocks8)?;
+        let n = x.dim(0)?;
+        let share = n.div_ceil(rayon::current_num_threads()).max(1);
+        let results = (0..n.div_ceil(share))
+            .into_par_iter()
+            .map(|i| self.forward_some(&x.narrow(0, i * share, share.min(n - i * share))?))
+            .collect::<Result<Vec<_>>>()?;
+        Tensor::cat(&results, 0)
+    }
+
+    fn forward_some(&self, x: &Tensor) -> Result<Tensor> {
+        let x = branches(x, &self.stem)?;
+        residuals(&x, &self.blocks35)?;
+        let x = branches(&x, &self.mixed_6a)?;
+        residuals(&x, &self.blocks17)?;
+        let x = branches(&x, &self.mixed_7a)?;
+        residuals(&x, &self.blocks8)?;
         let x = x.mean_keepdim((1, 2))?;
         conv(&x, &self.bottleneck)?.flatten_from(1)
     }
 }
 
-fn chain(x: &Tensor, layers: &[Conv]) -> Result<Tensor> {
-    layers
-        .iter()
-        .try_fold(x.clone(), |x, layer| conv(&x, layer))
-}
-
-fn residuals(x: Tensor, blocks: &[Residual]) -> Result<Tensor> {
-    blocks.iter().try_fold(x, |x, block| {
-        let branches = block
-            .branches
-            .iter()
-            .map(|branch| chain(&x, branch))
-            .collect::<Result<Vec<_>>>()?;
-        conv_add(&Tensor::cat(&branches, 3)?, &block.up, &x)
-    })
-}
-
-/// Branches that halve the image, side by side, the last of them a pooling.
-fn reduce(x: &Tensor, branches: &[Vec<Conv>]) -> Result<Tensor> {
-    let mut results = branches
-        .iter()
-        .map(|branch| chain(x, branch))
-        .collect::<Result<Vec<_>>>()?;
-    results.push(max_pool(x)?);
-    Tensor::cat(&results, 3)
+/// Puts `x` through the blocks, in its place.
+fn residuals(x: &Tensor, blocks: &[Residual]) -> Result<()> {
+    blocks.iter().try_for_each(|block| residual(x, block))
 }
 
 /// Layers from the parameters of the file, with what can be folded folded.
@@ -122,6 +93,18 @@ struct Parameters<'a> {
 }
 
 impl Parameters<'_> {
+    fn stem(&self) -> Result<Branches> {
+        Ok(Branches(vec![vec![
+            self.conv("Conv2d_1a_3x3", [3, 3, 3, 32], 2, Valid)?,
+            self.conv("Conv2d_2a_3x3", [3, 3, 32, 32], 1, Valid)?,
+            self.conv("Conv2d_2b_3x3", [3, 3, 32, 64], 1, Same)?,
+            Layer::MaxPool,
+            self.conv("Conv2d_3b_1x1", [1, 1, 64, 80], 1, Valid)?,
+            self.conv("Conv2d_4a_3x3", [3, 3, 80, 192], 1, Valid)?,
+            self.conv("Conv2d_4b_3x3", [3, 3, 192, 256], 2, Valid)?,
+        ]]))
+    }
+
     fn block35(&self, i: usize) -> Result<Residual> {
         let conv =
             |name: &str, shape| self.conv(&format!("Block35_{i}_Branch_{name}"), shape, 1, Same);
@@ -138,13 +121,13 @@ impl Parameters<'_> {
             ],
         ];
         Ok(Residual {
-            branches,
+            branches: Branches(branches),
             up: self.up(&format!("Block35_{i}"), [96, 256], 0.17, true)?,
         })
     }
 
-    fn mixed_6a(&self) -> Result<Vec<Vec<Conv>>> {
-        Ok(vec![
+    fn mixed_6a(&self) -> Result<Branches> {
+        Ok(Branches(vec![
             vec![self.conv(
                 "Mixed_6a_Branch_0_Conv2d_1a_3x3",
                 [3, 3, 256, 384],
@@ -161,7 +144,8 @@ impl Parameters<'_> {
                     Valid,
                 )?,
             ],
-        ])
+            vec![Layer::MaxPool],
+        ]))
     }
 
     fn block17(&self, i: usize) -> Result<Residual> {
@@ -176,13 +160,13 @@ impl Parameters<'_> {
             ],
         ];
         Ok(Residual {
-            branches,
+            branches: Branches(branches),
             up: self.up(&format!("Block17_{i}"), [256, 896], 0.1, true)?,
         })
     }
 
-    fn mixed_7a(&self) -> Result<Vec<Vec<Conv>>> {
-        Ok(vec![
+    fn mixed_7a(&self) -> Result<Branches> {
+        Ok(Branches(vec![
             vec![
                 self.conv("Mixed_7a_Branch_0_Conv2d_0a_1x1", [1, 1, 896, 256], 1, Same)?,
                 self.conv(
@@ -211,7 +195,8 @@ impl Parameters<'_> {
                     Valid,
                 )?,
             ],
-        ])
+            vec![Layer::MaxPool],
+        ]))
     }
 
     fn block8(&self, i: usize) -> Result<Residual> {
@@ -229,23 +214,23 @@ impl Parameters<'_> {
         let last = i == 6;
         let scale = if last { 1.0 } else { 0.2 };
         Ok(Residual {
-            branches,
+            branches: Branches(branches),
             up: self.up(&format!("Block8_{i}"), [384, 1792], scale, !last)?,
         })
     }
 
     /// Convolution, BatchNorm, ReLU.
-    fn conv(&self, name: &str, shape: [usize; 4], stride: usize, padding: Padding) -> Result<Conv> {
+    fn conv(
+        &self,
+        name: &str,
+        shape: [usize; 4],
+        stride: usize,
+        padding: Padding,
+    ) -> Result<Layer> {
         let kernel = self.file.get(&shape, &format!("{name}.kernel"))?;
         let (factor, bias) = self.batchnorm(&format!("{name}_BatchNorm"), shape[3])?;
-        Conv::new(
-            &kernel.broadcast_mul(&factor)?,
-            &bias,
-            stride,
-            padding,
-            true,
-            self.precision,
-        )
+        let kernel = kernel.broadcast_mul(&factor)?;
+        Conv::new(&kernel, &bias, stride, padding, true, self.precision).map(Layer::Conv)
     }
 
     /// The last, 1x1 convolution of a residual block, its result scaled.

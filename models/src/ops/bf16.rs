@@ -14,6 +14,8 @@ pub(super) use elsewhere::{Bf16Product, Kernel};
 /// Processors for which there is no such product yet.
 #[cfg(not(target_arch = "x86_64"))]
 mod elsewhere {
+    use crate::ops::columns::Columns;
+
     /// No value of this type exists.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub(in crate::ops) enum Kernel {}
@@ -59,7 +61,7 @@ mod elsewhere {
             match self.0 {}
         }
 
-        pub(in crate::ops) fn run(&self, _: &[u16], _: Option<&[f32]>, _: &mut [f32]) {
+        pub(in crate::ops) fn run(&self, _: &[u16], _: Columns) {
             match self.0 {}
         }
     }
@@ -80,9 +82,13 @@ mod x86 {
         sync::OnceLock,
     };
 
+    use crate::ops::columns::Columns;
+
     /// Columns of a panel: two vectors, or two tiles, of 16 sums.
     const PANEL: usize = 32;
     const LANES: usize = 16;
+    /// Numbers in a cache line.
+    const LINE: usize = 32;
     /// What a row's length is filled up to: the depth of a tile.
     const STEP: usize = 32;
     /// Rows that a pair of tiles holds.
@@ -175,6 +181,8 @@ mod x86 {
         /// The panels one after the other, each `[row_len / 2, PANEL, 2]`: the two numbers of a
         /// column that are multiplied at once lie side by side. Filled up with zeros.
         panels: Vec<u16>,
+        /// Where the first begins: at the start of a cache line, so that no load reaches into two.
+        start: usize,
         /// Filled up with zeros to full panels.
         bias: Vec<f32>,
         depth: usize,
@@ -200,11 +208,12 @@ mod x86 {
             let mut rounded = vec![0; matrix.len()];
             // SAFETY: a kernel exists, so the processor has these instructions.
             unsafe { round(matrix, &mut rounded) };
-            let mut panels = vec![0; row_len * padded_columns];
+            let mut panels = vec![0; row_len * padded_columns + LINE];
+            let start = panels.as_ptr().align_offset(LINE * size_of::<u16>());
             for (k, row) in rounded.chunks_exact(columns).enumerate() {
                 for (column, value) in row.iter().enumerate() {
                     let panel = column / PANEL * row_len * PANEL;
-                    panels[panel + (k / 2 * PANEL + column % PANEL) * 2 + k % 2] = *value;
+                    panels[start + panel + (k / 2 * PANEL + column % PANEL) * 2 + k % 2] = *value;
                 }
             }
             let mut bias = bias.to_vec();
@@ -212,6 +221,7 @@ mod x86 {
             Self {
                 kernel,
                 panels,
+                start,
                 bias,
                 depth,
                 columns,
@@ -250,26 +260,23 @@ mod x86 {
             unsafe { round(from, to) }
         }
 
-        /// Fills `out [count, columns]` with the product of the first `count` of `rows
-        /// [padded_rows(count), row_len]`, to which `addend`, of the shape of `out`, is added before
-        /// the ReLU.
-        pub(in crate::ops) fn run(&self, rows: &[u16], addend: Option<&[f32]>, out: &mut [f32]) {
-            let count = out.len() / self.columns;
-            assert!(rows.len() >= Self::padded_rows(count) * self.row_len());
-            assert!(addend.is_none_or(|addend| addend.len() == out.len()));
+        /// Writes the product of the first of `rows [padded_rows(count), row_len]` to as many rows of
+        /// `out` as there are.
+        pub(in crate::ops) fn run(&self, rows: &[u16], mut out: Columns) {
+            assert!(rows.len() >= Self::padded_rows(out.rows()) * self.row_len());
             // SAFETY: the kernel exists, so the processor has its instructions, and the system has
             // granted the tiles; the lengths were checked above.
             unsafe {
                 match self.kernel {
-                    Kernel::Amx => self.run_tiles(rows, addend, out),
-                    Kernel::Vectors => self.run_vectors(rows, addend, out),
+                    Kernel::Amx => self.run_tiles(rows, &mut out),
+                    Kernel::Vectors => self.run_vectors(rows, &mut out),
                 }
             }
         }
 
         /// The panels with their biases and first columns.
         fn panels(&self) -> impl Iterator<Item = (&[u16], &[f32], usize)> {
-            self.panels
+            self.panels[self.start..]
                 .chunks_exact(self.row_len() * PANEL)
                 .zip(self.bias.chunks_exact(PANEL))
                 .zip((0..).step_by(PANEL))
@@ -280,8 +287,8 @@ mod x86 {
         /// The processor has AVX-512 and AMX-BF16 and the system has granted the tiles; `rows`
         /// holds `padded_rows` rows of `row_len`.
         #[target_feature(enable = "avx512f")]
-        unsafe fn run_tiles(&self, rows: &[u16], addend: Option<&[f32]>, out: &mut [f32]) {
-            let count = out.len() / self.columns;
+        unsafe fn run_tiles(&self, rows: &[u16], out: &mut Columns) {
+            let count = out.rows();
             let row_len = self.row_len();
             let mut sums = [0.0; TILE_ROWS * PANEL];
             // SAFETY: the tiles are granted. They belong to no code but this, and are given back
@@ -297,10 +304,9 @@ mod x86 {
                         multiply_tiles(rows, row_len, panel, &mut sums, some > TILE_ROWS / 2);
                     }
                     for (i, sums) in sums.chunks_exact(PANEL).take(some).enumerate() {
-                        let start = (row + i) * self.columns;
                         for half in 0..2 {
                             let sums = load(&sums[half * LANES..]);
-                            self.finish(sums, bias, half, first, start, addend, out);
+                            self.finish(sums, bias, half, first, row + i, out);
                         }
                     }
                 }
@@ -312,8 +318,8 @@ mod x86 {
         /// # Safety
         /// The processor has AVX512-BF16; `rows` holds `padded_rows` rows of `row_len`.
         #[target_feature(enable = "avx512f,avx512bf16")]
-        unsafe fn run_vectors(&self, rows: &[u16], addend: Option<&[f32]>, out: &mut [f32]) {
-            let count = out.len() / self.columns;
+        unsafe fn run_vectors(&self, rows: &[u16], out: &mut Columns) {
+            let count = out.rows();
             let row_len = self.row_len();
             for (panel, bias, first) in self.panels() {
                 for row in (0..count).step_by(VECTOR_ROWS) {
@@ -346,17 +352,16 @@ mod x86 {
                         }
                     };
                     for (i, sums) in sums.iter().take(some).enumerate() {
-                        let start = (row + i) * self.columns;
                         for (half, sums) in sums.iter().enumerate() {
-                            self.finish(*sums, bias, half, first, start, addend, out);
+                            self.finish(*sums, bias, half, first, row + i, out);
                         }
                     }
                 }
             }
         }
 
-        /// Adds bias and addend to the sums of 16 columns of one row, and writes those that exist.
-        /// `start` is where the row begins in `out`.
+        /// Adds bias and what is to be added to the sums of 16 columns of one row, and writes those
+        /// that exist.
         #[allow(
             clippy::too_many_arguments,
             reason = "it is called for single vectors and wholly inlined"
@@ -369,9 +374,8 @@ mod x86 {
             bias: &[f32],
             half: usize,
             first: usize,
-            start: usize,
-            addend: Option<&[f32]>,
-            out: &mut [f32],
+            row: usize,
+            out: &mut Columns,
         ) {
             let column = first + half * LANES;
             let Some(left) = self.columns.checked_sub(column).filter(|left| *left > 0) else {
@@ -379,18 +383,17 @@ mod x86 {
             };
             let some = left.min(LANES);
             let mask = u16::MAX >> (LANES - some);
-            let place = start + column..start + column + some;
+            let onto = out.onto;
+            let out = &mut out.row(row, self.columns)[column..column + some];
             let mut sums = _mm512_add_ps(sums, load(&bias[half * LANES..]));
-            if let Some(addend) = addend {
-                let addend = &addend[place.clone()];
-                // SAFETY: the mask has as many bits as `addend` has numbers.
-                let addend = unsafe { _mm512_maskz_loadu_ps(mask, addend.as_ptr()) };
+            if onto {
+                // SAFETY: the mask has as many bits as `out` has numbers.
+                let addend = unsafe { _mm512_maskz_loadu_ps(mask, out.as_ptr()) };
                 sums = _mm512_add_ps(sums, addend);
             }
             if self.relu {
                 sums = _mm512_max_ps(sums, _mm512_setzero_ps());
             }
-            let out = &mut out[place];
             // SAFETY: the mask has as many bits as `out` has numbers.
             unsafe { _mm512_mask_storeu_ps(out.as_mut_ptr(), mask, sums) };
         }

@@ -4,14 +4,16 @@
 //! the cache; the im2col matrix of a whole image never exists. A 1x1 convolution of stride 1 reads
 //! the image itself.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::{
     Precision,
     bf16::{Bf16Product, Kernel},
+    columns::Columns,
     image,
     product::Product,
+    scratch::scratch,
     winograd::{Images, Winograd},
 };
 
@@ -47,19 +49,12 @@ enum Factors {
     Bf16(Bf16Product),
 }
 
-/// The patches of one tile as the product takes them, kept by a thread from tile to tile.
-#[derive(Default)]
-struct Patches {
-    f32: Vec<f32>,
-    bf16: Vec<u16>,
-}
-
 /// The sizes of one application of a convolution.
-struct Shapes {
+pub(super) struct Shapes {
     /// Input `[n, height, width, channels]`.
     input: [usize; 4],
     /// Height and width of the output.
-    output: [usize; 2],
+    pub(super) output: [usize; 2],
     /// Rows and columns of zeros above and left of the input.
     pad: [usize; 2],
 }
@@ -114,7 +109,7 @@ impl Conv {
         })
     }
 
-    fn shapes(&self, input: [usize; 4]) -> Result<Shapes> {
+    pub(super) fn shapes(&self, input: [usize; 4]) -> Result<Shapes> {
         let [_, height, width, channels] = input;
         let pad = match self.padding {
             Padding::Valid => [0, 0],
@@ -154,17 +149,15 @@ impl Conv {
         }
     }
 
-    fn channels_out(&self) -> usize {
+    pub(super) fn channels_out(&self) -> usize {
         match &self.product {
             Factors::F32(product) => product.columns(),
             Factors::Bf16(product) => product.columns(),
         }
     }
 
-    fn forward(&self, x: &[f32], shapes: &Shapes, trunk: Option<&[f32]>) -> Vec<f32> {
-        let (depth, channels_out) = (self.depth(), self.channels_out());
-        let pixels = shapes.input[0] * shapes.output[0] * shapes.output[1];
-        let mut out = vec![0.0; pixels * channels_out];
+    /// Writes the convolution of the pixels to columns.
+    pub(super) fn run(&self, x: &[f32], shapes: &Shapes, out: Columns) {
         if let Some(winograd) = &self.winograd
             && Winograd::suits(shapes.output)
         {
@@ -176,59 +169,63 @@ impl Conv {
                 output: shapes.output,
                 pad: shapes.pad[0],
             };
-            winograd.run(&images, trunk, &mut out);
-            return out;
+            winograd.run(&images, out);
+            return;
         }
+        let depth = self.depth();
         let pointwise = self.size == [1, 1] && self.stride == 1;
-        let fair_share = pixels.div_ceil(rayon::current_num_threads());
+        let fair_share = out.rows().div_ceil(rayon::current_num_threads());
         let tile_pixels = (TILE_FLOATS / depth)
             .clamp(1, fair_share)
             .next_multiple_of(self.step());
-
-        out.par_chunks_mut(tile_pixels * channels_out)
+        let Columns {
+            numbers,
+            stride,
+            first,
+            onto,
+        } = out;
+        numbers
+            .par_chunks_mut(tile_pixels * stride)
             .enumerate()
-            .for_each_init(Patches::default, |patches, (tile, out)| {
-                let first = tile * tile_pixels;
-                let count = out.len() / channels_out;
-                let trunk = trunk.map(|trunk| &trunk[first * channels_out..][..out.len()]);
-                let pixels = || &x[first * depth..][..count * depth];
+            .for_each(|(tile, numbers)| {
+                let start = tile * tile_pixels;
+                let out = Columns {
+                    numbers,
+                    stride,
+                    first,
+                    onto,
+                };
+                let count = out.rows();
+                let pixels = || &x[start * depth..][..count * depth];
                 match &self.product {
-                    Factors::F32(product) if pointwise => product.run(pixels(), trunk, out),
-                    Factors::F32(product) => {
-                        let rows = &mut patches.f32;
-                        rows.resize(count * depth, 0.0);
+                    Factors::F32(product) if pointwise => product.run(pixels(), out),
+                    Factors::F32(product) => scratch(count * depth, |rows| {
                         for (row, patch) in rows.chunks_exact_mut(depth).enumerate() {
-                            self.copy_patch(
-                                x,
-                                shapes,
-                                first + row,
-                                patch,
-                                <[f32]>::copy_from_slice,
-                            );
+                            let copy = <[f32]>::copy_from_slice;
+                            self.copy_patch(x, shapes, start + row, patch, copy);
                         }
-                        product.run(rows, trunk, out);
-                    }
+                        product.run(rows, out);
+                    }),
                     Factors::Bf16(product) => {
-                        let rows = &mut patches.bf16;
                         let row_len = product.row_len();
-                        rows.resize(Bf16Product::padded_rows(count) * row_len, 0);
-                        let round = |to: &mut [u16], from: &[f32]| product.round(from, to);
-                        if pointwise && row_len == depth {
-                            round(&mut rows[..count * depth], pixels());
-                        } else {
-                            for (row, patch) in
-                                rows.chunks_exact_mut(row_len).take(count).enumerate()
-                            {
-                                let (patch, rest) = patch.split_at_mut(depth);
-                                self.copy_patch(x, shapes, first + row, patch, round);
-                                rest.fill(0);
+                        scratch(Bf16Product::padded_rows(count) * row_len, |rows| {
+                            let round = |to: &mut [u16], from: &[f32]| product.round(from, to);
+                            if pointwise && row_len == depth {
+                                round(&mut rows[..count * depth], pixels());
+                            } else {
+                                for (row, patch) in
+                                    rows.chunks_exact_mut(row_len).take(count).enumerate()
+                                {
+                                    let (patch, rest) = patch.split_at_mut(depth);
+                                    self.copy_patch(x, shapes, start + row, patch, round);
+                                    rest.fill(0);
+                                }
                             }
-                        }
-                        product.run(rows, trunk, out);
+                            product.run(rows, out);
+                        });
                     }
                 }
             });
-        out
     }
 
     /// Fills `patch [height * width * channels]` with what the kernel covers at an output pixel;
@@ -270,16 +267,6 @@ impl Conv {
             patch[to * channels..].fill(T::default());
         }
     }
-
-    fn output_shape(&self, shapes: &Shapes) -> Shape {
-        (
-            shapes.input[0],
-            shapes.output[0],
-            shapes.output[1],
-            self.channels_out(),
-        )
-            .into()
-    }
 }
 
 impl CustomOp1 for Conv {
@@ -290,35 +277,14 @@ impl CustomOp1 for Conv {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (x, input) = image(storage, layout)?;
         let shapes = self.shapes(input)?;
-        let out = self.forward(x, &shapes, None);
-        Ok((CpuStorage::F32(out), self.output_shape(&shapes)))
-    }
-}
-
-impl CustomOp2 for Conv {
-    fn name(&self) -> &'static str {
-        "conv_add"
-    }
-
-    fn cpu_fwd(
-        &self,
-        storage: &CpuStorage,
-        layout: &Layout,
-        trunk_storage: &CpuStorage,
-        trunk_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, input) = image(storage, layout)?;
-        let (trunk, _) = image(trunk_storage, trunk_layout)?;
-        let shapes = self.shapes(input)?;
-        let shape = self.output_shape(&shapes);
-        if trunk_layout.shape() != &shape {
-            bail!(
-                "{:?} cannot be added to a result of {shape:?}",
-                trunk_layout.shape()
-            );
-        }
-        let out = self.forward(x, &shapes, Some(trunk));
-        Ok((CpuStorage::F32(out), shape))
+        let (n, channels_out) = (input[0], self.channels_out());
+        let [height, width] = shapes.output;
+        let mut out = vec![0.0; n * height * width * channels_out];
+        self.run(x, &shapes, Columns::all(&mut out, channels_out));
+        Ok((
+            CpuStorage::F32(out),
+            (n, height, width, channels_out).into(),
+        ))
     }
 }
 
@@ -330,8 +296,11 @@ mod tests {
     use super::*;
     use crate::ops::{
         against_candle::{TOLERANCE, channels_first, difference, random},
-        conv, conv_add,
+        conv,
     };
+
+    /// What lies beside the columns that a convolution writes.
+    const BESIDE: f32 = 7.0;
 
     /// A convolution that a test makes, with random numbers.
     #[derive(Debug)]
@@ -343,7 +312,9 @@ mod tests {
         stride: usize,
         same: bool,
         relu: bool,
-        with_trunk: bool,
+        /// Columns beside those that are written, before and after them.
+        beside: [usize; 2],
+        onto: bool,
         seed: u64,
     }
 
@@ -358,10 +329,11 @@ mod tests {
             stride in 1usize..3,
             same: bool,
             relu: bool,
-            with_trunk: bool,
+            beside in [0usize..20, 0usize..20],
+            onto: bool,
             seed: u64,
         ) -> Case {
-            Case { n, image, size, channels, stride, same, relu, with_trunk, seed }
+            Case { n, image, size, channels, stride, same, relu, beside, onto, seed }
         }
     }
 
@@ -403,18 +375,46 @@ mod tests {
             let bias = bias.reshape((1, channels[1], 1, 1)).unwrap();
             let sums = padded.conv2d(&weight, 0, self.stride, 1, 1).unwrap();
             let mut expected = sums.broadcast_add(&bias).unwrap();
-            let found = if self.with_trunk {
-                let dims = expected.permute((0, 2, 3, 1)).unwrap().dims().to_vec();
-                let trunk = random(&dims, seed ^ 3);
+            let dims = expected.permute((0, 2, 3, 1)).unwrap().dims().to_vec();
+            let trunk = random(&dims, seed ^ 3);
+            if self.onto {
                 expected = (expected + channels_first(&trunk).unwrap()).unwrap();
-                conv_add(&x, &layer, &trunk).unwrap()
-            } else {
-                conv(&x, &layer).unwrap()
-            };
+            }
+            let found = self.written(&layer, &x, &trunk);
             if self.relu {
                 expected = expected.relu().unwrap();
             }
             difference(&found, &expected)
+        }
+
+        /// What the layer writes onto the trunk, or over it, between other columns.
+        fn written(&self, layer: &Conv, x: &Tensor, trunk: &Tensor) -> Tensor {
+            let beside = |columns: usize| {
+                let mut dims = trunk.dims().to_vec();
+                dims[3] = columns;
+                Tensor::full(BESIDE, dims, x.device()).unwrap()
+            };
+            let [before, after] = self.beside.map(beside);
+            let whole = Tensor::cat(&[&before, trunk, &after], 3).unwrap();
+            let dims = whole.dims4().unwrap();
+            let mut numbers = whole.flatten_all().unwrap().to_vec1().unwrap();
+            let shapes = layer.shapes(x.dims4().unwrap().into()).unwrap();
+            let columns = Columns {
+                numbers: &mut numbers,
+                stride: dims.3,
+                first: self.beside[0],
+                onto: self.onto,
+            };
+            let x = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            layer.run(&x, &shapes, columns);
+            let whole = Tensor::from_vec(numbers, dims, trunk.device()).unwrap();
+            for (first, beside) in [(0, &before), (dims.3 - self.beside[1], &after)] {
+                let found = whole.narrow(3, first, beside.dims()[3]).unwrap();
+                let found = found.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                assert!(found.iter().all(|number| *number == BESIDE));
+            }
+            let columns = whole.narrow(3, self.beside[0], self.channels[1]);
+            columns.unwrap().contiguous().unwrap()
         }
     }
 
@@ -486,7 +486,6 @@ mod tests {
         assert!(conv(&random(&[1, 9, 9, 3], 3), &layer(Padding::Same)).is_err());
         assert!(conv(&random(&[1, 2, 9, 4], 3), &layer(Padding::Valid)).is_err());
         let x = random(&[1, 9, 9, 4], 3);
-        assert!(conv_add(&x, &layer(Padding::Same), &random(&[1, 9, 8, 5], 3)).is_err());
         assert!(conv(&x.transpose(1, 2).unwrap(), &layer(Padding::Same)).is_err());
     }
 }

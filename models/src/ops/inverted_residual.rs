@@ -8,6 +8,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::{
+    columns::Columns,
     depthwise::{Depthwise, SIDE},
     image,
     product::Product,
@@ -107,7 +108,8 @@ impl InvertedResidual {
             if let Some(expand) = &self.expand {
                 let until = (middle + 2).min(height);
                 for y in expanded_until..until {
-                    expand.run(row_of_picture(y), None, &mut scratch.expanded[y % SIDE]);
+                    let row = Columns::all(&mut scratch.expanded[y % SIDE], expand.columns());
+                    expand.run(row_of_picture(y), row);
                 }
                 expanded_until = until;
             }
@@ -122,8 +124,14 @@ impl InvertedResidual {
                 row(Some(middle + 1)),
             ];
             self.depthwise.run(rows, &mut scratch.filtered);
-            let addend = self.residual.then(|| row_of_picture(y));
-            self.project.run(&scratch.filtered, addend, out);
+            if self.residual {
+                out.copy_from_slice(row_of_picture(y));
+            }
+            let out = Columns {
+                onto: self.residual,
+                ..Columns::all(out, self.project.columns())
+            };
+            self.project.run(&scratch.filtered, out);
         }
     }
 }

@@ -12,21 +12,24 @@
 )]
 
 mod bf16;
+mod branches;
+mod columns;
 mod conv;
 mod depthwise;
 mod inverted_residual;
 mod max_pool;
 mod product;
+mod scratch;
 mod upsample;
 mod vectors;
 mod winograd;
 
 use candle_core::{CpuStorage, Layout, Result, Tensor, bail};
 
+pub(crate) use branches::{Branches, Layer, Residual};
 pub(crate) use conv::{Conv, Padding};
 pub(crate) use depthwise::Depthwise;
 pub(crate) use inverted_residual::{InvertedResidual, Pointwise};
-use max_pool::MaxPool3;
 pub(crate) use upsample::Upsample;
 
 /// The numbers that a network multiplies; it adds in f32.
@@ -43,9 +46,14 @@ pub(crate) fn conv(x: &Tensor, layer: &Conv) -> Result<Tensor> {
     x.apply_op1_no_bwd(layer)
 }
 
-/// [`conv`] whose sum also takes in `trunk`, an image of the output's shape.
-pub(crate) fn conv_add(x: &Tensor, layer: &Conv, trunk: &Tensor) -> Result<Tensor> {
-    x.apply_op2_no_bwd(trunk, layer)
+/// Chains of layers, their results side by side.
+pub(crate) fn branches(x: &Tensor, block: &Branches) -> Result<Tensor> {
+    x.apply_op1_no_bwd(block)
+}
+
+/// Adds the branches of a block to `x`, in its place.
+pub(crate) fn residual(x: &Tensor, block: &Residual) -> Result<()> {
+    x.inplace_op1(block)
 }
 
 /// A block of `MobileNetV2`.
@@ -56,11 +64,6 @@ pub(crate) fn inverted_residual(x: &Tensor, layer: &InvertedResidual) -> Result<
 /// Transposed 2x2 convolution of stride 2, bias and ReLU: twice the height and width.
 pub(crate) fn upsample(x: &Tensor, layer: &Upsample) -> Result<Tensor> {
     x.apply_op1_no_bwd(layer)
-}
-
-/// Maximum over 3x3 pixels, stride 2, without padding.
-pub(crate) fn max_pool(x: &Tensor) -> Result<Tensor> {
-    x.apply_op1_no_bwd(&MaxPool3)
 }
 
 /// The pixels and the shape `[n, height, width, channels]` of an operation's input.

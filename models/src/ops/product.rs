@@ -8,16 +8,24 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::vectors::{load, store};
+use super::{
+    columns::Columns,
+    vectors::{load, store},
+};
 
 /// Vector registers that one row of a panel fills.
 const PANEL_REGISTERS: usize = 2;
+
+/// Numbers in a cache line.
+const LINE: usize = 16;
 
 /// `rows · matrix + bias`, then ReLU if it is asked for.
 #[derive(Debug)]
 pub(super) struct Product {
     /// The panels one after the other, each `[depth, panel width]`, the last filled up with zeros.
     panels: Vec<f32>,
+    /// Where the first begins: at the start of a cache line, so that no load reaches into two.
+    start: usize,
     /// Filled up with zeros to full panels.
     bias: Vec<f32>,
     depth: usize,
@@ -35,10 +43,11 @@ impl Product {
         let depth = matrix.len() / columns;
         let width = Arch::new().dispatch(PanelWidth);
         let padded_columns = columns.next_multiple_of(width);
-        let mut panels = vec![0.0; depth * padded_columns];
+        let mut panels = vec![0.0; depth * padded_columns + LINE];
+        let start = panels.as_ptr().align_offset(LINE * size_of::<f32>());
         for (first, panel) in (0..columns)
             .step_by(width)
-            .zip(panels.chunks_exact_mut(depth * width))
+            .zip(panels[start..].chunks_exact_mut(depth * width))
         {
             let filled = width.min(columns - first);
             for (to, from) in panel
@@ -52,6 +61,7 @@ impl Product {
         bias.resize(padded_columns, 0.0);
         Self {
             panels,
+            start,
             bias,
             depth,
             columns,
@@ -69,13 +79,11 @@ impl Product {
         self.columns
     }
 
-    /// Fills `out [_, columns]` with the product of `rows [_, depth]`, to which `addend`, of the
-    /// shape of `out`, is added before the ReLU.
-    pub(super) fn run(&self, rows: &[f32], addend: Option<&[f32]>, out: &mut [f32]) {
+    /// Writes the product of `rows [_, depth]` to some columns.
+    pub(super) fn run(&self, rows: &[f32], out: Columns) {
         Arch::new().dispatch(Run {
             product: self,
             rows,
-            addend,
             out,
         });
     }
@@ -96,8 +104,7 @@ impl WithSimd for PanelWidth {
 struct Run<'a> {
     product: &'a Product,
     rows: &'a [f32],
-    addend: Option<&'a [f32]>,
-    out: &'a mut [f32],
+    out: Columns<'a>,
 }
 
 impl WithSimd for Run<'_> {
@@ -108,11 +115,10 @@ impl WithSimd for Run<'_> {
         let Run {
             product,
             rows,
-            addend,
-            out,
+            mut out,
         } = self;
         let Product { depth, columns, .. } = *product;
-        let count = out.len() / columns;
+        let count = out.rows();
         // As many rows as leave registers for the panel and for one factor.
         let most = if S::REGISTER_COUNT >= 32 {
             Product::ROWS
@@ -120,7 +126,7 @@ impl WithSimd for Run<'_> {
             6
         };
         let width = PANEL_REGISTERS * S::F32_LANES;
-        let panels = product.panels.chunks_exact(depth * width);
+        let panels = product.panels[product.start..].chunks_exact(depth * width);
         for ((panel, bias), first) in panels
             .zip(product.bias.chunks_exact(width))
             .zip((0..columns).step_by(width))
@@ -131,12 +137,11 @@ impl WithSimd for Run<'_> {
                     rows: &rows[row * depth..],
                     panel,
                     bias,
-                    addend: addend.map(|addend| &addend[row * columns..]),
                     relu: product.relu,
                     columns,
                     first,
                 };
-                let out = &mut out[row * columns..];
+                let out = &mut out.below(row);
                 // Blocks of nearly equal height: one of a few rows takes as long as a higher one.
                 let left = count - row;
                 row += match left.div_ceil(left.div_ceil(most)) {
@@ -165,9 +170,8 @@ struct Block<'a> {
     rows: &'a [f32],
     panel: &'a [f32],
     bias: &'a [f32],
-    addend: Option<&'a [f32]>,
     relu: bool,
-    /// Numbers in a row of the result.
+    /// Of the whole product.
     columns: usize,
     /// The panel's first column.
     first: usize,
@@ -176,7 +180,7 @@ struct Block<'a> {
 impl Block<'_> {
     /// Computes the first `ROWS` rows and returns their number.
     #[inline(always)]
-    fn run<S: Simd, const ROWS: usize>(&self, simd: S, out: &mut [f32]) -> usize {
+    fn run<S: Simd, const ROWS: usize>(&self, simd: S, out: &mut Columns) -> usize {
         let (panel, _) = S::as_simd_f32s(self.panel);
         let (panel, _) = panel.as_chunks::<PANEL_REGISTERS>();
         let (bias, _) = S::as_simd_f32s(self.bias);
@@ -193,17 +197,16 @@ impl Block<'_> {
             }
         }
         for (row, sums) in sums.into_iter().enumerate() {
-            let row = row * self.columns..(row + 1) * self.columns;
-            let addend = self.addend.map(|addend| &addend[row.clone()]);
-            let out = &mut out[row];
+            let onto = out.onto;
+            let out = out.row(row, self.columns);
             for (register, (sum, bias)) in sums.into_iter().zip(bias).enumerate() {
                 let first = self.first + register * S::F32_LANES;
                 if first >= self.columns {
                     break;
                 }
                 let mut sum = simd.add_f32s(sum, *bias);
-                if let Some(addend) = addend {
-                    sum = simd.add_f32s(sum, load(simd, addend, first));
+                if onto {
+                    sum = simd.add_f32s(sum, load(simd, out, first));
                 }
                 if self.relu {
                     sum = simd.max_f32s(sum, simd.splat_f32s(0.0));

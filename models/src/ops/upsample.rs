@@ -5,7 +5,7 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::{image, product::Product};
+use super::{columns::Columns, image, product::Product};
 
 /// A transposed convolution (2x2, stride 2) with bias and ReLU.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl CustomOp1 for Upsample {
             .enumerate()
             .for_each(|(line, out)| {
                 let row = &x[line / 2 * width * channels..][..width * channels];
-                self.rows[line % 2].run(row, None, out);
+                self.rows[line % 2].run(row, Columns::all(out, 2 * channels_out));
             });
         Ok((
             CpuStorage::F32(out),

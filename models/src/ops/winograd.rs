@@ -10,7 +10,9 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
+    columns::Columns,
     product::Product,
+    scratch::scratch,
     vectors::{load, store},
 };
 
@@ -83,60 +85,70 @@ impl Winograd {
         output[0] * output[1] >= 256
     }
 
-    /// Fills `out [n, height, width, channels]`; `trunk`, of its shape, is added before the ReLU.
-    pub(super) fn run(&self, images: &Images, trunk: Option<&[f32]>, out: &mut [f32]) {
+    /// Writes `[n, height, width]` pixels to columns.
+    pub(super) fn run(&self, images: &Images, out: Columns) {
         let (channels_in, channels_out) = (self.products[0].depth(), self.bias.len());
         let [out_height, out_width] = images.output;
         let image_len = images.height * images.width * channels_in;
-        let out_len = out_height * out_width * channels_out;
+        let Columns {
+            numbers: out,
+            stride,
+            first,
+            onto,
+        } = out;
+        let out_len = out_height * out_width * stride;
         let tiles_a_row = out_width.div_ceil(OUT);
         let tile_floats = IN * IN * (channels_in + channels_out);
         let tile_rows = (BAND_FLOATS / (tile_floats * tiles_a_row)).max(1);
         // As many bands as there are anyway, but of equal height.
         let tile_rows_in_all = out_height.div_ceil(OUT);
         let tile_rows = tile_rows_in_all.div_ceil(tile_rows_in_all.div_ceil(tile_rows));
-        let band_len = tile_rows * OUT * out_width * channels_out;
+        let band_len = tile_rows * OUT * out_width * stride;
 
         out.par_chunks_mut(out_len)
             .enumerate()
             .for_each(|(image, out)| {
-                let trunk = trunk.map(|trunk| &trunk[image * out_len..][..out_len]);
                 let x = &images.x[image * image_len..][..image_len];
-                out.par_chunks_mut(band_len).enumerate().for_each_init(
-                    || (Vec::new(), Vec::new()),
-                    |(factors, sums), (number, out)| {
+                out.par_chunks_mut(band_len)
+                    .enumerate()
+                    .for_each(|(number, out)| {
                         let band = Band {
                             winograd: self,
                             images,
                             x,
                             first_row: number * tile_rows * OUT,
                             tiles_a_row,
-                            tiles: tiles_a_row
-                                * (out.len() / (out_width * channels_out)).div_ceil(OUT),
+                            tiles: tiles_a_row * (out.len() / (out_width * stride)).div_ceil(OUT),
                         };
-                        let trunk = trunk.map(|trunk| &trunk[number * band_len..][..out.len()]);
-                        factors.resize(IN * IN * band.tiles * channels_in, 0.0);
-                        sums.resize(IN * IN * band.tiles * channels_out, 0.0);
-                        let arch = Arch::new();
-                        arch.dispatch(Forth {
-                            band: &band,
-                            factors,
+                        let out = Columns {
+                            numbers: out,
+                            stride,
+                            first,
+                            onto,
+                        };
+                        let len = IN * IN * band.tiles;
+                        scratch(len * channels_in, |factors| {
+                            scratch(len * channels_out, |sums| {
+                                self.band(&band, factors, sums, out);
+                            });
                         });
-                        let parts = factors
-                            .chunks_exact(band.tiles * channels_in)
-                            .zip(sums.chunks_exact_mut(band.tiles * channels_out));
-                        for (product, (factors, sums)) in self.products.iter().zip(parts) {
-                            product.run(factors, None, sums);
-                        }
-                        arch.dispatch(Back {
-                            band: &band,
-                            sums,
-                            trunk,
-                            out,
-                        });
-                    },
-                );
+                    });
             });
+    }
+
+    /// The convolution of one band; `factors [36, tiles, in]` and `sums [36, tiles, out]` are room
+    /// for what is between.
+    fn band(&self, band: &Band, factors: &mut [f32], sums: &mut [f32], out: Columns) {
+        let (channels_in, channels_out) = (self.products[0].depth(), self.bias.len());
+        let arch = Arch::new();
+        arch.dispatch(Forth { band, factors });
+        let parts = factors
+            .chunks_exact(band.tiles * channels_in)
+            .zip(sums.chunks_exact_mut(band.tiles * channels_out));
+        for (product, (factors, sums)) in self.products.iter().zip(parts) {
+            product.run(factors, Columns::all(sums, channels_out));
+        }
+        arch.dispatch(Back { band, sums, out });
     }
 }
 
@@ -256,8 +268,7 @@ impl WithSimd for Forth<'_> {
 struct Back<'a> {
     band: &'a Band<'a>,
     sums: &'a [f32],
-    trunk: Option<&'a [f32]>,
-    out: &'a mut [f32],
+    out: Columns<'a>,
 }
 
 impl WithSimd for Back<'_> {
@@ -268,14 +279,13 @@ impl WithSimd for Back<'_> {
         let Self {
             band,
             sums,
-            trunk,
-            out,
+            mut out,
         } = self;
         let Winograd { bias, relu, .. } = band.winograd;
         let channels = bias.len();
         let part_len = band.tiles * channels;
         let width = band.images.output[1];
-        let height = out.len() / (width * channels);
+        let height = out.rows() / width;
         let zero = simd.splat_f32s(0.0);
         for tile in 0..band.tiles {
             let [top, left] = band.corner(tile);
@@ -298,16 +308,16 @@ impl WithSimd for Back<'_> {
                     }
                     for (column, value) in back(simd, m).into_iter().enumerate().take(width - left)
                     {
-                        let start = ((top + row) * width + left + column) * channels;
                         let mut value = simd.add_f32s(value, bias);
-                        if let Some(trunk) = trunk {
-                            let trunk = load(simd, &trunk[start..][..channels], channel);
-                            value = simd.add_f32s(value, trunk);
+                        let onto = out.onto;
+                        let out = out.row((top + row) * width + left + column, channels);
+                        if onto {
+                            value = simd.add_f32s(value, load(simd, out, channel));
                         }
                         if *relu {
                             value = simd.max_f32s(value, simd.splat_f32s(0.0));
                         }
-                        store(simd, &mut out[start..][..channels], channel, value);
+                        store(simd, out, channel, value);
                     }
                 }
             }

@@ -1,0 +1,47 @@
+//! Where an operation writes: some columns of the rows of a matrix, which are pixels of an image.
+//!
+//! Branches of a network write their results side by side into one image, and a residual branch adds
+//! its result to the trunk where that lies, so nothing is copied afterwards.
+
+/// Columns of a row-major matrix, from one on; the operation knows how many.
+pub(super) struct Columns<'a> {
+    /// The rows, whole.
+    pub(super) numbers: &'a mut [f32],
+    /// Numbers in a row.
+    pub(super) stride: usize,
+    /// The first column that is written.
+    pub(super) first: usize,
+    /// Whether the result is added to what stands there (before a ReLU) or takes its place.
+    pub(super) onto: bool,
+}
+
+impl<'a> Columns<'a> {
+    /// All columns of `numbers [_, stride]`.
+    pub(super) fn all(numbers: &'a mut [f32], stride: usize) -> Self {
+        Self {
+            numbers,
+            stride,
+            first: 0,
+            onto: false,
+        }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.numbers.len() / self.stride
+    }
+
+    /// The same columns of the rows from one on.
+    #[inline(always)]
+    pub(super) fn below(&mut self, row: usize) -> Columns<'_> {
+        Columns {
+            numbers: &mut self.numbers[row * self.stride..],
+            ..*self
+        }
+    }
+
+    /// The first `count` of the columns in one row.
+    #[inline(always)]
+    pub(super) fn row(&mut self, row: usize, count: usize) -> &mut [f32] {
+        &mut self.numbers[row * self.stride + self.first..][..count]
+    }
+}
