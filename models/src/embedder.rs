@@ -10,9 +10,8 @@ use crate::{
     facenet::{self, Facenet},
 };
 
-/// Faces that go through the network together. More are no faster, and a batch needs about 10 MB
-/// a face.
-const BATCH: usize = 8;
+/// Faces that go through the network together. More are no faster.
+const BATCH: usize = 16;
 
 /// FaceNet, which turns a face into an embedding.
 pub struct Embedder {

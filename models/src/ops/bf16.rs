@@ -2,8 +2,8 @@
 //! instructions for it multiplies twice to sixteen times as many numbers at a time.
 //!
 //! Products of bf16 numbers and their sums are f32, so what is lost is the rounding of each factor
-//! to eight bits, to the nearest, ties to even. The one home of unsafe code in the networks: what
-//! these instructions need is checked when a [`Kernel`] is found and when a product is run.
+//! to eight bits, to the nearest, ties to even. The code is unsafe: what these instructions need is
+//! checked when a [`Kernel`] is found and when a product is run.
 
 #[cfg(target_arch = "x86_64")]
 pub(super) use x86::{Bf16Product, Kernel};

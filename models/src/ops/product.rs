@@ -10,7 +10,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::{
     columns::Columns,
-    vectors::{load, store},
+    vectors::{load, prefetch, store},
 };
 
 /// Vector registers that one row of a panel fills.
@@ -187,8 +187,13 @@ impl Block<'_> {
         let depth = panel.len();
         let rows: [&[f32]; ROWS] = std::array::from_fn(|row| &self.rows[row * depth..][..depth]);
 
+        // The panel that comes next is fetched meanwhile: with few rows, memory is what one waits for.
         let mut sums = [[simd.splat_f32s(0.0); PANEL_REGISTERS]; ROWS];
+        let next = self.panel.as_ptr_range().end;
         for (k, factors) in panel.iter().enumerate() {
+            for register in 0..PANEL_REGISTERS {
+                prefetch(next.wrapping_add((k * PANEL_REGISTERS + register) * S::F32_LANES));
+            }
             for (sums, row) in sums.iter_mut().zip(rows) {
                 let value = simd.splat_f32s(row[k]);
                 for (sum, factor) in sums.iter_mut().zip(factors) {
