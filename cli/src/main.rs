@@ -19,6 +19,10 @@ use kith_engine::Library;
 
 use crate::output::Output;
 
+/// Keeps the memory of large images from one use to the next; the system's allocator gives it back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Knows the people in your photographs and tells no one.
 ///
 /// Kith reads the folders where your photos are, finds the faces, and groups them by person. You

@@ -1,11 +1,13 @@
-//! The job that reads folders into the catalog: one photo after the other, each stored whole.
+//! The job that reads folders into the catalog.
 //!
-//! Decoding runs ahead on its own threads over a bounded queue. The networks and the catalog see
-//! the photos in the order of the scan, whatever the number of threads, so that numbers and groups
-//! are the same every time. A photo and its faces are one transaction: a kill loses the photos in
-//! hand and nothing else.
+//! Some photos are on their way at once: threads of their own decode them, those of the networks look
+//! for their faces, and what was seen is embedded and stored in the order of the scan, so that numbers
+//! and groups are the same every time, whatever the number of threads. Faces are embedded together
+//! across photos, and these photos are stored in one transaction, each whole: a kill loses the photos
+//! in hand and nothing else.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -24,10 +26,17 @@ use crate::thumbnails::Thumbnails;
 use crate::{Control, Error, IndexSummary, Phase, PhotoId, Progress, Result};
 
 /// Long side in pixels to which a photo is decoded: enough for every face of 30 pixels in it to be
-/// found at the detector's finer size, and for larger ones to be cut out sharper.
-pub(crate) const DECODED_SIDE: u32 = 2048;
-/// Photos decoded ahead of the networks, for each thread; bounds the memory of a run.
-const AHEAD: usize = 2;
+/// found at the detector's finer size, and for larger ones to be cut out sharper. Half of the 4,000
+/// pixels of a photo of 12 megapixels, which a JPEG can be halved to while it is decoded.
+pub(crate) const DECODED_SIDE: u32 = 2000;
+/// Photos on their way to being stored, for each thread; bounds the memory of a run.
+const UNDER_WAY: usize = 2;
+/// Photos are stored once so many faces wait to be embedded, …
+const FACES_TOGETHER: usize = 16;
+/// … or so many photos wait, …
+const PHOTOS_TOGETHER: usize = 64;
+/// … or the first of them has waited so long.
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
 /// While photos are read, people are grouped again after at least this long…
 const GROUPING_PAUSE: Duration = Duration::from_secs(2);
 /// …and after this many times as long as the last grouping took.
@@ -47,8 +56,48 @@ pub(crate) struct Job<'a> {
     pub(crate) on_progress: &'a mut dyn FnMut(Progress),
 }
 
-/// A file as the decoding threads give it.
-type Read = std::result::Result<(Upright, Facts), PhotoError>;
+/// What was seen of a photo, before it is stored.
+struct Seen {
+    facts: Facts,
+    /// None where its content was in the catalog already when the run began.
+    faces: Option<Vec<FoundFace>>,
+}
+
+/// Why nothing was seen of a photo.
+enum Unseen {
+    /// The photo is listed with the reason.
+    Photo(PhotoError),
+    /// The run ends.
+    Run(Error),
+}
+
+type Look = std::result::Result<Seen, Unseen>;
+
+/// Photos in the order of the scan whose faces are embedded together.
+#[derive(Default)]
+struct Waiting {
+    /// By their place in the list of files.
+    looks: Vec<(usize, Look)>,
+    faces: usize,
+    since: Option<Instant>,
+}
+
+impl Waiting {
+    fn add(&mut self, at: usize, look: Look) {
+        let faces = look.as_ref().ok().and_then(|seen| seen.faces.as_ref());
+        self.faces += faces.map_or(0, Vec::len);
+        self.since.get_or_insert_with(Instant::now);
+        self.looks.push((at, look));
+    }
+
+    fn is_due(&self) -> bool {
+        self.faces >= FACES_TOGETHER
+            || self.looks.len() >= PHOTOS_TOGETHER
+            || self
+                .since
+                .is_some_and(|since| since.elapsed() >= LONGEST_WAIT)
+    }
+}
 
 impl Job<'_> {
     /// Reads the folders; see [`crate::Library::index`].
@@ -145,152 +194,162 @@ impl Job<'_> {
 
     fn read_all(&mut self, files: &[(PathBuf, Stamp)], progress: &mut Progress) -> Result<()> {
         let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        let ahead = threads * AHEAD;
+        let under_way = threads * UNDER_WAY;
+        let known = photos::contents(self.catalog.connection(), &MODEL)?;
+        let (finder, thumbnails, known) = (self.finder, self.thumbnails, &known);
         let started = Instant::now();
         let mut next_grouping = Instant::now() + GROUPING_PAUSE;
-        std::thread::scope(|scope| {
-            let (give, jobs) = bounded::<usize>(ahead);
-            let (done, results) = bounded::<(usize, Read)>(ahead);
-            for _ in 0..threads {
-                let (jobs, done) = (jobs.clone(), done.clone());
-                scope.spawn(move || {
-                    for at in jobs {
-                        if done
-                            .send((at, photo::read(&files[at].0, DECODED_SIDE)))
-                            .is_err()
-                        {
-                            return;
+        // All queues have room for as many photos as are ever on their way, so nobody blocks.
+        let (give, jobs) = bounded::<usize>(under_way);
+        let (done, results) = bounded::<(usize, Look)>(under_way);
+        rayon::in_place_scope(|networks| {
+            std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    let (jobs, done) = (jobs.clone(), done.clone());
+                    scope.spawn(move || {
+                        for at in jobs {
+                            let read = photo::read(&files[at].0, DECODED_SIDE);
+                            let done = done.clone();
+                            networks.spawn(move |_| {
+                                let look = read
+                                    .map_err(Unseen::Photo)
+                                    .and_then(|photo| look(&photo, finder, thumbnails, known));
+                                // Nobody waits for it when the run was cancelled.
+                                let _ = done.send((at, look));
+                            });
                         }
-                    }
-                });
-            }
-            drop((jobs, done));
-            let mut given = 0;
-            let mut waiting: BTreeMap<usize, Read> = BTreeMap::new();
-            for (at, (path, stamp)) in files.iter().enumerate() {
-                if !self.control.go_on() {
-                    break;
+                    });
                 }
-                while given < files.len() && given < at + ahead {
-                    // Both queues have room for `ahead`, so this never blocks.
-                    if give.send(given).is_err() {
+                drop((jobs, done));
+                // Dropped with this closure, which ends the threads.
+                let give = give;
+                let mut given = 0;
+                let mut early: BTreeMap<usize, Look> = BTreeMap::new();
+                let mut waiting = Waiting::default();
+                for at in 0..files.len() {
+                    if !self.control.go_on() {
                         break;
                     }
-                    given += 1;
-                }
-                while !waiting.contains_key(&at) {
-                    let Ok((which, read)) = results.recv() else {
+                    while given < files.len().min(at + under_way) && give.send(given).is_ok() {
+                        given += 1;
+                    }
+                    while !early.contains_key(&at) {
+                        let Ok((which, look)) = results.recv() else {
+                            break;
+                        };
+                        early.insert(which, look);
+                    }
+                    let Some(look) = early.remove(&at) else {
                         break;
                     };
-                    waiting.insert(which, read);
+                    waiting.add(at, look);
+                    if at + 1 < files.len() && !waiting.is_due() {
+                        continue;
+                    }
+                    self.store(files, std::mem::take(&mut waiting), progress)?;
+                    if progress.done >= PHOTOS_TO_JUDGE {
+                        let each = started.elapsed().as_secs_f32() / progress.done as f32;
+                        progress.seconds_left =
+                            Some(each * (progress.total - progress.done) as f32);
+                    }
+                    (self.on_progress)(progress.clone());
+                    if Instant::now() >= next_grouping {
+                        let began = Instant::now();
+                        self.group()?;
+                        let pause = GROUPING_PAUSE.max(began.elapsed() * GROUPING_SHARE);
+                        next_grouping = Instant::now() + pause;
+                    }
                 }
-                let Some(read) = waiting.remove(&at) else {
-                    break;
-                };
-                match read {
-                    Ok((upright, facts)) => {
-                        progress.faces += self.store(path, *stamp, &upright, facts)?;
+                self.store(files, waiting, progress)
+            })
+        })
+    }
+
+    /// Embeds the faces of the photos that wait, and stores these photos.
+    fn store(
+        &mut self,
+        files: &[(PathBuf, Stamp)],
+        waiting: Waiting,
+        progress: &mut Progress,
+    ) -> Result<()> {
+        let faces = waiting
+            .looks
+            .iter()
+            .filter_map(|(_, look)| look.as_ref().ok());
+        let faces = faces.flat_map(|seen| seen.faces.iter().flatten());
+        let mut embedded = embedded(self.finder, faces.cloned().collect())?.into_iter();
+        let mut photos = Vec::with_capacity(waiting.looks.len());
+        for (at, look) in waiting.looks {
+            let (path, stamp) = &files[at];
+            let photo = match look {
+                Ok(Seen { facts, faces }) => {
+                    let faces = faces.map(|faces| embedded.by_ref().take(faces.len()).collect());
+                    self.completed(path, &facts, faces)?
+                        .map(|faces| (header_of(facts), faces))
+                }
+                Err(Unseen::Photo(error)) => Err(error),
+                Err(Unseen::Run(error)) => return Err(error),
+            };
+            photos.push((path, *stamp, photo));
+        }
+        self.catalog.transaction(|connection| {
+            for (path, stamp, photo) in photos {
+                progress.done += 1;
+                match photo {
+                    Ok((header, faces)) => {
+                        progress.faces += store_photo(connection, path, stamp, &header, faces)?;
                     }
                     Err(error) => {
                         progress.failed += 1;
-                        let connection = self.catalog.connection();
-                        photos::store_failed(connection, path, *stamp, &error.to_string())?;
+                        photos::store_failed(connection, path, stamp, &error.to_string())?;
                     }
-                }
-                progress.done += 1;
-                if progress.done >= PHOTOS_TO_JUDGE {
-                    let each = started.elapsed().as_secs_f32() / progress.done as f32;
-                    progress.seconds_left = Some(each * (progress.total - progress.done) as f32);
-                }
-                (self.on_progress)(progress.clone());
-                if Instant::now() >= next_grouping {
-                    let began = Instant::now();
-                    self.group()?;
-                    let pause = GROUPING_PAUSE.max(began.elapsed() * GROUPING_SHARE);
-                    next_grouping = Instant::now() + pause;
                 }
             }
             Ok(())
         })
     }
 
-    /// Stores a photo that was read, with its faces; says how many.
-    fn store(&mut self, path: &Path, stamp: Stamp, upright: &Upright, facts: Facts) -> Result<u32> {
-        let header = header_of(facts);
-        let faces = match self.same_content(path, &header.content)? {
-            Some((photo, true)) => {
-                // The file was moved or renamed: its photo and faces go with it.
-                return self.catalog.transaction(|connection| {
-                    photos::store_moved(connection, photo, path, stamp)?;
-                    Ok(shown(connection, photo)?.len() as u32)
-                });
-            }
-            Some((photo, false)) => shown(self.catalog.connection(), photo)?,
-            None => {
-                let mut found = self.find(upright)?;
-                found.extend(self.drawn_again(path, upright, &found)?);
-                found
-            }
-        };
-        if self.thumbnails.photo(&header.content).is_none() {
-            self.thumbnails
-                .make_photo(&header.content, &upright.pixels)?;
-        }
-        for face in &faces {
-            if self
-                .thumbnails
-                .face(&header.content, &face.box_upright)
-                .is_none()
-            {
-                self.thumbnails
-                    .make_face(&header.content, &face.box_upright, &upright.pixels)?;
-            }
-        }
-        self.catalog.transaction(|connection| {
-            let photo = photos::store(connection, path, stamp, &header, &MODEL)?;
-            reconcile(connection, photo, &faces)
-        })?;
-        Ok(faces.len() as u32)
-    }
-
-    /// A photo with this content, and whether its file is gone. The one at this very path comes
-    /// first: its file was only touched.
-    fn same_content(&self, path: &Path, content: &[u8; 32]) -> Result<Option<(PhotoId, bool)>> {
-        let connection = self.catalog.connection();
-        match photos::at_path(connection, path, content, &MODEL)? {
-            Some(photo) => Ok(Some((photo, false))),
-            None => photos::with_content(connection, content, &MODEL),
-        }
-    }
-
-    fn find(&self, upright: &Upright) -> Result<Vec<NewFace>> {
-        embedded(self.finder, self.finder.find(&upright.pixels)?)
-    }
-
-    /// The faces that the user drew on the photo at `path`, seen again where they still are and
-    /// were not found this time.
-    fn drawn_again(
+    /// The faces that were found, and those that the user drew on the photo at `path`, seen again
+    /// where they still are. The photo is read again if that needs it; nothing is needed of a photo
+    /// whose content the catalog has.
+    fn completed(
         &self,
         path: &Path,
-        upright: &Upright,
-        found: &[NewFace],
-    ) -> Result<Vec<NewFace>> {
+        facts: &Facts,
+        found: Option<Vec<NewFace>>,
+    ) -> Result<std::result::Result<Option<Vec<NewFace>>, PhotoError>> {
         let connection = self.catalog.connection();
+        if same_content(connection, path, &facts.content)?.is_some() {
+            return Ok(Ok(None));
+        }
+        let drawn = face_rows::drawn_at(connection, path)?;
+        if found.is_some() && drawn.is_empty() {
+            return Ok(Ok(found));
+        }
+        let upright = match photo::decode(path, DECODED_SIDE) {
+            Ok(upright) => upright,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut faces = match found {
+            Some(found) => found,
+            None => embedded(self.finder, self.finder.find(&upright.pixels)?)?,
+        };
         let same = Calibration::built_in().surely_same();
-        let mut again = Vec::new();
-        for old in face_rows::drawn_at(connection, path)? {
+        for old in drawn {
             let box_upright = old.found.box_upright;
             let is_found = |face: &NewFace| overlap(&face.box_upright, &box_upright) > SAME_PLACE;
-            if found.iter().any(is_found) {
+            if faces.iter().any(is_found) {
                 continue;
             }
             let face = self.finder.face_in(&upright.pixels, box_upright)?;
+            self.thumbnails
+                .make_face(&facts.content, &box_upright, &upright.pixels)?;
             let face = embedded(self.finder, vec![face])?;
-            again.extend(face.into_iter().filter(|face| {
+            faces.extend(face.into_iter().filter(|face| {
                 distance(&face.code.embedding(), &old.found.code.embedding()) < same
             }));
         }
-        Ok(again)
+        Ok(Ok(Some(faces)))
     }
 
     fn group(&mut self) -> Result<()> {
@@ -319,6 +378,86 @@ impl Job<'_> {
             seconds: started.elapsed().as_secs_f64(),
             cancelled: self.control.is_cancelled(),
         })
+    }
+}
+
+/// Looks for the faces of a photo, unless they are known, and makes its thumbnails.
+fn look(
+    (upright, facts): &(Upright, Facts),
+    finder: &FaceFinder,
+    thumbnails: &Thumbnails,
+    known: &HashSet<[u8; 32]>,
+) -> Look {
+    // A panic would leave the run waiting for this photo.
+    catch_unwind(AssertUnwindSafe(|| {
+        seen(upright, facts.clone(), finder, thumbnails, known).map_err(Unseen::Run)
+    }))
+    .unwrap_or_else(|_| {
+        let reason = "looking for faces in it gave up".to_owned();
+        Err(Unseen::Photo(PhotoError::Damaged(reason)))
+    })
+}
+
+fn seen(
+    upright: &Upright,
+    facts: Facts,
+    finder: &FaceFinder,
+    thumbnails: &Thumbnails,
+    known: &HashSet<[u8; 32]>,
+) -> Result<Seen> {
+    if thumbnails.photo(&facts.content).is_none() {
+        thumbnails.make_photo(&facts.content, &upright.pixels)?;
+    }
+    if known.contains(&facts.content) {
+        return Ok(Seen { facts, faces: None });
+    }
+    let faces = finder.find(&upright.pixels)?;
+    for face in &faces {
+        let box_upright = &face.box_upright;
+        if thumbnails.face(&facts.content, box_upright).is_none() {
+            thumbnails.make_face(&facts.content, box_upright, &upright.pixels)?;
+        }
+    }
+    Ok(Seen {
+        facts,
+        faces: Some(faces),
+    })
+}
+
+/// Stores a photo that was read, with its faces, and says how many these are.
+fn store_photo(
+    connection: &rusqlite::Connection,
+    path: &Path,
+    stamp: Stamp,
+    header: &Header,
+    faces: Option<Vec<NewFace>>,
+) -> Result<u32> {
+    let faces = match (same_content(connection, path, &header.content)?, faces) {
+        (Some((photo, true)), _) => {
+            // The file was moved or renamed: its photo and faces go with it.
+            photos::store_moved(connection, photo, path, stamp)?;
+            return Ok(shown(connection, photo)?.len() as u32);
+        }
+        (Some((photo, false)), _) => shown(connection, photo)?,
+        (None, Some(faces)) => faces,
+        // What the catalog had was deleted meanwhile: the next run reads the photo.
+        (None, None) => return Ok(0),
+    };
+    let photo = photos::store(connection, path, stamp, header, &MODEL)?;
+    reconcile(connection, photo, &faces)?;
+    Ok(faces.len() as u32)
+}
+
+/// A photo with this content, and whether its file is gone. The one at this very path comes first:
+/// its file was only touched.
+fn same_content(
+    connection: &rusqlite::Connection,
+    path: &Path,
+    content: &[u8; 32],
+) -> Result<Option<(PhotoId, bool)>> {
+    match photos::at_path(connection, path, content, &MODEL)? {
+        Some(photo) => Ok(Some((photo, false))),
+        None => photos::with_content(connection, content, &MODEL),
     }
 }
 

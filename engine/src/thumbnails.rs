@@ -2,6 +2,7 @@
 //! missing is made again.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use image::RgbImage;
 use image::imageops::crop_imm;
@@ -108,11 +109,14 @@ fn encode(pixels: &RgbImage, path: &Path) -> Result<Vec<u8>> {
     })
 }
 
+/// Numbers the drafts, so that two threads that make the same thumbnail have one each.
+static DRAFTS: AtomicU64 = AtomicU64::new(0);
+
 /// Writes beside the final name first, so that a kill leaves no half picture.
 fn keep(path: &Path, jpeg: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
     std::fs::create_dir_all(folder).map_err(Error::io("Making a folder for thumbnails", folder))?;
-    let draft = path.with_extension("new");
+    let draft = path.with_extension(format!("{}.new", DRAFTS.fetch_add(1, Ordering::Relaxed)));
     std::fs::write(&draft, jpeg).map_err(Error::io("Writing a thumbnail", &draft))?;
     std::fs::rename(&draft, path).map_err(Error::io("Writing a thumbnail", path))
 }

@@ -214,14 +214,14 @@ fn a_cancelled_run_keeps_what_it_stored_and_goes_on_later() {
     let control = Control::new();
     let summary = library
         .index(&[PathBuf::from(PHOTOS)], &control, &mut |progress| {
-            if progress.done == 3 {
+            if progress.done > 0 {
                 control.cancel();
             }
         })
         .unwrap();
-    assert_eq!((summary.photos, summary.cancelled), (3, true));
+    assert!(summary.cancelled && summary.photos > 0, "{summary:?}");
     let rest = library.index(&[], &Control::new(), &mut |_| {}).unwrap();
-    assert_eq!(rest.unchanged, 3);
+    assert_eq!(rest.unchanged, summary.photos);
     let whole = tempfile::tempdir().unwrap();
     assert_eq!(
         library.faces().unwrap(),

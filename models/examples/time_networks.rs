@@ -16,6 +16,10 @@ use std::{
 
 use kith_models::{CROP_SIDE, Crop, Detector, Embedder, RgbView, Weights};
 
+/// As in Kith's programs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// As in the engine: what scores less is no face.
 const THRESHOLD: f32 = 0.5;
 

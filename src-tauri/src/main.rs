@@ -7,6 +7,10 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+/// Keeps the memory of large images from one use to the next; the system's allocator gives it back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Kith's window: a photo organizer that knows the people in your photographs and tells no one.
 #[derive(Parser)]
 #[command(version)]

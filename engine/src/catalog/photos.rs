@@ -3,6 +3,7 @@
 //! A photo whose file is gone keeps its row (`gone`), so that its faces and names are there again
 //! when the file comes back or turns up elsewhere.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -200,6 +201,17 @@ pub fn with_content(
             Ok((row.get(0)?, row.get(1)?))
         })
         .optional()?)
+}
+
+/// The contents of the photos that `model` read.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn contents(connection: &Connection, model: &str) -> Result<HashSet<[u8; 32]>> {
+    let mut statement =
+        connection.prepare("SELECT content FROM photos WHERE model = ?1 AND failed IS NULL")?;
+    let rows = statement.query_map([model], |row| row.get(0))?;
+    rows.map(|row| Ok(row?)).collect()
 }
 
 /// The photo at `path`, if `model` read it with this content.

@@ -26,6 +26,9 @@ const LEAST_SCORE: f32 = 0.55;
 const LEAST_TURNED_SCORE: f32 = 0.75;
 /// A turned look has to be better than the upright one by this much.
 const TURNED_BETTER: f32 = 0.1;
+/// Width and height in pixels that a face has at least: of a smaller one nobody could tell whose it is,
+/// and most of what looks like one is none.
+const LEAST_SIDE_PX: f32 = 12.0;
 /// Cuts that the detector sees together.
 const BATCH: usize = 16;
 
@@ -159,7 +162,11 @@ pub(super) fn look_again(
                     .max_by(|a, b| a.0.score.total_cmp(&b.0.score))
                     .or(best);
             }
-            found.push(best.map(|(face, turns)| square.face_from_cut(&face, turns)));
+            let face = best.map(|(face, turns)| square.face_from_cut(&face, turns));
+            found.push(face.filter(|face| {
+                let [_, _, w, h] = face.box_px;
+                w.min(h) >= LEAST_SIDE_PX
+            }));
         }
     }
     Ok(found)

@@ -43,7 +43,7 @@ const USUAL_LANDMARKS: [[f32; 2]; 5] = [
 
 /// The way in which the networks are used: proposals, second look, views, quality. Counted up when it
 /// changes.
-const PROCEDURE: &str = "looks-2-views-2-quality-2";
+const PROCEDURE: &str = "looks-3-views-2-quality-2";
 
 /// What made a face and its embedding: both networks and the way they are used. Stored with each
 /// face; photos that another model read are read again.

@@ -69,28 +69,63 @@ impl WithSimd for Row<'_> {
             stride,
         } = self.layer;
         let channels = bias.len();
-        let width = self.rows[0].len() / channels;
+        let zero = simd.splat_f32s(0.0);
         for channel in (0..channels).step_by(S::F32_LANES) {
-            // The kernel of these channels stays in registers along the row.
-            let factors: [S::f32s; SIDE * SIDE] = std::array::from_fn(|tap| {
-                load(simd, &kernel[tap * channels..][..channels], channel)
+            // The kernel of these channels stays in registers along the row, column after column.
+            let factors: [[S::f32s; SIDE]; SIDE] = std::array::from_fn(|dx| {
+                std::array::from_fn(|dy| {
+                    let tap = dy * SIDE + dx;
+                    load(simd, &kernel[tap * channels..][..channels], channel)
+                })
             });
             let bias = load(simd, bias, channel);
-            for (column, out) in self.out.chunks_exact_mut(channels).enumerate() {
-                let mut sum = bias;
-                for dx in 0..SIDE {
-                    // Beyond the left and the right border are zeros.
-                    let Some(x) = (column * stride + dx).checked_sub(1).filter(|x| *x < width)
-                    else {
-                        continue;
-                    };
-                    for (dy, row) in self.rows.iter().enumerate() {
-                        let pixel = load(simd, &row[x * channels..][..channels], channel);
-                        sum = simd.mul_add_e_f32s(pixel, factors[dy * SIDE + dx], sum);
+            let mut out = self.out.chunks_exact_mut(channels);
+            let [above, at, below] = self.rows.map(|row| row.chunks_exact(channels));
+            // Sums of the outputs whose left or middle column was the last pixel; what is beyond
+            // the left and the right border is zero and adds nothing.
+            let [mut left, mut middle] = [bias; 2];
+            for (x, ((above, at), below)) in above.zip(at).zip(below).enumerate() {
+                let pixels = [
+                    load(simd, above, channel),
+                    load(simd, at, channel),
+                    load(simd, below, channel),
+                ];
+                let mut finished = None;
+                if *stride == 1 {
+                    if x > 0 {
+                        finished = Some(add_column(simd, left, pixels, factors[2]));
                     }
+                    left = add_column(simd, middle, pixels, factors[1]);
+                    middle = add_column(simd, bias, pixels, factors[0]);
+                } else if x % 2 == 0 {
+                    left = add_column(simd, middle, pixels, factors[1]);
+                } else {
+                    finished = Some(add_column(simd, left, pixels, factors[2]));
+                    middle = add_column(simd, bias, pixels, factors[0]);
                 }
-                store(simd, out, channel, simd.max_f32s(sum, simd.splat_f32s(0.0)));
+                if let Some(sum) = finished
+                    && let Some(out) = out.next()
+                {
+                    store(simd, out, channel, simd.max_f32s(sum, zero));
+                }
+            }
+            if let Some(out) = out.next() {
+                store(simd, out, channel, simd.max_f32s(left, zero));
             }
         }
     }
+}
+
+/// `sum` and three pixels, one below the other, times their factors.
+#[inline(always)]
+fn add_column<S: Simd>(
+    simd: S,
+    mut sum: S::f32s,
+    pixels: [S::f32s; SIDE],
+    factors: [S::f32s; SIDE],
+) -> S::f32s {
+    for (pixel, factor) in pixels.into_iter().zip(factors) {
+        sum = simd.mul_add_e_f32s(pixel, factor, sum);
+    }
+    sum
 }

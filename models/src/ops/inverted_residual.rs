@@ -12,6 +12,7 @@ use super::{
     depthwise::{Depthwise, SIDE},
     image,
     product::Product,
+    scratch::scratch,
 };
 
 /// Rows of output that one thread makes in turn, at least: the two rows around them are expanded
@@ -47,14 +48,30 @@ impl Pointwise {
     }
 }
 
-/// What a thread needs for the rows it makes.
-struct Scratch {
+/// Room for the rows that a thread makes.
+struct Room<'a> {
     /// Expanded rows of the input, row `y` at place `y % 3`.
-    expanded: [Vec<f32>; SIDE],
-    /// Of the size of an expanded row.
-    zeros: Vec<f32>,
+    expanded: [&'a mut [f32]; SIDE],
+    /// Zeros, of the size of an expanded row.
+    zeros: &'a [f32],
     /// A row after the depthwise convolution.
-    filtered: Vec<f32>,
+    filtered: &'a mut [f32],
+}
+
+fn with_room(expanded: usize, filtered: usize, zeros: &[f32], run: impl FnOnce(&mut Room)) {
+    scratch(expanded, |first| {
+        scratch(expanded, |second| {
+            scratch(expanded, |third| {
+                scratch(filtered, |filtered| {
+                    run(&mut Room {
+                        expanded: [first, second, third],
+                        zeros,
+                        filtered,
+                    });
+                });
+            });
+        });
+    });
 }
 
 impl InvertedResidual {
@@ -94,7 +111,7 @@ impl InvertedResidual {
         picture: &[f32],
         row_len: usize,
         first: usize,
-        scratch: &mut Scratch,
+        room: &mut Room,
         out: &mut [f32],
     ) {
         let stride = self.depthwise.stride();
@@ -108,22 +125,22 @@ impl InvertedResidual {
             if let Some(expand) = &self.expand {
                 let until = (middle + 2).min(height);
                 for y in expanded_until..until {
-                    let row = Columns::all(&mut scratch.expanded[y % SIDE], expand.columns());
+                    let row = Columns::all(room.expanded[y % SIDE], expand.columns());
                     expand.run(row_of_picture(y), row);
                 }
                 expanded_until = until;
             }
             let row = |y: Option<usize>| match (y, &self.expand) {
-                (Some(y), Some(_)) if y < height => &scratch.expanded[y % SIDE][..],
+                (Some(y), Some(_)) if y < height => &*room.expanded[y % SIDE],
                 (Some(y), None) if y < height => row_of_picture(y),
-                _ => &scratch.zeros,
+                _ => room.zeros,
             };
             let rows = [
                 row(middle.checked_sub(1)),
                 row(Some(middle)),
                 row(Some(middle + 1)),
             ];
-            self.depthwise.run(rows, &mut scratch.filtered);
+            self.depthwise.run(rows, room.filtered);
             if self.residual {
                 out.copy_from_slice(row_of_picture(y));
             }
@@ -131,7 +148,7 @@ impl InvertedResidual {
                 onto: self.residual,
                 ..Columns::all(out, self.project.columns())
             };
-            self.project.run(&scratch.filtered, out);
+            self.project.run(room.filtered, out);
         }
     }
 }
@@ -157,11 +174,7 @@ impl CustomOp1 for InvertedResidual {
             );
         }
         let expanded_len = self.expand.as_ref().map_or(0, |_| width * inner);
-        let new_scratch = || Scratch {
-            expanded: std::array::from_fn(|_| vec![0.0; expanded_len]),
-            zeros: vec![0.0; width * inner],
-            filtered: vec![0.0; out_width * inner],
-        };
+        let zeros = vec![0.0; width * inner];
         let rows = out_height
             .div_ceil(2 * rayon::current_num_threads())
             .max(ROWS_AT_LEAST);
@@ -171,8 +184,10 @@ impl CustomOp1 for InvertedResidual {
             .for_each(|(out, picture)| {
                 out.par_chunks_mut(rows * out_width * channels_out)
                     .enumerate()
-                    .for_each_init(new_scratch, |scratch, (part, out)| {
-                        self.rows(picture, width * channels, part * rows, scratch, out);
+                    .for_each(|(part, out)| {
+                        with_room(expanded_len, out_width * inner, &zeros, |room| {
+                            self.rows(picture, width * channels, part * rows, room, out);
+                        });
                     });
             });
         Ok((
