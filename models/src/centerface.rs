@@ -9,8 +9,8 @@ use candle_nn::VarBuilder;
 
 use crate::{
     ops::{
-        Conv, Depthwise, InvertedResidual, Padding, Pointwise, Precision, Upsample, conv,
-        inverted_residual, upsample,
+        Conv, Depthwise, InvertedResidual, Padding, Precision, Upsample, conv, inverted_residual,
+        upsample,
     },
     weights::WeightFile,
 };
@@ -50,7 +50,7 @@ const NECK: usize = 24;
 
 /// The network, ready to run.
 pub(crate) struct Centerface {
-    stem: Conv,
+    /// The very first block begins with the network's first convolution.
     stages: Vec<Vec<InvertedResidual>>,
     top: Conv,
     /// From the coarsest map to the finest.
@@ -77,8 +77,18 @@ impl Centerface {
             for (position, name) in (0..count).zip(&mut names) {
                 let name = format!("trunk.{name}");
                 let stride = if position == 0 { stage_stride } else { 1 };
-                let expansion = if stages.is_empty() { 1 } else { 6 };
-                stage.push(p.block(&name, channels, channels_out, expansion, stride)?);
+                let inner = if stages.is_empty() {
+                    channels
+                } else {
+                    6 * channels
+                };
+                let expand = if stages.is_empty() {
+                    p.conv("trunk.0", [3, 3, 3, inner], 2, true)?
+                } else {
+                    p.conv(&format!("{name}.expand"), [1, 1, channels, inner], 1, true)?
+                };
+                let residual = stride == 1 && channels == channels_out;
+                stage.push(p.block(&name, expand, [inner, channels_out], stride, residual)?);
                 channels = channels_out;
             }
             stages.push(stage);
@@ -91,7 +101,6 @@ impl Centerface {
             .rev()
             .map(|(level, &stage)| p.level(level, trunk_channels(stage)));
         Ok(Self {
-            stem: p.conv("trunk.0", [3, 3, 3, 32], 2, true)?,
             stages,
             top: p.conv("neck.top", [1, 1, trunk_channels(coarsest), NECK], 1, true)?,
             levels: levels.collect::<Result<_>>()?,
@@ -103,7 +112,7 @@ impl Centerface {
     /// `[n, height, width, 3]`, RGB 0 to 255 with sides that are multiples of 32, to
     /// `[n, height / 4, width / 4, 15]`, see [`CELL_LEN`].
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let mut x = conv(x, &self.stem)?;
+        let mut x = x.clone();
         let mut maps = Vec::new();
         for (stage, blocks) in self.stages.iter().enumerate() {
             for block in blocks {
@@ -137,34 +146,24 @@ impl Parameters<'_> {
         )
     }
 
+    /// What follows `expand`, whose result has `inner` channels.
     fn block(
         &self,
         name: &str,
-        channels_in: usize,
-        channels_out: usize,
-        expansion: usize,
+        expand: Conv,
+        [inner, channels_out]: [usize; 2],
         stride: usize,
+        residual: bool,
     ) -> Result<InvertedResidual> {
-        let inner = channels_in * expansion;
-        let pointwise = |part: &str, channels: [usize; 2]| {
-            let p = self.0.pp(format!("{name}.{part}"));
-            Ok::<_, candle_core::Error>(Pointwise {
-                kernel: p.get((1, 1, channels[0], channels[1]), "kernel")?,
-                bias: p.get(channels[1], "bias")?,
-            })
-        };
-        let expand = (expansion > 1)
-            .then(|| pointwise("expand", [channels_in, inner]))
-            .transpose()?;
         let p = self.0.pp(format!("{name}.depthwise"));
         let depthwise = Depthwise::new(
             &p.get((3, 3, inner), "kernel")?,
             &p.get(inner, "bias")?,
             stride,
         )?;
-        let residual = stride == 1 && channels_in == channels_out;
-        let project = pointwise("project", [inner, channels_out])?;
-        InvertedResidual::new(expand.as_ref(), depthwise, &project, residual)
+        let shape = [1, 1, inner, channels_out];
+        let project = self.conv(&format!("{name}.project"), shape, 1, false)?;
+        InvertedResidual::new(expand, depthwise, project, residual)
     }
 
     fn level(&self, level: usize, channels_in: usize) -> Result<Level> {

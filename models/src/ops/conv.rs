@@ -149,6 +149,10 @@ impl Conv {
         }
     }
 
+    pub(super) fn channels_in(&self) -> usize {
+        self.channels_in
+    }
+
     pub(super) fn channels_out(&self) -> usize {
         match &self.product {
             Factors::F32(product) => product.columns(),
@@ -172,10 +176,8 @@ impl Conv {
             winograd.run(&images, out);
             return;
         }
-        let depth = self.depth();
-        let pointwise = self.size == [1, 1] && self.stride == 1;
         let fair_share = out.rows().div_ceil(rayon::current_num_threads());
-        let tile_pixels = (TILE_FLOATS / depth)
+        let tile_pixels = (TILE_FLOATS / self.depth())
             .clamp(1, fair_share)
             .next_multiple_of(self.step());
         let Columns {
@@ -188,84 +190,101 @@ impl Conv {
             .par_chunks_mut(tile_pixels * stride)
             .enumerate()
             .for_each(|(tile, numbers)| {
-                let start = tile * tile_pixels;
                 let out = Columns {
                     numbers,
                     stride,
                     first,
                     onto,
                 };
-                let count = out.rows();
-                let pixels = || &x[start * depth..][..count * depth];
-                match &self.product {
-                    Factors::F32(product) if pointwise => product.run(pixels(), out),
-                    Factors::F32(product) => scratch(count * depth, |rows| {
-                        for (row, patch) in rows.chunks_exact_mut(depth).enumerate() {
-                            let copy = <[f32]>::copy_from_slice;
-                            self.copy_patch(x, shapes, start + row, patch, copy);
-                        }
-                        product.run(rows, out);
-                    }),
-                    Factors::Bf16(product) => {
-                        let row_len = product.row_len();
-                        scratch(Bf16Product::padded_rows(count) * row_len, |rows| {
-                            let round = |to: &mut [u16], from: &[f32]| product.round(from, to);
-                            if pointwise && row_len == depth {
-                                round(&mut rows[..count * depth], pixels());
-                            } else {
-                                for (row, patch) in
-                                    rows.chunks_exact_mut(row_len).take(count).enumerate()
-                                {
-                                    let (patch, rest) = patch.split_at_mut(depth);
-                                    self.copy_patch(x, shapes, start + row, patch, round);
-                                    rest.fill(0);
-                                }
-                            }
-                            product.run(rows, out);
-                        });
-                    }
-                }
+                self.tile(x, shapes, tile * tile_pixels, out);
             });
     }
 
-    /// Fills `patch [height * width * channels]` with what the kernel covers at an output pixel;
-    /// `copy` writes its second slice to its first.
+    /// Writes the convolution at the output pixels from one on to columns, on this thread.
+    pub(super) fn tile(&self, x: &[f32], shapes: &Shapes, start: usize, out: Columns) {
+        let depth = self.depth();
+        let pointwise = self.size == [1, 1] && self.stride == 1;
+        let count = out.rows();
+        let pixels = || &x[start * depth..][..count * depth];
+        match &self.product {
+            Factors::F32(product) if pointwise => product.run(pixels(), out),
+            Factors::F32(product) => scratch(count * depth, |rows| {
+                self.copy_patches(x, shapes, start, rows.chunks_exact_mut(depth), copy_run);
+                product.run(rows, out);
+            }),
+            Factors::Bf16(product) => {
+                let row_len = product.row_len();
+                scratch(Bf16Product::padded_rows(count) * row_len, |rows| {
+                    let round = |to: &mut [u16], from: &[f32]| product.round(from, to);
+                    if pointwise && row_len == depth {
+                        round(&mut rows[..count * depth], pixels());
+                    } else {
+                        let rows = rows.chunks_exact_mut(row_len).take(count).map(|row| {
+                            let (patch, rest) = row.split_at_mut(depth);
+                            rest.fill(0);
+                            patch
+                        });
+                        self.copy_patches(x, shapes, start, rows, round);
+                    }
+                    product.run(rows, out);
+                });
+            }
+        }
+    }
+
+    /// Fills the patches `[height * width * channels]` with what the kernel covers at the output
+    /// pixels from `start` on; `copy` writes its second slice to its first.
     #[inline]
-    fn copy_patch<T: Clone + Default>(
+    fn copy_patches<'a, T: Copy + Default + 'a>(
         &self,
         x: &[f32],
         shapes: &Shapes,
-        pixel: usize,
-        patch: &mut [T],
+        start: usize,
+        patches: impl Iterator<Item = &'a mut [T]>,
         copy: impl Fn(&mut [T], &[f32]),
     ) {
         let [_, height, width, channels] = shapes.input;
         let [out_height, out_width] = shapes.output;
         let [_, kernel_width] = self.size;
         let run = kernel_width * channels;
-        let column = pixel % out_width;
-        let line = pixel / out_width;
-        let picture = line / out_height;
-        let top = (line % out_height * self.stride) as isize - shapes.pad[0] as isize;
-        let left = (column * self.stride) as isize - shapes.pad[1] as isize;
-        // The part of the run that lies inside the image, in pixels of the run.
-        let from = (-left).clamp(0, kernel_width as isize) as usize;
-        let to = (width as isize - left).clamp(from as isize, kernel_width as isize) as usize;
-        for (dy, patch) in patch.chunks_exact_mut(run).enumerate() {
-            let y = top + dy as isize;
-            if y < 0 || y >= height as isize || from == to {
-                patch.fill(T::default());
-                continue;
+        let (mut line, mut column) = (start / out_width, start % out_width);
+        for patch in patches {
+            let picture = line / out_height;
+            let top = (line % out_height * self.stride) as isize - shapes.pad[0] as isize;
+            let left = (column * self.stride) as isize - shapes.pad[1] as isize;
+            // The part of the run that lies inside the image, in pixels of the run.
+            let from = (-left).clamp(0, kernel_width as isize) as usize;
+            let to = (width as isize - left).clamp(from as isize, kernel_width as isize) as usize;
+            for (dy, patch) in patch.chunks_exact_mut(run).enumerate() {
+                let y = top + dy as isize;
+                if y < 0 || y >= height as isize || from == to {
+                    patch.fill(T::default());
+                    continue;
+                }
+                let x_from = (left + from as isize) as usize;
+                let start = ((picture * height + y as usize) * width + x_from) * channels;
+                patch[..from * channels].fill(T::default());
+                copy(
+                    &mut patch[from * channels..to * channels],
+                    &x[start..][..(to - from) * channels],
+                );
+                patch[to * channels..].fill(T::default());
             }
-            let x_from = (left + from as isize) as usize;
-            let start = ((picture * height + y as usize) * width + x_from) * channels;
-            patch[..from * channels].fill(T::default());
-            copy(
-                &mut patch[from * channels..to * channels],
-                &x[start..][..(to - from) * channels],
-            );
-            patch[to * channels..].fill(T::default());
+            column += 1;
+            if column == out_width {
+                (line, column) = (line + 1, 0);
+            }
         }
+    }
+}
+
+/// Copies part of a patch. The runs of the first layers, three pixels of RGB, are too short for a call.
+#[inline]
+fn copy_run(to: &mut [f32], from: &[f32]) {
+    const RGB_RUN: usize = 9;
+    match (<&mut [f32; RGB_RUN]>::try_from(&mut *to), from.try_into()) {
+        (Ok(to), Ok(from)) => *to = from,
+        _ => to.copy_from_slice(from),
     }
 }
 

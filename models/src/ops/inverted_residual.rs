@@ -1,17 +1,18 @@
-//! A block of `MobileNetV2` in one go: 1x1 to many channels, depthwise 3x3, 1x1 to few.
+//! A block of `MobileNetV2` in one go: a convolution to many channels, depthwise 3x3, 1x1 to few.
 //!
 //! The many channels in the middle are six times the image, and writing them to memory costs more
 //! than computing them. Here three rows of them exist at a time, in the cache of the processor that
 //! makes them and uses them up.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, bail};
 use rayon::prelude::*;
 
 use super::{
+    Conv,
     columns::Columns,
+    conv::Shapes,
     depthwise::{Depthwise, SIDE},
     image,
-    product::Product,
     scratch::scratch,
 };
 
@@ -22,30 +23,18 @@ const ROWS_AT_LEAST: usize = 8;
 /// An inverted residual block (Sandler et al. 2018), without the upper limit of its activations.
 #[derive(Debug)]
 pub(crate) struct InvertedResidual {
-    /// To the channels of `depthwise`, with ReLU; without it the input has as many already.
-    expand: Option<Product>,
+    /// To the channels of `depthwise`.
+    expand: Conv,
     depthwise: Depthwise,
-    /// Without ReLU.
-    project: Product,
+    project: Conv,
     /// Whether the input is added to the result.
     residual: bool,
 }
 
-/// A 1x1 convolution: its kernel `[1, 1, in, out]` and its bias `[out]`.
-pub(crate) struct Pointwise {
-    pub(crate) kernel: Tensor,
-    pub(crate) bias: Tensor,
-}
-
-impl Pointwise {
-    fn product(&self, relu: bool) -> Result<Product> {
-        let bias = self.bias.to_vec1()?;
-        if self.kernel.dims4()?.3 != bias.len() {
-            bail!("{:?} needs another bias", self.kernel.shape());
-        }
-        let kernel = self.kernel.flatten_all()?.to_vec1()?;
-        Ok(Product::new(&kernel, &bias, relu))
-    }
+/// The sizes of one application of a block to one picture.
+struct Sizes {
+    expand: Shapes,
+    project: Shapes,
 }
 
 /// Room for the rows that a thread makes.
@@ -57,7 +46,6 @@ struct Room<'a> {
     /// A row after the depthwise convolution.
     filtered: &'a mut [f32],
 }
-
 fn with_room(expanded: usize, filtered: usize, zeros: &[f32], run: impl FnOnce(&mut Room)) {
     scratch(expanded, |first| {
         scratch(expanded, |second| {
@@ -75,20 +63,19 @@ fn with_room(expanded: usize, filtered: usize, zeros: &[f32], run: impl FnOnce(&
 }
 
 impl InvertedResidual {
+    /// `expand` and `project` are f32; of the usual block they are 1x1, and only the first has a ReLU.
     pub(crate) fn new(
-        expand: Option<&Pointwise>,
+        expand: Conv,
         depthwise: Depthwise,
-        project: &Pointwise,
+        project: Conv,
         residual: bool,
     ) -> Result<Self> {
-        let expand = expand.map(|expand| expand.product(true)).transpose()?;
-        let project = project.product(false)?;
         let channels = depthwise.channels();
-        let expanded = expand.as_ref().map_or(channels, Product::columns);
-        if expanded != channels || project.depth() != channels {
+        let expanded = expand.channels_out();
+        if expanded != channels || project.channels_in() != channels {
             bail!(
                 "{expanded}, {channels} and {} channels do not fit",
-                project.depth()
+                project.channels_in()
             );
         }
         Ok(Self {
@@ -99,40 +86,39 @@ impl InvertedResidual {
         })
     }
 
-    fn channels_in(&self) -> usize {
-        self.expand
-            .as_ref()
-            .map_or(self.depthwise.channels(), Product::depth)
+    /// For a picture `[height, width, channels]`.
+    fn sizes(&self, [height, width, channels]: [usize; 3]) -> Result<Sizes> {
+        let picture = [1, height, width, channels];
+        let inner = self.depthwise.channels();
+        let expand = self.expand.shapes(picture)?;
+        let filtered = expand
+            .output
+            .map(|side| side.div_ceil(self.depthwise.stride()));
+        let project = self.project.shapes([1, filtered[0], filtered[1], inner])?;
+        let output = [1, filtered[0], filtered[1], self.project.channels_out()];
+        if project.output != filtered || self.residual && output != picture {
+            bail!("{picture:?} cannot be added to {output:?}");
+        }
+        Ok(Sizes { expand, project })
     }
 
-    /// Fills `out`, the rows from `first` on of the result for one `picture [height, row_len]`.
-    fn rows(
-        &self,
-        picture: &[f32],
-        row_len: usize,
-        first: usize,
-        room: &mut Room,
-        out: &mut [f32],
-    ) {
+    /// Fills `out`, the rows from `first` on of the result for one picture.
+    fn rows(&self, picture: &[f32], sizes: &Sizes, first: usize, room: &mut Room, out: &mut [f32]) {
         let stride = self.depthwise.stride();
-        let height = picture.len() / row_len;
-        let row_of_picture = |y: usize| &picture[y * row_len..][..row_len];
-        let out_width = (row_len / self.channels_in()).div_ceil(stride);
+        let channels_out = self.project.channels_out();
+        let [height, width] = sizes.expand.output;
         let mut expanded_until = (first * stride).saturating_sub(1);
-        let rows = out.chunks_exact_mut(out_width * self.project.columns());
-        for (y, out) in (first..).zip(rows) {
+        let out_len = sizes.project.output[1] * channels_out;
+        for (y, out) in (first..).zip(out.chunks_exact_mut(out_len)) {
             let middle = y * stride;
-            if let Some(expand) = &self.expand {
-                let until = (middle + 2).min(height);
-                for y in expanded_until..until {
-                    let row = Columns::all(room.expanded[y % SIDE], expand.columns());
-                    expand.run(row_of_picture(y), row);
-                }
-                expanded_until = until;
+            let until = (middle + 2).min(height);
+            for y in expanded_until..until {
+                let row = Columns::all(room.expanded[y % SIDE], self.expand.channels_out());
+                self.expand.tile(picture, &sizes.expand, y * width, row);
             }
-            let row = |y: Option<usize>| match (y, &self.expand) {
-                (Some(y), Some(_)) if y < height => &*room.expanded[y % SIDE],
-                (Some(y), None) if y < height => row_of_picture(y),
+            expanded_until = until;
+            let row = |y: Option<usize>| match y {
+                Some(y) if y < height => &*room.expanded[y % SIDE],
                 _ => room.zeros,
             };
             let rows = [
@@ -142,13 +128,13 @@ impl InvertedResidual {
             ];
             self.depthwise.run(rows, room.filtered);
             if self.residual {
-                out.copy_from_slice(row_of_picture(y));
+                out.copy_from_slice(&picture[y * out_len..][..out_len]);
             }
             let out = Columns {
                 onto: self.residual,
-                ..Columns::all(out, self.project.columns())
+                ..Columns::all(out, channels_out)
             };
-            self.project.run(room.filtered, out);
+            self.project.tile(room.filtered, &sizes.project, 0, out);
         }
     }
 }
@@ -160,21 +146,12 @@ impl CustomOp1 for InvertedResidual {
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (x, [n, height, width, channels]) = image(storage, layout)?;
-        let channels_out = self.project.columns();
+        let sizes = self.sizes([height, width, channels])?;
+        let [out_height, out_width] = sizes.project.output;
+        let channels_out = self.project.channels_out();
         let inner = self.depthwise.channels();
-        let [out_height, out_width] =
-            [height, width].map(|side| side.div_ceil(self.depthwise.stride()));
-        if channels != self.channels_in()
-            || self.residual && [out_height, out_width, channels_out] != [height, width, channels]
-        {
-            bail!(
-                "a block of {} channels got {:?}",
-                self.channels_in(),
-                layout.shape()
-            );
-        }
-        let expanded_len = self.expand.as_ref().map_or(0, |_| width * inner);
-        let zeros = vec![0.0; width * inner];
+        let expanded_len = sizes.expand.output[1] * inner;
+        let zeros = vec![0.0; expanded_len];
         let rows = out_height
             .div_ceil(2 * rayon::current_num_threads())
             .max(ROWS_AT_LEAST);
@@ -186,7 +163,7 @@ impl CustomOp1 for InvertedResidual {
                     .enumerate()
                     .for_each(|(part, out)| {
                         with_room(expanded_len, out_width * inner, &zeros, |room| {
-                            self.rows(picture, width * channels, part * rows, room, out);
+                            self.rows(picture, &sizes, part * rows, room, out);
                         });
                     });
             });
@@ -199,10 +176,12 @@ impl CustomOp1 for InvertedResidual {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Tensor;
     use proptest::prelude::*;
 
     use super::*;
     use crate::ops::{
+        Padding, Precision,
         against_candle::{channels_first, difference, random},
         inverted_residual,
     };
@@ -210,18 +189,43 @@ mod tests {
     /// Two sums in a row of numbers that reach to about 10.
     const TOLERANCE: f32 = 2e-4;
 
-    fn pointwise(channels: [usize; 2], seed: u64) -> Pointwise {
-        Pointwise {
-            kernel: random(&[1, 1, channels[0], channels[1]], seed),
-            bias: random(&[channels[1]], seed ^ 1),
-        }
+    /// What a dense convolution of a test is made of.
+    struct Dense {
+        kernel: Tensor,
+        bias: Tensor,
+        stride: usize,
+        relu: bool,
     }
 
-    /// The same with Candle's own operations, in its order.
-    fn candles_pointwise(x: &Tensor, layer: &Pointwise) -> Result<Tensor> {
-        let weight = layer.kernel.permute((3, 2, 0, 1))?.contiguous()?;
-        let bias = layer.bias.reshape((1, (), 1, 1))?;
-        x.conv2d(&weight, 0, 1, 1, 1)?.broadcast_add(&bias)
+    impl Dense {
+        fn new(side: usize, channels: [usize; 2], stride: usize, relu: bool, seed: u64) -> Self {
+            Self {
+                kernel: random(&[side, side, channels[0], channels[1]], seed),
+                bias: random(&[channels[1]], seed ^ 1),
+                stride,
+                relu,
+            }
+        }
+
+        fn layer(&self) -> Conv {
+            let Self {
+                kernel,
+                bias,
+                stride,
+                relu,
+            } = self;
+            Conv::new(kernel, bias, *stride, Padding::Same, *relu, Precision::F32).unwrap()
+        }
+
+        /// The same with Candle's own operations, in its order.
+        fn candles(&self, x: &Tensor) -> Result<Tensor> {
+            let weight = self.kernel.permute((3, 2, 0, 1))?.contiguous()?;
+            let bias = self.bias.reshape((1, (), 1, 1))?;
+            let pad = (weight.dims()[3] - 1) / 2;
+            let sums = x.conv2d(&weight, pad, self.stride, 1, 1)?;
+            let sums = sums.broadcast_add(&bias)?;
+            if self.relu { sums.relu() } else { Ok(sums) }
+        }
     }
 
     proptest! {
@@ -232,37 +236,32 @@ mod tests {
             n in 1usize..3,
             image in [1usize..40, 1usize..20],
             channels in [1usize..20, 1usize..40, 1usize..20],
-            expands: bool,
+            // The side of the first kernel and its stride.
+            expand in prop_oneof![Just([1, 1]), Just([3, 2])],
             stride in 1usize..3,
             residual: bool,
             seed: u64,
         ) {
-            let [mut channels_in, inner, mut channels_out] = channels;
-            if !expands {
-                channels_in = inner;
-            }
-            let residual = residual && stride == 1;
+            let [channels_in, inner, mut channels_out] = channels;
+            let residual = residual && stride == 1 && expand == [1, 1];
             if residual {
                 channels_out = channels_in;
             }
             let x = random(&[n, image[0], image[1], channels_in], seed);
-            let expand = expands.then(|| pointwise([channels_in, inner], seed ^ 2));
+            let expand = Dense::new(expand[0], [channels_in, inner], expand[1], true, seed ^ 2);
             let kernel = random(&[3, 3, inner], seed ^ 4);
             let bias = random(&[inner], seed ^ 5);
-            let project = pointwise([inner, channels_out], seed ^ 6);
+            let project = Dense::new(1, [inner, channels_out], 1, false, seed ^ 6);
             let layer = InvertedResidual::new(
-                expand.as_ref(),
+                expand.layer(),
                 Depthwise::new(&kernel, &bias, stride).unwrap(),
-                &project,
+                project.layer(),
                 residual,
             );
             let found = inverted_residual(&x, &layer.unwrap()).unwrap();
 
             let first = channels_first(&x).unwrap();
-            let expanded = match &expand {
-                Some(expand) => candles_pointwise(&first, expand).unwrap().relu().unwrap(),
-                None => first.clone(),
-            };
+            let expanded = expand.candles(&first).unwrap();
             let weight = kernel.permute((2, 0, 1)).unwrap().unsqueeze(1).unwrap();
             let bias = bias.reshape((1, inner, 1, 1)).unwrap();
             let filtered = expanded
@@ -272,7 +271,7 @@ mod tests {
                 .unwrap()
                 .relu()
                 .unwrap();
-            let mut expected = candles_pointwise(&filtered, &project).unwrap();
+            let mut expected = project.candles(&filtered).unwrap();
             if residual {
                 expected = (expected + first).unwrap();
             }
@@ -287,13 +286,15 @@ mod tests {
     fn refuses_shapes_that_do_not_fit() {
         assert!(Depthwise::new(&random(&[3, 3, 4], 1), &random(&[5], 2), 1).is_err());
         let depthwise = || Depthwise::new(&random(&[3, 3, 4], 1), &random(&[4], 2), 1).unwrap();
-        let expand = pointwise([2, 5], 3);
-        let project = pointwise([4, 3], 4);
-        assert!(InvertedResidual::new(Some(&expand), depthwise(), &project, false).is_err());
-        assert!(InvertedResidual::new(None, depthwise(), &expand, false).is_err());
-        let layer = InvertedResidual::new(None, depthwise(), &project, false).unwrap();
+        let dense = |channels| Dense::new(1, channels, 1, false, 3).layer();
+        let block = |expand, project, residual| {
+            InvertedResidual::new(dense(expand), depthwise(), dense(project), residual)
+        };
+        assert!(block([2, 5], [4, 3], false).is_err());
+        assert!(block([2, 4], [5, 3], false).is_err());
+        let layer = block([2, 4], [4, 3], false).unwrap();
         assert!(inverted_residual(&random(&[1, 9, 9, 5], 5), &layer).is_err());
-        let layer = InvertedResidual::new(None, depthwise(), &project, true).unwrap();
-        assert!(inverted_residual(&random(&[1, 9, 9, 4], 5), &layer).is_err());
+        let layer = block([2, 4], [4, 3], true).unwrap();
+        assert!(inverted_residual(&random(&[1, 9, 9, 2], 5), &layer).is_err());
     }
 }

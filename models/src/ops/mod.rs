@@ -29,7 +29,7 @@ use candle_core::{CpuStorage, Layout, Result, Tensor, bail};
 pub(crate) use branches::{Branches, Layer, Residual};
 pub(crate) use conv::{Conv, Padding};
 pub(crate) use depthwise::Depthwise;
-pub(crate) use inverted_residual::{InvertedResidual, Pointwise};
+pub(crate) use inverted_residual::InvertedResidual;
 pub(crate) use upsample::Upsample;
 
 /// The numbers that a network multiplies; it adds in f32.
