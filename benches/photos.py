@@ -58,3 +58,15 @@ def photo(some, seed):
     noise = grain.normal(0, 5, (SIZE[1] // 2, SIZE[0] // 2, 1)).astype(np.float32)
     noise = noise.repeat(2, axis=0).repeat(2, axis=1)
     return Image.fromarray((np.asarray(picture, dtype=np.float32) + noise).clip(0, 255).astype(np.uint8))
+
+
+def make_large(path):
+    """One photo of 24 megapixels."""
+    if not path.exists():
+        chance = np.random.default_rng(24)
+        scene = chance.integers(40, 200, (90, 60, 3), dtype=np.uint8)
+        picture = np.asarray(Image.fromarray(scene).resize((6000, 4000), Image.Resampling.BICUBIC), dtype=np.float32)
+        grain = chance.normal(0, 6, (2000, 3000, 1)).astype(np.float32).repeat(2, axis=0).repeat(2, axis=1)
+        draft = path.with_suffix(".new")
+        Image.fromarray((picture + grain).clip(0, 255).astype(np.uint8)).save(draft, "JPEG", quality=JPEG_QUALITY)
+        draft.rename(path)

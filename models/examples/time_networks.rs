@@ -38,11 +38,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         ["centerface", file, width, height] => {
             let pixels = fs::read(file)?;
-            let image = RgbView::new(width.parse()?, height.parse()?, &pixels)?;
+            let (width, height) = (width.parse()?, height.parse()?);
+            let images = pixels
+                .chunks(3 * width * height)
+                .map(|pixels| RgbView::new(width, height, pixels))
+                .collect::<Result<Vec<_>, _>>()?;
             let detector = Detector::load(&weights)?;
             answer(|| {
-                let faces = detector.detect(image, THRESHOLD)?;
-                let best = faces.first().ok_or("no face was found")?;
+                let faces = detector.detect_batch(&images, THRESHOLD)?;
+                let best = faces.first().and_then(|faces| faces.first());
+                let best = best.ok_or("no face was found")?;
                 let landmarks = best.landmarks_px.as_flattened();
                 Ok([&best.box_px, &[best.score][..], landmarks].concat())
             })

@@ -75,13 +75,11 @@ CENTERFACE_METADATA = {
 }
 
 
-def enter_venv():
+def enter_venv(home=WORK / "venv", requirements=RECIPE / "requirements.txt"):
     """Starts this script again in a virtual environment of its own with the pinned packages."""
-    home = WORK / "venv"
     python = home / "bin" / "python"
     if Path(sys.prefix) == home:
         return
-    requirements = RECIPE / "requirements.txt"
     installed = home / "requirements.txt"
     if not installed.exists() or installed.read_bytes() != requirements.read_bytes():
         venv.create(home, clear=True, with_pip=True)

@@ -10,7 +10,7 @@ use std::io::BufRead;
 use image::{DynamicImage, ImageFormat, RgbImage};
 use turbojpeg::{Colorspace, Compressor, Decompressor, Image, PixelFormat, ScalingFactor, Subsamp};
 
-use super::{PhotoError, check_size, formats, one_large_at_a_time};
+use super::{PhotoError, check_size, formats, one_large_at_a_time, room};
 
 /// Scans in one file; a progressive photo has about ten, an attack has thousands.
 const MAX_SCANS: u32 = 200;
@@ -86,12 +86,12 @@ fn decode_complete(file: &[u8], scans: u32, max_side: u32) -> Result<Decoded, Ph
     check_size(size.0, size.1, bytes)?;
     let _turn = one_large_at_a_time(bytes);
 
-    let mut pixels = RgbImage::new(scaled.width as u32, scaled.height as u32);
+    let mut pixels = room::take(scaled.width * scaled.height * 3);
     let outcome = decompressor.set_scaling_factor(factor).and_then(|()| {
         decompressor.decompress(
             file,
             Image {
-                pixels: &mut *pixels,
+                pixels: &mut pixels[..],
                 width: scaled.width,
                 pitch: scaled.width * 3,
                 height: scaled.height,
@@ -99,6 +99,10 @@ fn decode_complete(file: &[u8], scans: u32, max_side: u32) -> Result<Decoded, Ph
             },
         )
     });
+    let pixels = RgbImage::from_raw(scaled.width as u32, scaled.height as u32, pixels);
+    let Some(pixels) = pixels else {
+        return Ok(Decoded::Refused);
+    };
     Ok(match outcome {
         Ok(()) => Decoded::Sound(pixels, size),
         Err(turbojpeg::Error::TurboJpegError(message)) if is_warning(&message) => {

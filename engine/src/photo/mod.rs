@@ -8,6 +8,7 @@ mod facts;
 mod formats;
 mod jpeg;
 mod orientation;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -189,10 +190,13 @@ fn shrunk(
         return Ok(decoded);
     }
     let mut small = DynamicImage::new(width, height, decoded.color());
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Hamming));
     Resizer::new()
         .resize(&decoded, &mut small, &options)
         .map_err(|error| PhotoError::Damaged(error.to_string()))?;
+    if let DynamicImage::ImageRgb8(pixels) = decoded {
+        room::give_back(pixels.into_raw());
+    }
     Ok(small)
 }
 
