@@ -11,7 +11,7 @@ NEIGHBOURS = 32
 # Of a mean over a sixteenth of the width, in levels of 255; filters differ.
 DECODED_TOLERANCE = 3
 # Share of the true 32 nearest neighbours that are found.
-LEAST_RECALL = 0.98
+LEAST_RECALL = 0.9999
 POINTS = 20_000
 
 

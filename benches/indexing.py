@@ -1,7 +1,6 @@
 """Indexing a folder of photos from nothing, beside a Python program that does the same steps."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import make
 import photos
 import references
 import weights
-from timing import in_turn, must_agree, row
+from timing import in_turn, must_agree, peak_mb, row
 
 # Of the faces that the other program finds.
 FACES_TOLERANCE = 0.03
@@ -24,12 +23,14 @@ def run(command):
     """Seconds, peak memory in MB and the last line of a program's output."""
     start = time.perf_counter()
     process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    memory = None
+    while process.poll() is None:
+        memory = peak_mb(process.pid) or memory
+        time.sleep(0.05)
+    seconds = time.perf_counter() - start
     if process.returncode:
         sys.exit(f"{command[0]} ended with status {process.returncode}.")
-    return time.perf_counter() - start, round(usage.ru_maxrss * 1024 / 1e6), output.splitlines()[-1]
+    return seconds, memory, process.stdout.read().splitlines()[-1]
 
 
 def indexing(programs, work_dir, count):

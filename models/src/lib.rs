@@ -13,6 +13,7 @@ mod embedder;
 mod embedding;
 mod error;
 mod facenet;
+mod nearest;
 mod ops;
 mod pixels;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use detector::{Detection, Detector};
 pub use embedder::Embedder;
 pub use embedding::{Code, EMBEDDING_LEN, Embedding, distance, unit};
 pub use error::Error;
+pub use nearest::nearest;
 pub use ops::Precision;
 pub use pixels::{CROP_SIDE, Crop, RgbView};
 pub use weights::Weights;

@@ -4,20 +4,20 @@
 //! its result to the trunk where that lies, so nothing is copied afterwards.
 
 /// Columns of a row-major matrix, from one on; the operation knows how many.
-pub(super) struct Columns<'a> {
+pub(crate) struct Columns<'a> {
     /// The rows, whole.
-    pub(super) numbers: &'a mut [f32],
+    pub(crate) numbers: &'a mut [f32],
     /// Numbers in a row.
-    pub(super) stride: usize,
+    pub(crate) stride: usize,
     /// The first column that is written.
-    pub(super) first: usize,
+    pub(crate) first: usize,
     /// Whether the result is added to what stands there (before a ReLU) or takes its place.
-    pub(super) onto: bool,
+    pub(crate) onto: bool,
 }
 
 impl<'a> Columns<'a> {
     /// All columns of `numbers [_, stride]`.
-    pub(super) fn all(numbers: &'a mut [f32], stride: usize) -> Self {
+    pub(crate) fn all(numbers: &'a mut [f32], stride: usize) -> Self {
         Self {
             numbers,
             stride,
@@ -26,13 +26,13 @@ impl<'a> Columns<'a> {
         }
     }
 
-    pub(super) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.numbers.len() / self.stride
     }
 
     /// The same columns of the rows from one on.
     #[inline(always)]
-    pub(super) fn below(&mut self, row: usize) -> Columns<'_> {
+    pub(crate) fn below(&mut self, row: usize) -> Columns<'_> {
         Columns {
             numbers: &mut self.numbers[row * self.stride..],
             ..*self
@@ -41,7 +41,7 @@ impl<'a> Columns<'a> {
 
     /// The first `count` of the columns in one row.
     #[inline(always)]
-    pub(super) fn row(&mut self, row: usize, count: usize) -> &mut [f32] {
+    pub(crate) fn row(&mut self, row: usize, count: usize) -> &mut [f32] {
         &mut self.numbers[row * self.stride + self.first..][..count]
     }
 }

@@ -27,9 +27,12 @@ mod winograd;
 use candle_core::{CpuStorage, Layout, Result, Tensor, bail};
 
 pub(crate) use branches::{Branches, Layer, Residual};
+pub(crate) use columns::Columns;
 pub(crate) use conv::{Conv, Padding};
 pub(crate) use depthwise::Depthwise;
 pub(crate) use inverted_residual::InvertedResidual;
+pub(crate) use product::Product;
+pub(crate) use scratch::scratch;
 pub(crate) use upsample::Upsample;
 
 /// The numbers that a network multiplies; it adds in f32.

@@ -21,7 +21,7 @@ const LINE: usize = 16;
 
 /// `rows · matrix + bias`, then ReLU if it is asked for.
 #[derive(Debug)]
-pub(super) struct Product {
+pub(crate) struct Product {
     /// The panels one after the other, each `[depth, panel width]`, the last filled up with zeros.
     panels: Vec<f32>,
     /// Where the first begins: at the start of a cache line, so that no load reaches into two.
@@ -35,10 +35,10 @@ pub(super) struct Product {
 
 impl Product {
     /// The most rows that are multiplied at once.
-    pub(super) const ROWS: usize = 14;
+    pub(crate) const ROWS: usize = 14;
 
     /// `matrix` is row-major `[depth, columns]` with as many columns as there are biases.
-    pub(super) fn new(matrix: &[f32], bias: &[f32], relu: bool) -> Self {
+    pub(crate) fn new(matrix: &[f32], bias: &[f32], relu: bool) -> Self {
         let columns = bias.len();
         let depth = matrix.len() / columns;
         let width = Arch::new().dispatch(PanelWidth);
@@ -70,17 +70,17 @@ impl Product {
     }
 
     /// Numbers in a row that goes in.
-    pub(super) fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         self.depth
     }
 
     /// Numbers in a row that comes out.
-    pub(super) fn columns(&self) -> usize {
+    pub(crate) fn columns(&self) -> usize {
         self.columns
     }
 
     /// Writes the product of `rows [_, depth]` to some columns.
-    pub(super) fn run(&self, rows: &[f32], out: Columns) {
+    pub(crate) fn run(&self, rows: &[f32], out: Columns) {
         Arch::new().dispatch(Run {
             product: self,
             rows,

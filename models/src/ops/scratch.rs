@@ -8,7 +8,7 @@ thread_local! {
 }
 
 /// Numbers that room can be had for.
-pub(super) trait Number: Copy + Default {
+pub(crate) trait Number: Copy + Default {
     fn kept<R>(with: impl FnOnce(&mut Vec<Vec<Self>>) -> R) -> R;
 }
 
@@ -29,7 +29,7 @@ const LINE: usize = 64;
 
 /// Runs with `len` numbers of any value, the first at the start of a cache line. A use within a use, also of a task that this thread takes
 /// up while it waits for others, has its own.
-pub(super) fn scratch<T: Number, R>(len: usize, run: impl FnOnce(&mut [T]) -> R) -> R {
+pub(crate) fn scratch<T: Number, R>(len: usize, run: impl FnOnce(&mut [T]) -> R) -> R {
     let mut numbers = T::kept(Vec::pop).unwrap_or_default();
     if numbers.len() < len + LINE {
         numbers.resize(len + LINE, T::default());
