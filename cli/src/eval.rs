@@ -243,11 +243,14 @@ Examples:
   kith eval learn DIR                DIR/PERSON/photo
   kith eval learn DIR --cropped      DIR/FAMILY/PERSON/crop
 
-A face is mistaken when the nearest person, by the mean distance to the faces known of them, is
-somebody else. Half of the people are asked about, and of these a third of the faces is new and
-never asked about; the figures are means over three such splits. What was learned is used only
-where it makes fewer mistakes on answers that were held back, as in the program. Where the folders
-are families, one half of them is also measured with what was learned from the other.")]
+A face is mistaken when the known face nearest to it is somebody else's. Half of the people are
+asked about. One face of each of these is named at the start, a third is new and never asked about,
+and the questions are about the rest; the figures are means over three such splits, over the new
+faces of people with an answer. UNASKED is the share mistaken when only the named faces are known,
+ANSWERED with the answers, HEAD with the head that was learned from them, which is used only where
+it makes fewer mistakes on answers that were held back, as in the program. The last two columns
+are the same for the people who were not asked about, all of whose other faces are known. Where the
+folders are families, one half of them is also measured with the head of the other.")]
 pub struct EvalLearn {
     /// Folder with a folder of photos for each person, or families of such
     #[arg(value_name = "DIR")]
@@ -275,6 +278,7 @@ impl EvalLearn {
                 after.answers.to_string(),
                 format!("{} of {}", after.used, after.splits),
                 after.new_faces.to_string(),
+                percent(after.error_unanswered),
                 percent(after.error_before),
                 percent(after.error),
                 percent(after.others_error_before),
@@ -287,10 +291,11 @@ impl EvalLearn {
                 "ANSWERS",
                 "USED",
                 "NEW FACES",
-                "MISTAKEN",
-                "LEARNED",
+                "UNASKED",
+                "ANSWERED",
+                "HEAD",
                 "OTHERS",
-                "LEARNED",
+                "HEAD",
                 "SECONDS",
             ],
             &report.after.iter().map(row).collect::<Vec<_>>(),

@@ -2,9 +2,13 @@
 //! else, with and without what the library learned from the answers.
 //!
 //! The split is by person: one half is asked about, the other is not. Of each person asked about,
-//! a third of the faces is new and never answered. With families there is a split by family, too:
-//! one half is learned from, the other measured.
+//! a third of the faces is new and never answered; of the others one was named at the start, and
+//! the rest may be asked about. So three things are told apart: what was known before any question,
+//! what the answers give as faces that show how their people look, and what the head that was
+//! trained on them adds. With families there is a split by family, too: one half is learned from,
+//! the other measured.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
@@ -47,8 +51,9 @@ pub struct LearnReport {
     pub metric: &'static str,
 }
 
-/// What becomes of faces after so many answers: shares of faces whose nearest person, by the mean
-/// distance to that person's other known faces, is somebody else; means over the splits.
+/// What becomes of faces after so many answers: shares of faces to which the nearest known face is
+/// somebody else's; means over the splits. Known are one face of everyone in the half asked about,
+/// and those answered.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct AfterAnswers {
     /// Questions answered. Fewer than asked for where the people have no more faces.
@@ -59,7 +64,9 @@ pub struct AfterAnswers {
     pub splits: u32,
     /// New faces of people with an answer, of all splits.
     pub new_faces: u32,
-    /// Mistakes on these without what was learned.
+    /// Mistakes on these when nothing was answered yet: one face of each person is known.
+    pub error_unanswered: f64,
+    /// Mistakes on these with the answers, but without the head that was learned from them.
     pub error_before: f64,
     /// Mistakes on these with what the program would use.
     pub error: f64,
@@ -138,7 +145,9 @@ type Faces = Vec<(usize, PersonId)>;
 /// Which faces are for what.
 #[derive(Debug, Default)]
 struct Split {
-    /// Faces of people asked about that may be asked about, in the order of the questions.
+    /// A face of each person asked about, named before the first question.
+    named: Faces,
+    /// Their faces that may be asked about, in the order of the questions.
     askable: Faces,
     /// The other faces of these people.
     new: Faces,
@@ -171,6 +180,7 @@ impl Split {
             of_person.sort_by_key(|of| chance(split, "face", of.0 as u32));
             let new = of_person.len() / 3;
             parts.new.extend(of_person.drain(..new));
+            parts.named.extend(of_person.pop());
             parts.askable.append(&mut of_person);
         }
         parts
@@ -191,6 +201,7 @@ fn after_answers(
         used: 0,
         splits: SPLITS,
         new_faces: 0,
+        error_unanswered: 0.0,
         error_before: 0.0,
         error: 0.0,
         others_error_before: 0.0,
@@ -200,8 +211,12 @@ fn after_answers(
     for split in 0..SPLITS {
         let parts = Split::of(faces, split);
         let answered = &parts.askable[..wanted.min(parts.askable.len())];
+        let known = [&parts.named, answered].concat();
+        let asked_about: BTreeSet<PersonId> = answered.iter().map(|of| of.1).collect();
+        let mut new = parts.new.clone();
+        new.retain(|of| asked_about.contains(&of.1));
         let started = Instant::now();
-        let learned = learned(library, answered)?;
+        let learned = learned(library, &known)?;
         let share = 1.0 / f64::from(SPLITS);
         mean.seconds += share * started.elapsed().as_secs_f64();
         mean.answers = answered.len() as u32;
@@ -218,10 +233,11 @@ fn after_answers(
             let wrong = judged.iter().filter(|wrong| **wrong).count();
             (wrong as f64 / judged.len().max(1) as f64, judged.len())
         };
-        let (error_before, new_faces) = error(before, &parts.new, answered);
+        let (error_before, new_faces) = error(before, &new, &known);
         mean.new_faces += new_faces as u32;
+        mean.error_unanswered += share * error(before, &new, &parts.named).0;
         mean.error_before += share * error_before;
-        mean.error += share * error(with, &parts.new, answered).0;
+        mean.error += share * error(with, &new, &known).0;
         mean.others_error_before += share * error(before, &parts.others, &parts.others).0;
         mean.others_error += share * error(with, &parts.others, &parts.others).0;
     }
@@ -273,8 +289,6 @@ fn transfer(faces: &[LabelledFace]) -> Result<Transfer, EvalError> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     /// Twelve families of five people with one to seven faces.
@@ -301,13 +315,20 @@ mod tests {
             let people = |of: &Faces| of.iter().map(|of| of.1).collect::<BTreeSet<_>>();
             let positions = |of: &Faces| of.iter().map(|of| of.0).collect::<BTreeSet<_>>();
             assert!(people(&parts.askable).is_disjoint(&people(&parts.others)));
+            assert!(people(&parts.named).is_disjoint(&people(&parts.others)));
             assert!(people(&parts.new).is_subset(&people(&parts.askable)));
-            assert!(positions(&parts.new).is_disjoint(&positions(&parts.askable)));
-            let all = parts.askable.len() + parts.new.len() + parts.others.len();
-            assert_eq!(all, faces.len());
+            assert_eq!(people(&parts.named).len(), parts.named.len());
+            let all = [&parts.named, &parts.askable, &parts.new, &parts.others].map(Vec::as_slice);
+            let all = all.concat();
+            assert_eq!(
+                positions(&all).len(),
+                faces.len(),
+                "each face is for one thing"
+            );
+            assert_eq!(all.len(), faces.len());
             assert!(parts.new.len() > 20 && parts.others.len() > 60, "{parts:?}");
-            for (at, person) in parts.askable.iter().chain(&parts.new).chain(&parts.others) {
-                assert_eq!(faces[*at].person, *person);
+            for (at, person) in all {
+                assert_eq!(faces[at].person, person);
             }
         }
     }

@@ -263,8 +263,10 @@ struct Candidate {
 /// about.
 const NEARLY_AS_NEAR: f32 = 0.1;
 
-/// Groups of one person are one look below this mean distance.
-const ANOTHER_LOOK: f32 = 1.3;
+/// Groups of one person are one look below this mean distance. The smaller it is, the more the
+/// single faces of a person count when it is asked who a group is: on families, 92 of 193 questions
+/// about people with answers named the right one with 0.6, and 82 with 1.3.
+const ANOTHER_LOOK: f32 = 0.6;
 
 /// A corrected distance is never below the negative of this.
 const LOWEST: f32 = 8.0;

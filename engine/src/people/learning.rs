@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kith_models::training::{Head, Lesson};
 use kith_models::{EMBEDDING_LEN, Embedding, distance};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Calibration, Decided, GroupFace};
@@ -19,8 +20,7 @@ const FEWEST_FACES: u32 = 20;
 /// People nobody was asked about may be mistaken more often by this share of their faces, by chance.
 const BY_CHANCE: f64 = 0.02;
 
-/// Mistakes on faces that were held back: the nearest person, by the mean distance to their faces,
-/// is another one.
+/// Mistakes on faces that were held back: the nearest of the other faces is another person's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mistakes {
     /// Faces held back.
@@ -221,50 +221,40 @@ impl Lessons {
     }
 }
 
-/// For each of the faces whether the nearest person, by the mean distance to their `known` faces,
-/// is another one. None where their person has no other face, or there is nobody else. `as_seen`
-/// gives a face's point and what is taken off its distances, as [`super::Metric`] does.
+/// For each of the faces whether the `known` face nearest to it is another person's: every face that
+/// the user said is somebody shows what they look like. None where their person has no other face,
+/// or there is nobody else. `as_seen` gives a face's point and what is taken off its distances, as
+/// [`super::Metric`] does.
 pub(crate) fn wrong(
     faces: &[(usize, u32)],
     known: &[(usize, u32)],
-    as_seen: &dyn Fn(usize) -> (Embedding, f32),
+    as_seen: &(dyn Fn(usize) -> (Embedding, f32) + Sync),
 ) -> Vec<Option<bool>> {
-    // The mean distance is 2 less twice the product with the mean point, less the mean of what is
-    // taken off: so the sums of both are all that is needed of a person.
-    let mut people: BTreeMap<u32, (Embedding, f32, BTreeSet<usize>)> = BTreeMap::new();
-    for (at, person) in known {
-        let nobody = ([0.0; EMBEDDING_LEN], 0.0, BTreeSet::new());
-        let (sum, offsets, members) = people.entry(*person).or_insert(nobody);
-        let (point, offset) = as_seen(*at);
-        add(sum, &point, 1.0);
-        *offsets += offset;
-        members.insert(*at);
-    }
+    let known: Vec<(usize, u32, Embedding, f32)> = known
+        .iter()
+        .map(|(at, person)| {
+            let (point, offset) = as_seen(*at);
+            (*at, *person, point, offset)
+        })
+        .collect();
     let judge = |(at, own): &(usize, u32)| {
-        let (point, offset) = as_seen(*at);
-        let mean =
-            |(person, (sum, offsets, members)): (&u32, &(Embedding, f32, BTreeSet<usize>))| {
-                let (mut sum, mut offsets, mut count) = (*sum, *offsets, members.len());
-                if members.contains(at) {
-                    add(&mut sum, &point, -1.0);
-                    offsets -= offset;
-                    count -= 1;
-                }
-                let product: f32 = sum.iter().zip(&point).map(|(a, b)| a * b).sum();
-                (count > 0).then_some(((2.0 * product + offsets) / count as f32, *person))
+        let (point, _) = as_seen(*at);
+        // The nearest face of their own, and of anybody else: 2 less the distance, and what all
+        // distances of this face have in common left out.
+        let (mut nearest_own, mut nearest_other) = (f32::NEG_INFINITY, f32::NEG_INFINITY);
+        for (_, person, seen, offset) in known.iter().filter(|of| of.0 != *at) {
+            let product: f32 = point.iter().zip(seen).map(|(a, b)| a * b).sum();
+            let nearest = if person == own {
+                &mut nearest_own
+            } else {
+                &mut nearest_other
             };
-        let nearness: Vec<(f32, u32)> = people.iter().filter_map(mean).collect();
-        let has_own = nearness.iter().any(|(_, person)| person == own);
-        let nearest = nearness.iter().rev().max_by(|a, b| a.0.total_cmp(&b.0))?;
-        (has_own && nearness.len() > 1).then_some(nearest.1 != *own)
+            *nearest = nearest.max(2.0 * product + offset);
+        }
+        (nearest_own.is_finite() && nearest_other.is_finite())
+            .then_some(nearest_other >= nearest_own)
     };
-    faces.iter().map(judge).collect()
-}
-
-fn add(sum: &mut Embedding, embedding: &Embedding, times: f32) {
-    for (sum, number) in sum.iter_mut().zip(embedding) {
-        *sum += times * number;
-    }
+    faces.par_iter().map(judge).collect()
 }
 
 /// The mean of the embeddings; zero where there is none.
@@ -438,9 +428,9 @@ mod tests {
         let angles = [0.0, 10.0, 40.0, 50.0, 28.0, 90.0];
         let known = [(0, 7), (1, 7), (2, 9), (3, 9), (4, 7)];
         let as_seen = |face: usize| (at(angles[face]), 0.0);
-        // The face at 28° is of the first person without itself nearer to the second, the face at
-        // 90° has nobody, and is nearer to the second.
-        let judged = wrong(&[(0, 7), (4, 7), (5, 9), (5, 3)], &known, &as_seen);
+        // From 28° the nearest but itself is at 40°, the second person's; from 10° it is at 0°.
+        // The face at 90° has nobody, and is nearest to the one at 50°.
+        let judged = wrong(&[(1, 7), (4, 7), (5, 9), (5, 3)], &known, &as_seen);
         assert_eq!(judged, [Some(false), Some(true), Some(false), None]);
         assert_eq!(wrong(&[(0, 7)], &known[..2], &as_seen), [None]);
         // With so much taken off the distances of the second person's faces they are the nearest.
