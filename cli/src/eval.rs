@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use kith_engine::FailedFile;
 use kith_engine::eval::{
-    AfterAnswers, ClusterReport, Framing, Grouping, PairsReport, PeopleReport, calibrate, cluster,
-    detect, learn, verify_pairs, verify_people,
+    AfterAnswers, ClusterReport, Figure, Framing, Grouping, PairsReport, PaperReport, PeopleReport,
+    calibrate, cluster, detect, learn, paper, verify_pairs, verify_people, video,
 };
 use kith_engine::faces::FaceFinder;
 use kith_engine::people::{MetricKind, Rate};
@@ -22,6 +22,8 @@ pub enum Eval {
     Cluster(EvalCluster),
     Detect(EvalDetect),
     Learn(EvalLearn),
+    Paper(EvalPaper),
+    Video(EvalVideo),
     Calibrate(EvalCalibrate),
 }
 
@@ -32,6 +34,8 @@ impl Eval {
             Self::Cluster(command) => command.run(out),
             Self::Detect(command) => command.run(out),
             Self::Learn(command) => command.run(out),
+            Self::Paper(command) => command.run(out),
+            Self::Video(command) => command.run(out),
             Self::Calibrate(command) => command.run(out),
         }
     }
@@ -316,6 +320,94 @@ impl EvalLearn {
     }
 }
 
+/// Repeat the FaceNet paper's measurements on photos, beside its figures
+///
+/// Labeled Faces in the Wild with a fixed crop of the centre and with detection and alignment
+/// (section 5.6), VAL at FAR 1e-3 (section 4), and 128 bytes a face against 128 numbers in f32.
+/// Distances are the network's own.
+#[derive(Args)]
+#[command(after_long_help = "\
+Example:
+  kith eval paper --images lfw --pairs pairs.txt
+
+VAL is the share of the pairs of one person accepted at the largest distance at which at most one
+in a thousand pairs of different people is; over all pairs of the photos, people cut into five
+splits, with the standard error of their mean. The paper's VAL is on photos of its own, so the two
+say little about each other.")]
+pub struct EvalPaper {
+    /// Folder of photos, laid out as `NAME/NAME_0001.jpg`
+    #[arg(long, value_name = "DIR")]
+    images: PathBuf,
+    /// Pair file of LFW: pairs.txt, pairsDevTrain.txt or pairsDevTest.txt
+    #[arg(long, value_name = "FILE")]
+    pairs: PathBuf,
+}
+
+impl EvalPaper {
+    fn run(self, out: &mut Output) -> anyhow::Result<()> {
+        let finder = FaceFinder::load()?;
+        let mut shown = Shown::new();
+        let report = paper(&finder, &self.images, &self.pairs, &mut |done, total| {
+            show(&mut shown, done, total);
+        })?;
+        drop(shown);
+        if out.is_json() {
+            out.object(&report)
+        } else {
+            tell_paper(&report, out)
+        }
+    }
+}
+
+/// Measure whether two videos show one person, as the FaceNet paper does for `YouTube` Faces
+///
+/// Each video is a folder of frames. The mean distance over all pairs of the first hundred frames
+/// in which a face is found says whether two videos show one person (section 5.7).
+#[derive(Args)]
+#[command(after_long_help = "\
+Example:
+  kith eval video DIR --pairs splits.txt     DIR/PERSON/VIDEO/frame
+
+Lines of the file, as in that of `YouTube` Faces; what stands before the last comma is passed over:
+  1, Anna/0, Anna/2, 0.7, 1     split 1, two videos, one person
+  1, Anna/0, Ben/1, 0           split 1, two videos, two people")]
+pub struct EvalVideo {
+    /// Folder of people, each a folder of videos, each a folder of frames
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// File of pairs of videos
+    #[arg(long, value_name = "FILE")]
+    pairs: PathBuf,
+}
+
+impl EvalVideo {
+    fn run(self, out: &mut Output) -> anyhow::Result<()> {
+        let finder = FaceFinder::load()?;
+        let mut shown = Shown::new();
+        let report = video(&finder, &self.dir, &self.pairs, &mut |done, total| {
+            show(&mut shown, done, total);
+        })?;
+        drop(shown);
+        if out.is_json() {
+            return out.object(&report);
+        }
+        let rows = [
+            ("Pairs of videos", report.pairs.to_string()),
+            ("Videos", report.videos.to_string()),
+            ("Frames that count", report.frames.to_string()),
+            ("Videos without a face", report.undetected.to_string()),
+            ("Frames that cannot be read", report.unreadable.to_string()),
+            ("Accuracy", figure(report.accuracy)),
+            ("The paper, YouTube Faces", figure(report.paper)),
+        ];
+        out.table(
+            ["", ""],
+            &rows.map(|(name, value)| [name.to_owned(), value]),
+        )?;
+        out.line(&ran_with(report.model, &report.crop, "plain"))
+    }
+}
+
 /// Measure what distances mean, and write the rates that the program's thresholds are made of
 ///
 /// Compares every photo with every other, in the network's own distance and in the metric that is
@@ -500,6 +592,54 @@ fn tell_people(report: &PeopleReport, out: &mut Output) -> anyhow::Result<()> {
     ]);
     out.table(["", ""], &rows)?;
     out.line(&ran_with(report.model, &report.crop, report.metric))
+}
+
+fn tell_paper(report: &PaperReport, out: &mut Output) -> anyhow::Result<()> {
+    let rows: Vec<_> = report
+        .rows
+        .iter()
+        .map(|row| {
+            let kith = row.kith.map_or_else(|| "too few photos".to_owned(), figure);
+            [row.what.to_owned(), figure(row.paper), kith]
+        })
+        .collect();
+    out.table(["", "PAPER", "KITH"], &rows)?;
+    let codes = &report.codes;
+    out.table(
+        ["A FACE IN", "BYTES", "ACCURACY", "VAL", "NANOSECONDS"],
+        &[
+            [
+                "f32".to_owned(),
+                codes.bytes_f32.to_string(),
+                percent(codes.accuracy_f32),
+                percent(codes.val_f32),
+                format!("{:.0} to compare two", codes.compare_ns),
+            ],
+            [
+                "code".to_owned(),
+                codes.bytes_codes.to_string(),
+                percent(codes.accuracy_codes),
+                percent(codes.val_codes),
+                format!("{:.0} to read one", codes.decode_ns),
+            ],
+        ],
+    )?;
+    out.line(&format!(
+        "{} pairs of {} photos of {}; in {} no face was found. Model {}.",
+        report.pairs,
+        report.photos,
+        count(report.people, "person", "people"),
+        report.undetected,
+        report.model
+    ))
+}
+
+fn figure(figure: Figure) -> String {
+    format!(
+        "{} \u{b1} {}",
+        percent(figure.share),
+        percent(figure.standard_error)
+    )
 }
 
 fn tell_cluster(report: &ClusterReport, out: &mut Output) -> anyhow::Result<()> {

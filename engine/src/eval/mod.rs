@@ -3,8 +3,9 @@
 //!
 //! [`verify_pairs`] and [`verify_people`] ask whether two photos show the same person,
 //! [`cluster`] whether a whole folder falls into the right groups; [`detect`] counts faces
-//! found, missed and false; [`learn`] measures what answers teach; [`calibrate`] measures what a
-//! distance means, for the program itself. The truth comes from folder
+//! found, missed and false; [`learn`] measures what answers teach; [`paper`] and [`video`] repeat the
+//! measurements of the FaceNet paper; [`calibrate`] measures what a distance means, for the
+//! program itself. The truth comes from folder
 //! names and from the pair files of Labeled Faces in the Wild. Every embedding goes through the
 //! 128-byte [`Code`](kith_models::Code) that a library stores, so a figure printed here is a
 //! figure of the program.
@@ -24,9 +25,11 @@ mod cluster;
 mod detect;
 mod labels;
 mod learn;
+mod paper;
 mod read;
 mod scores;
 mod verify;
+mod video;
 
 pub use calibrate::calibrate;
 pub use cluster::{
@@ -34,8 +37,10 @@ pub use cluster::{
 };
 pub use detect::{DetectReport, WrongPhoto, detect};
 pub use learn::{AfterAnswers, LearnReport, Transfer, learn};
+pub use paper::{CodesReport, Figure, PaperReport, PaperRow, paper};
 pub use read::Framing;
 pub use verify::{KinFigures, PairsReport, PeopleReport, verify_pairs, verify_people};
+pub use video::{VideoReport, video};
 
 /// How far a measurement is: photos read, photos to read.
 pub type OnPhoto<'a> = &'a mut dyn FnMut(usize, usize);

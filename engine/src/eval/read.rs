@@ -21,6 +21,9 @@ pub enum Framing {
     /// Photographs: the face is the one nearest to the centre. Where none is found, a square in
     /// the centre, half as wide as the shorter side, is taken for it.
     Photo,
+    /// Photographs of which the same square in the centre is taken, half as wide as the shorter
+    /// side, whether there is a face in it or not: section 5.6 of the FaceNet paper.
+    Centre,
     /// Tight crops of one face each: the crop is put in the middle of a larger picture in which
     /// its landmarks are looked for. Where none are found, the whole crop is taken for the face.
     Cropped,
@@ -35,6 +38,7 @@ impl Framing {
     pub fn name(self) -> String {
         match self {
             Self::Photo => "landmarks and box, or the centre".to_owned(),
+            Self::Centre => "a fixed square in the centre".to_owned(),
             Self::Cropped => "landmarks and box in the padded crop, or the whole crop".to_owned(),
             Self::Small(pixels) => format!(
                 "landmarks and box of a face {pixels} pixels wide in a picture of 1600 x 1200, or \
@@ -47,7 +51,10 @@ impl Framing {
 /// What was read from one photo.
 #[derive(Debug, Clone)]
 pub(super) struct ReadFace {
+    /// As a library keeps it: after it went through its 128 bytes.
     pub embedding: Embedding,
+    /// As the network gave it.
+    pub exact: Embedding,
     /// Whether a face was found on it.
     pub detected: bool,
 }
@@ -110,7 +117,7 @@ pub(super) fn read_labelled(
 
 /// How many photos are decoded and searched for faces at once, and embedded as one batch: with
 /// [`DECODED_SIDE`] this bounds the pixels held in memory to 200 MB.
-const PHOTOS_AT_ONCE: usize = 16;
+pub(super) const PHOTOS_AT_ONCE: usize = 16;
 
 /// One face of each photo, in the order given.
 pub(super) fn read_photos(
@@ -133,15 +140,14 @@ pub(super) fn read_photos(
             }));
         }
         let embeddings = finder.embed(&views)?;
-        let mut embeddings = embeddings
-            .iter()
-            .map(|embedding| Code::of(embedding).embedding());
+        let mut embeddings = embeddings.into_iter();
         for detected in readable {
             match detected {
                 Ok(detected) => {
-                    read.extend(embeddings.next().map(|embedding| {
+                    read.extend(embeddings.next().map(|exact| {
                         Ok(ReadFace {
-                            embedding,
+                            embedding: Code::of(&exact).embedding(),
+                            exact,
                             detected,
                         })
                     }));
@@ -171,17 +177,18 @@ fn find_one(
     };
     let pixels = match framing {
         Framing::Small(width) => shrunk(finder, &pixels, width)?,
-        Framing::Photo | Framing::Cropped => pixels,
+        Framing::Photo | Framing::Centre | Framing::Cropped => pixels,
     };
     let found = match framing {
         Framing::Photo | Framing::Small(_) => finder.find(&pixels)?,
         Framing::Cropped => finder.find(&padded(&pixels))?,
+        Framing::Centre => Vec::new(),
     };
     let found = most_central(found).map(|face| face.views);
     let detected = found.is_some();
     let views = match (found, framing) {
         (Some(views), _) => views,
-        (None, Framing::Photo | Framing::Small(_)) => whole(&centre(&pixels))?,
+        (None, Framing::Photo | Framing::Centre | Framing::Small(_)) => whole(&centre(&pixels))?,
         (None, Framing::Cropped) => whole(&pixels)?,
     };
     Ok(Ok(FoundOne { views, detected }))
