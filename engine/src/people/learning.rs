@@ -54,15 +54,17 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Whether it is worth using: fewer mistakes on new faces of the people it knows, and no more
-    /// on people it does not know than chance may make; never where too few faces tell.
+    /// Whether it is worth using: fewer mistakes on new faces of the people it knows, by more than
+    /// chance moves their number (its root, as of a count), and no more on people it does not know
+    /// than chance may make; never where too few faces tell.
     #[must_use]
     pub fn is_better(&self) -> bool {
         if self.known.faces.min(self.unknown.faces) < FEWEST_FACES {
             return false;
         }
         let allowed = f64::from(self.unknown.before) + BY_CHANCE * f64::from(self.unknown.faces);
-        self.known.after < self.known.before && f64::from(self.unknown.after) <= allowed
+        let fewer = f64::from(self.known.before) - f64::from(self.known.after);
+        fewer > f64::from(self.known.before).sqrt() && f64::from(self.unknown.after) <= allowed
     }
 }
 
@@ -456,6 +458,8 @@ mod tests {
         assert!(trial(better, mistakes(100, 5, 7)).is_better());
         assert!(!trial(better, mistakes(100, 5, 8)).is_better());
         assert!(!trial(mistakes(100, 4, 4), mistakes(100, 5, 2)).is_better());
+        assert!(!trial(mistakes(100, 9, 6), mistakes(100, 5, 2)).is_better());
+        assert!(!trial(mistakes(100, 0, 0), mistakes(100, 5, 2)).is_better());
         assert!(!trial(mistakes(19, 9, 4), mistakes(100, 5, 2)).is_better());
         assert!(!trial(better, mistakes(19, 5, 2)).is_better());
         assert!(!Trial::default().is_better());
