@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{Device, Result, Tensor, Var};
-use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 
-use super::{MARGIN, Mining, mine, squared_distances, triplet_loss, unit_rows};
+use super::{MARGIN, Mining, Optimiser, Rule, mine, squared_distances, triplet_loss, unit_rows};
 use crate::{EMBEDDING_LEN, Embedder, Embedding, Error, embedding::unit};
 
 /// People in a batch, and faces of each: P and K.
@@ -132,12 +131,12 @@ fn train(
     let identity = Tensor::eye(EMBEDDING_LEN, faces.dtype(), &device)?;
     // What is added to the identity, transposed: faces are rows.
     let change = Var::from_tensor(&identity.zeros_like()?)?;
-    let settings = ParamsAdamW {
-        lr: LEARNING_RATE,
-        weight_decay: BACK_TO_IDENTITY,
-        ..ParamsAdamW::default()
+    let rule = Rule::AdamW {
+        learning_rate: LEARNING_RATE,
+        decay: BACK_TO_IDENTITY,
     };
-    let mut optimiser = AdamW::new(vec![change.clone()], settings)?;
+    let parameters = BTreeMap::from([("change".to_owned(), change.clone())]);
+    let mut optimiser = Optimiser::new(&parameters, rule)?;
     let mut batches = Batches::new(lessons);
     for _ in 0..Head::STEPS {
         let batch = batches.next();
@@ -151,7 +150,7 @@ fn train(
         let mut lost = 0.0;
         if !triplets.is_empty() {
             let loss = triplet_loss(&embeddings, &triplets, MARGIN)?;
-            optimiser.backward_step(&loss)?;
+            optimiser.step(&loss)?;
             lost = loss.to_scalar()?;
         }
         if !on_step(lost) {

@@ -1,0 +1,377 @@
+//! Training a whole network from nothing, by triplets: batches of P people with K faces each,
+//! triplets mined in each batch, and checkpoints from which it goes on exactly.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use candle_core::{DType, Device, Result, Tensor, Var, safetensors};
+use candle_nn::{VarBuilder, VarMap};
+
+use super::optimiser::missing;
+use super::{
+    Built, MARGIN, Mining, Network, Optimiser, Rule, mine, squared_distances, triplet_loss,
+};
+
+/// Images that go through the network together when they are only looked at.
+const AT_ONCE: usize = 64;
+
+/// Pictures of known people.
+#[derive(Debug, Clone)]
+pub struct Pictures {
+    /// Shape (pictures, 3, height, width), of the size of the network's input; about −1 to 1.
+    pub pixels: Tensor,
+    /// The person on each.
+    pub people: Vec<u32>,
+}
+
+/// What a batch is made of, and how a step follows from it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Plan {
+    /// P: people in a batch.
+    pub people: usize,
+    /// K: most pictures of each.
+    pub pictures: usize,
+    /// Which triplets count.
+    pub mining: Mining,
+    /// How a step follows from the gradients.
+    pub rule: Rule,
+    /// Chance is the same every time.
+    pub seed: u64,
+}
+
+/// A network in training.
+#[derive(Debug)]
+pub struct Trainer {
+    plan: Plan,
+    network: Built,
+    parameters: BTreeMap<String, Var>,
+    optimiser: Optimiser,
+    /// The loss of each step so far.
+    losses: Vec<f32>,
+}
+
+impl Trainer {
+    /// The network with parameters drawn by lot: weights evenly from ±√(6 / inputs) (He et al.
+    /// 2015, section 2.2), biases zero.
+    ///
+    /// # Errors
+    /// What Candle says.
+    pub fn new(network: &Network, plan: Plan) -> Result<Self> {
+        let map = VarMap::new();
+        let built = network.build(&VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu))?;
+        let vars = map
+            .data()
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone();
+        let parameters: BTreeMap<String, Var> = vars.into_iter().collect();
+        let mut random = fastrand::Rng::with_seed(plan.seed);
+        for var in parameters.values() {
+            let inputs: usize = var.dims().iter().skip(1).product();
+            let reach = if var.dims().len() > 1 {
+                (6.0 / inputs as f32).sqrt()
+            } else {
+                0.0
+            };
+            let mut drawn = || (2.0 * random.f32() - 1.0) * reach;
+            let values: Vec<f32> = (0..var.elem_count()).map(|_| drawn()).collect();
+            var.set(&Tensor::from_vec(values, var.shape(), &Device::Cpu)?)?;
+        }
+        Ok(Self {
+            plan,
+            network: built,
+            optimiser: Optimiser::new(&parameters, plan.rule)?,
+            parameters,
+            losses: Vec::new(),
+        })
+    }
+
+    /// Takes a step on a batch of the pictures; gives the mean loss of its triplets, 0 where there
+    /// is none.
+    ///
+    /// # Errors
+    /// What Candle says.
+    pub fn step(&mut self, pictures: &Pictures) -> Result<f32> {
+        let batch = self.batch(&pictures.people);
+        let rows = Tensor::new(&*batch, &Device::Cpu)?;
+        let embeddings = self
+            .network
+            .forward(&pictures.pixels.index_select(&rows, 0)?)?;
+        let distances = squared_distances(&embeddings.detach())?.flatten_all()?;
+        let person = |row: usize| pictures.people[batch[row] as usize];
+        let triplets = mine(
+            &distances.to_vec1()?,
+            batch.len(),
+            self.plan.mining,
+            |a, b| Some(person(a) == person(b)),
+        );
+        let mut lost = 0.0;
+        if !triplets.is_empty() {
+            let loss = triplet_loss(&embeddings, &triplets, MARGIN)?;
+            lost = loss.to_scalar()?;
+            self.optimiser.step(&loss)?;
+        }
+        self.losses.push(lost);
+        Ok(lost)
+    }
+
+    /// The rows of the next batch. They follow from the seed and the number of the step, so that a
+    /// checkpoint need not hold the state of chance.
+    fn batch(&self, people: &[u32]) -> Vec<u32> {
+        let mut rows_of: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (row, person) in (0..).zip(people) {
+            rows_of.entry(*person).or_default().push(row);
+        }
+        let mut rows_of: Vec<Vec<u32>> = rows_of.into_values().collect();
+        let mut random = fastrand::Rng::with_seed(self.plan.seed);
+        let own = random.u64(..) ^ self.losses.len() as u64;
+        let mut random = fastrand::Rng::with_seed(own);
+        random.shuffle(&mut rows_of);
+        rows_of.truncate(self.plan.people);
+        let mut batch = Vec::new();
+        for rows in &mut rows_of {
+            random.shuffle(rows);
+            batch.extend(rows.iter().take(self.plan.pictures));
+        }
+        batch
+    }
+
+    /// The embeddings of pictures as they are seen now: (pictures, numbers), of unit length.
+    ///
+    /// # Errors
+    /// What Candle says.
+    pub fn embed(&self, pixels: &Tensor) -> Result<Tensor> {
+        let some = (0..pixels.dim(0)?).step_by(AT_ONCE).map(|first| {
+            let count = AT_ONCE.min(pixels.dim(0)? - first);
+            Ok(self
+                .network
+                .forward(&pixels.narrow(0, first, count)?)?
+                .detach())
+        });
+        Tensor::cat(&some.collect::<Result<Vec<_>>>()?, 0)
+    }
+
+    /// The loss of each step so far.
+    #[must_use]
+    pub fn losses(&self) -> &[f32] {
+        &self.losses
+    }
+
+    /// Writes everything that the next step depends on: first beside the file, then in its place,
+    /// so that a kill leaves the old one or the new one.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut tensors: HashMap<String, Tensor> = self
+            .parameters
+            .iter()
+            .map(|(name, var)| (name.clone(), var.as_tensor().clone()))
+            .collect();
+        tensors.extend(self.optimiser.state());
+        // Steps without a triplet are not steps of the optimiser, so both numbers are kept.
+        tensors.insert(
+            STEPS.into(),
+            Tensor::new(&[self.optimiser.steps()], &Device::Cpu)?,
+        );
+        tensors.insert(LOSSES.into(), Tensor::new(&*self.losses, &Device::Cpu)?);
+        let rule = format!("{RULE}{}", self.plan.rule.name());
+        tensors.insert(rule, Tensor::new(&[0_u32], &Device::Cpu)?);
+        let beside = path.with_extension("part");
+        safetensors::save(&tensors, &beside)?;
+        std::fs::rename(&beside, path)?;
+        Ok(())
+    }
+
+    /// Goes on from a checkpoint of the same network and the same plan, as if it had never stopped.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is of another network or optimiser.
+    pub fn resume(network: &Network, plan: Plan, path: &Path) -> Result<Self> {
+        let mut trainer = Self::new(network, plan)?;
+        let saved = safetensors::load(path, &Device::Cpu)?;
+        let rule = format!("{RULE}{}", plan.rule.name());
+        saved.get(&rule).ok_or_else(|| missing(&rule))?;
+        for (name, var) in &trainer.parameters {
+            let value = saved.get(name).filter(|of| of.dims() == var.dims());
+            var.set(value.ok_or_else(|| missing(name))?)?;
+        }
+        let numbers = |name: &str| saved.get(name).ok_or_else(|| missing(name));
+        let steps = numbers(STEPS)?.to_vec1::<u32>()?;
+        let steps = steps.first().copied().ok_or_else(|| missing(STEPS))?;
+        trainer.optimiser.resume(&saved, steps)?;
+        trainer.losses = numbers(LOSSES)?.to_vec1()?;
+        Ok(trainer)
+    }
+}
+
+/// The names of what a checkpoint holds beside parameters and moments.
+const STEPS: &str = "kith/steps";
+const LOSSES: &str = "kith/losses";
+const RULE: &str = "kith/rule/";
+
+#[cfg(test)]
+mod tests {
+    use super::super::networks::{Inception, Layer, Pool};
+    use super::*;
+
+    const SIDE: usize = 20;
+    const TINY: Network = Network {
+        name: "tiny",
+        input: [SIDE, SIDE],
+        layers: &[
+            Layer::Convolution {
+                kernel: 3,
+                stride: 1,
+                filters: 8,
+            },
+            Layer::MaxPool,
+            Layer::Inception(Inception {
+                one: 8,
+                three: [8, 12],
+                five: [4, 8],
+                pool: Pool::Max,
+                projection: 4,
+                stride: 1,
+            }),
+            Layer::MaxPool,
+        ],
+        numbers: 32,
+        stated: None,
+    };
+
+    /// Drawn faces: each person has a width, and places and colours of eyes and mouth; each picture
+    /// is moved, lit differently and noisy.
+    fn drawn(people: std::ops::Range<u32>, each: u32) -> Pictures {
+        let mut values = Vec::new();
+        let mut of = Vec::new();
+        for person in people {
+            let mut own = fastrand::Rng::with_seed(u64::from(person) + 1);
+            let mut between = |low: f32, high: f32| low + (high - low) * own.f32();
+            let width = between(5.0, 8.5);
+            let (apart, height, mouth) = (between(2.0, 4.5), between(-3.5, 0.0), between(2.5, 6.0));
+            let mut colour = || [between(-1.0, 1.0), between(-1.0, 1.0), between(-1.0, 1.0)];
+            let (skin, eyes, lips) = (colour(), colour(), colour());
+            for picture in 0..each {
+                let mut chance = fastrand::Rng::with_seed(u64::from(1000 * person + picture));
+                let mut moved = || 4.0 * chance.f32() - 2.0;
+                let (right, down, light) = (moved(), moved(), 0.2 * moved());
+                for channel in 0..3 {
+                    for at in 0..SIDE * SIDE {
+                        let x = (at % SIDE) as f32 - 9.5 - right;
+                        let y = (at / SIDE) as f32 - 9.5 - down;
+                        let near = |cx: f32, cy: f32, w: f32, h: f32| {
+                            ((x - cx) / w).powi(2) + ((y - cy) / h).powi(2) < 1.0
+                        };
+                        let pixel =
+                            if near(-apart, height, 1.6, 1.2) || near(apart, height, 1.6, 1.2) {
+                                eyes[channel]
+                            } else if near(0.0, 4.5, mouth, 1.3) {
+                                lips[channel]
+                            } else if near(0.0, 0.0, width, 9.0) {
+                                skin[channel]
+                            } else {
+                                0.0
+                            };
+                        values.push(pixel + light + 0.3 * (chance.f32() - 0.5));
+                    }
+                }
+                of.push(person);
+            }
+        }
+        Pictures {
+            pixels: Tensor::from_vec(values, (of.len(), 3, SIDE, SIDE), &Device::Cpu).unwrap(),
+            people: of,
+        }
+    }
+
+    fn plan(rule: Rule) -> Plan {
+        Plan {
+            people: 12,
+            pictures: 4,
+            mining: Mining::SemiHard,
+            rule,
+            seed: 7,
+        }
+    }
+
+    const ADAGRAD: Rule = Rule::AdaGrad {
+        learning_rate: 0.01,
+    };
+    const ADAMW: Rule = Rule::AdamW {
+        learning_rate: 2e-3,
+        decay: 1e-4,
+    };
+
+    /// The share of pairs of one person that are nearer than a pair of two people, over all such
+    /// couples of pairs: 0.5 by chance.
+    fn told_apart(trainer: &Trainer, pictures: &Pictures) -> f64 {
+        let embeddings = trainer.embed(&pictures.pixels).unwrap();
+        let distances = squared_distances(&embeddings).unwrap();
+        let distances = distances.to_vec2::<f32>().unwrap();
+        let (mut same, mut different) = (Vec::new(), Vec::new());
+        for a in 0..distances.len() {
+            for b in 0..a {
+                if pictures.people[a] == pictures.people[b] {
+                    same.push(distances[a][b]);
+                } else {
+                    different.push(distances[a][b]);
+                }
+            }
+        }
+        different.sort_by(f32::total_cmp);
+        let farther = |d: &f32| different.len() - different.partition_point(|of| of <= d);
+        let couples: usize = same.iter().map(farther).sum();
+        couples as f64 / (same.len() * different.len()) as f64
+    }
+
+    #[test]
+    fn from_nothing_it_learns_to_tell_people_apart_whom_it_never_saw() {
+        let (seen, unseen) = (drawn(0..30, 5), drawn(100..120, 5));
+        for rule in [ADAGRAD, ADAMW] {
+            let mut trainer = Trainer::new(&TINY, plan(rule)).unwrap();
+            let before = told_apart(&trainer, &unseen);
+            for _ in 0..60 {
+                trainer.step(&seen).unwrap();
+            }
+            let after = told_apart(&trainer, &unseen);
+            let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
+            let losses = trainer.losses();
+            let (first, last) = (mean(&losses[..10]), mean(&losses[50..]));
+            assert!(last < 0.8 * first, "{rule:?}: {first} -> {last}");
+            assert!(
+                1.0 - after < 0.7 * (1.0 - before),
+                "{rule:?}: {before} -> {after}"
+            );
+        }
+    }
+
+    #[test]
+    fn ten_steps_are_five_and_five_from_a_checkpoint() {
+        let faces = drawn(0..14, 4);
+        let dir = tempfile::tempdir().unwrap();
+        for rule in [ADAGRAD, ADAMW] {
+            let path = dir.path().join(rule.name());
+            let mut whole = Trainer::new(&TINY, plan(rule)).unwrap();
+            for step in 0..10 {
+                if step == 5 {
+                    whole.save(&path).unwrap();
+                }
+                whole.step(&faces).unwrap();
+            }
+            let mut resumed = Trainer::resume(&TINY, plan(rule), &path).unwrap();
+            assert_eq!(resumed.losses().len(), 5);
+            for _ in 0..5 {
+                resumed.step(&faces).unwrap();
+            }
+            let bits = |of: &[f32]| of.iter().map(|loss| loss.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(whole.losses()), bits(resumed.losses()));
+            for (name, var) in &whole.parameters {
+                let all = |var: &Var| bits(&var.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+                assert_eq!(all(var), all(&resumed.parameters[name]), "{name}");
+            }
+        }
+        let mixed = Trainer::resume(&TINY, plan(ADAMW), &dir.path().join("adagrad"));
+        assert!(mixed.unwrap_err().to_string().contains("adamw"));
+    }
+}
