@@ -1,6 +1,7 @@
 //! Kith from a terminal: what was typed becomes calls of the engine, and their answers lines.
 
 mod decisions;
+mod doctor;
 mod eval;
 mod index;
 mod lists;
@@ -71,6 +72,7 @@ enum Command {
     Verify(photos::Verify),
     #[command(subcommand)]
     Model(model::Model),
+    Doctor(doctor::Doctor),
     #[command(subcommand)]
     Eval(eval::Eval),
 }
@@ -89,7 +91,8 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     let mut out = Output::new(cli.json);
-    let library = || open(cli.library);
+    let dir = || library_dir(cli.library.clone());
+    let library = || anyhow::Ok(Library::open(&dir()?)?);
     match cli.command {
         Command::Index(command) => command.run(&library()?, &mut out),
         Command::People(lists::People {}) => lists::People::run(&library()?, &mut out),
@@ -108,15 +111,14 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Embed(command) => command.run(&mut out),
         Command::Verify(command) => command.run(&mut out),
         Command::Model(command) => command.run(&library()?, &mut out),
+        Command::Doctor(doctor::Doctor {}) => doctor::Doctor::run(&dir()?, &mut out),
         Command::Eval(command) => command.run(&mut out),
     }
 }
 
-fn open(dir: Option<PathBuf>) -> anyhow::Result<Library> {
-    let dir = dir
-        .or_else(Library::default_dir)
-        .ok_or(kith_engine::Error::NoDataFolder)?;
-    Ok(Library::open(&dir)?)
+fn library_dir(dir: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    let dir = dir.or_else(Library::default_dir);
+    Ok(dir.ok_or(kith_engine::Error::NoDataFolder)?)
 }
 
 /// Whoever read our lines has seen enough (`kith faces | head`): no error of ours.

@@ -8,6 +8,7 @@
 
 pub mod catalog;
 mod control;
+mod doctor;
 mod error;
 pub mod eval;
 pub mod faces;
@@ -23,6 +24,7 @@ mod thumbnails;
 mod types;
 
 pub use control::Control;
+pub use doctor::{Checkup, FolderCheck, check};
 pub use error::Error;
 pub use kith_models::distance;
 pub use library::Library;

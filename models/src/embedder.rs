@@ -1,7 +1,5 @@
 //! From faces to embeddings: the two views of each face through FaceNet, a few faces at a time.
 
-use std::env;
-
 use candle_core::{Device, Tensor};
 
 use crate::{
@@ -28,11 +26,7 @@ impl Embedder {
     /// # Errors
     /// When the weight file is missing, damaged or of another version.
     pub fn load(weights: &Weights) -> Result<Self, Error> {
-        let precision = match env::var("KITH_PRECISION").as_deref() {
-            Ok("fastest") => Precision::Fastest,
-            _ => Precision::F32,
-        };
-        Self::load_with(weights, precision)
+        Self::load_with(weights, Precision::wanted())
     }
 
     /// [`load`](Self::load), whatever the environment says.

@@ -16,6 +16,7 @@ mod facenet;
 mod nearest;
 mod ops;
 mod pixels;
+mod processor;
 #[cfg(test)]
 mod references;
 pub mod training;
@@ -29,4 +30,5 @@ pub use error::Error;
 pub use nearest::nearest;
 pub use ops::Precision;
 pub use pixels::{CROP_SIDE, Crop, RgbView};
+pub use processor::Processor;
 pub use weights::Weights;

@@ -47,6 +47,12 @@ impl Weights {
         Self::first_of(candidates)
     }
 
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     fn first_of(candidates: Vec<PathBuf>) -> Result<Self, Error> {
         match candidates
             .iter()

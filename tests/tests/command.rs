@@ -359,6 +359,38 @@ fn a_damaged_catalog_is_noticed_and_left_alone() {
     assert!(fs::read(&catalog).unwrap().starts_with(b"not a database"));
 }
 
+#[test]
+fn the_doctor_says_what_runs_and_what_is_wrong() {
+    let library = tempfile::tempdir().unwrap();
+    let photos = tempfile::tempdir().unwrap();
+    fs::copy(
+        portraits().join("obama.jpg"),
+        photos.path().join("obama.jpg"),
+    )
+    .unwrap();
+    fs::write(photos.path().join("bad.jpg"), b"no photo").unwrap();
+    lines(library.path(), &["index", photos.path().to_str().unwrap()]);
+    drop(photos);
+    let found = lines(library.path(), &["doctor"]).remove(0);
+    for (field, expected) in [("photos", 1), ("faces", 1), ("named", 0), ("failed", 1)] {
+        assert_eq!(found[field], expected, "{field} of {found}");
+    }
+    assert_eq!(found["device"], "processor");
+    assert!(found["face_ms"].as_f64().unwrap() > 0.0);
+    assert_eq!(found["folders"][0]["there"], false);
+
+    let weights = tempfile::tempdir().unwrap();
+    let output = kith()
+        .args(["doctor", "--library"])
+        .arg(library.path())
+        .env("KITH_WEIGHTS", weights.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(weights.path().to_str().unwrap()), "{said}");
+}
+
 fn text(line: &Value, field: &str) -> String {
     line[field].as_str().unwrap().to_owned()
 }

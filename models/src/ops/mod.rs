@@ -44,6 +44,21 @@ pub enum Precision {
     Fastest,
 }
 
+impl Precision {
+    /// As the environment variable `KITH_PRECISION` says: `fastest`, and else f32.
+    pub(crate) fn wanted() -> Self {
+        match std::env::var("KITH_PRECISION").as_deref() {
+            Ok("fastest") => Self::Fastest,
+            _ => Self::F32,
+        }
+    }
+}
+
+/// Whether this processor multiplies bf16 numbers faster than f32.
+pub(crate) fn multiplies_bf16() -> bool {
+    bf16::Kernel::fastest().is_some()
+}
+
 /// Convolution, bias, and ReLU where the layer has one.
 pub(crate) fn conv(x: &Tensor, layer: &Conv) -> Result<Tensor> {
     x.apply_op1_no_bwd(layer)
