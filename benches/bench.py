@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "models" / "recipe"))
 
 import make  # noqa: E402  (the recipe lies beside the models)
 
-PARTS = ("facenet", "centerface", "face", "dlib", "decode", "neighbours", "indexing")
+PARTS = ("facenet", "centerface", "face", "rten", "dlib", "decode", "neighbours", "indexing")
 
 
 def rows(part, programs, work_dir, photos):

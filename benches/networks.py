@@ -6,6 +6,9 @@ pixels, and for CenterFace turning maps into faces; that of the others is the ne
 """
 
 import os
+import re
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -91,6 +94,31 @@ def portrait(work_dir, width, height):
     file = work_dir / f"image-{width}.rgb"
     file.write_bytes(image.tobytes())
     return file, np.asarray(image)
+
+
+def rten(programs, work_dir):
+    """FaceNet in rten, another runtime written in Rust, which is built for it here."""
+    crate = Path(__file__).with_name("rten")
+    built = work_dir / "rten"
+    command = ["cargo", "build", "--release", "--quiet", "--locked", "--target-dir", built]
+    subprocess.run(command, cwd=crate, check=True)
+    version = re.search(r'name = "rten"\nversion = "(.*)"', (crate / "Cargo.lock").read_text())[1]
+    tensors, graph = weights.read_facenet(make.WORK / "facenet_keras.h5")
+    model = work_dir / "facenet.onnx"
+    model.write_bytes(references.facenet_onnx(tensors, graph).SerializeToString())
+    count = 8
+    work = f"FaceNet, f32, {count} faces, two views each"
+    standard = references.standard(crops(count))
+    file = work_dir / "standard.f32"
+    file.write_bytes(standard.astype(np.float32).tobytes())
+    peer = Program(built / "release" / "time-rten", model, file, *standard.shape)
+    kith = Program(programs / "time_networks", "facenet", crops_file(work_dir, count))
+    views = references.unit(np.reshape(peer.answer, (2 * count, -1)))
+    expected = references.unit(views[0::2] + views[1::2])
+    must_agree(work, np.abs(expected.ravel() - kith.answer).max(), EMBEDDING_TOLERANCE)
+    yield row(work, f"rten {version}", in_turn(kith.milliseconds, peer.milliseconds), kith.peak_mb())
+    kith.close()
+    peer.close()
 
 
 def face(programs, work_dir):

@@ -52,7 +52,10 @@ def facenet_onnx(tensors, graph):
             if config["use_bias"]:
                 operands.append(constant(f"{name}.bias", tensors[f"{name}.bias"]))
             pads = onnx_padding(config)
-            nodes.append(helper.make_node("Conv", operands, [name], strides=config["strides"], pads=pads))
+            # Runtimes differ in what they take for a default.
+            nodes.append(
+                helper.make_node("Conv", operands, [name], strides=config["strides"], pads=pads, dilations=[1, 1])
+            )
         elif kind == "BatchNormalization":
             assert not config["scale"] and config["epsilon"] == BATCHNORM_EPSILON
             mean = tensors[f"{name}.mean"]
@@ -136,15 +139,20 @@ def unit(rows):
     return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
 
 
-def embed(net, crops):
-    """Unit embeddings: the mean of the crop and its mirror image, each standardised by itself."""
+def standard(crops):
+    """FaceNet's input: of each crop itself and its mirror image, each standardised by itself."""
     both = []
     for crop in crops:
         pixels = crop.astype(np.float64)
         deviation = max(pixels.std(), 1 / math.sqrt(pixels.size))
-        standard = ((pixels - pixels.mean()) / deviation).transpose(2, 0, 1)
-        both += [standard, standard[:, :, ::-1]]
-    (embeddings,) = run(net, np.stack(both))
+        view = ((pixels - pixels.mean()) / deviation).transpose(2, 0, 1)
+        both += [view, view[:, :, ::-1]]
+    return np.stack(both)
+
+
+def embed(net, crops):
+    """Unit embeddings: the mean of the crop and its mirror image."""
+    (embeddings,) = run(net, standard(crops))
     embeddings = unit(embeddings.astype(np.float64))
     return unit(embeddings[0::2] + embeddings[1::2]).astype(np.float32)
 

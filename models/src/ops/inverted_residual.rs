@@ -1,7 +1,7 @@
 //! A block of `MobileNetV2` in one go: a convolution to many channels, depthwise 3x3, 1x1 to few.
 //!
 //! The many channels in the middle are six times the image, and writing them to memory costs more
-//! than computing them. Here three rows of them exist at a time, in the cache of the processor that
+//! than computing them. Here some rows of them exist at a time, in the cache of the processor that
 //! makes them and uses them up.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, bail};
@@ -20,6 +20,10 @@ use super::{
 /// twice.
 const ROWS_AT_LEAST: usize = 8;
 
+/// Numbers of the middle that are worked on together, about: the more rows, the better a product with few
+/// pixels a row fills the processor.
+const STRIP_FLOATS: usize = 32 * 1024;
+
 /// An inverted residual block (Sandler et al. 2018), without the upper limit of its activations.
 #[derive(Debug)]
 pub(crate) struct InvertedResidual {
@@ -37,29 +41,16 @@ struct Sizes {
     project: Shapes,
 }
 
-/// Room for the rows that a thread makes.
-struct Room<'a> {
-    /// Expanded rows of the input, row `y` at place `y % 3`.
-    expanded: [&'a mut [f32]; SIDE],
-    /// Zeros, of the size of an expanded row.
+/// The rows of the middle that a thread has at a time.
+struct Strip<'a> {
+    /// Expanded rows of the input, row `y` at place `y` modulo their number.
+    expanded: &'a mut [f32],
+    /// Numbers in an expanded row.
+    row_len: usize,
+    /// As many zeros.
     zeros: &'a [f32],
-    /// A row after the depthwise convolution.
+    /// Rows after the depthwise convolution.
     filtered: &'a mut [f32],
-}
-fn with_room(expanded: usize, filtered: usize, zeros: &[f32], run: impl FnOnce(&mut Room)) {
-    scratch(expanded, |first| {
-        scratch(expanded, |second| {
-            scratch(expanded, |third| {
-                scratch(filtered, |filtered| {
-                    run(&mut Room {
-                        expanded: [first, second, third],
-                        zeros,
-                        filtered,
-                    });
-                });
-            });
-        });
-    });
 }
 
 impl InvertedResidual {
@@ -103,38 +94,66 @@ impl InvertedResidual {
     }
 
     /// Fills `out`, the rows from `first` on of the result for one picture.
-    fn rows(&self, picture: &[f32], sizes: &Sizes, first: usize, room: &mut Room, out: &mut [f32]) {
+    fn rows(
+        &self,
+        picture: &[f32],
+        sizes: &Sizes,
+        first: usize,
+        strip: &mut Strip,
+        out: &mut [f32],
+    ) {
         let stride = self.depthwise.stride();
-        let channels_out = self.project.channels_out();
         let [height, width] = sizes.expand.output;
+        let out_width = sizes.project.output[1];
+        let channels_out = self.project.channels_out();
+        let out_len = out_width * channels_out;
+        let filtered_len = out_width * self.depthwise.channels();
+        let together = strip.filtered.len() / filtered_len;
+        let places = strip.expanded.len() / strip.row_len;
         let mut expanded_until = (first * stride).saturating_sub(1);
-        let out_len = sizes.project.output[1] * channels_out;
-        for (y, out) in (first..).zip(out.chunks_exact_mut(out_len)) {
-            let middle = y * stride;
-            let until = (middle + 2).min(height);
-            for y in expanded_until..until {
-                let row = Columns::all(room.expanded[y % SIDE], self.expand.channels_out());
-                self.expand.tile(picture, &sizes.expand, y * width, row);
+        for (y, out) in (first..)
+            .step_by(together)
+            .zip(out.chunks_mut(together * out_len))
+        {
+            let count = out.len() / out_len;
+            let until = ((y + count - 1) * stride + 2).min(height);
+            while expanded_until < until {
+                let place = expanded_until % places;
+                let some = (until - expanded_until).min(places - place);
+                let rows = &mut strip.expanded[place * strip.row_len..][..some * strip.row_len];
+                let rows = Columns::all(rows, self.expand.channels_out());
+                let start = expanded_until * width;
+                self.expand.tile(picture, &sizes.expand, start, rows);
+                expanded_until += some;
             }
-            expanded_until = until;
             let row = |y: Option<usize>| match y {
-                Some(y) if y < height => &*room.expanded[y % SIDE],
-                _ => room.zeros,
+                Some(y) if y < height => {
+                    &strip.expanded[y % places * strip.row_len..][..strip.row_len]
+                }
+                _ => strip.zeros,
             };
-            let rows = [
-                row(middle.checked_sub(1)),
-                row(Some(middle)),
-                row(Some(middle + 1)),
-            ];
-            self.depthwise.run(rows, room.filtered);
+            let filtered = strip.filtered.chunks_exact_mut(filtered_len).take(count);
+            for (middle, filtered) in (y * stride..).step_by(stride).zip(filtered) {
+                let rows = [
+                    row(middle.checked_sub(1)),
+                    row(Some(middle)),
+                    row(Some(middle + 1)),
+                ];
+                self.depthwise.run(rows, filtered);
+            }
             if self.residual {
-                out.copy_from_slice(&picture[y * out_len..][..out_len]);
+                out.copy_from_slice(&picture[y * out_len..][..out.len()]);
             }
             let out = Columns {
                 onto: self.residual,
                 ..Columns::all(out, channels_out)
             };
-            self.project.tile(room.filtered, &sizes.project, 0, out);
+            self.project.tile(
+                &strip.filtered[..count * filtered_len],
+                &sizes.project,
+                0,
+                out,
+            );
         }
     }
 }
@@ -150,11 +169,15 @@ impl CustomOp1 for InvertedResidual {
         let [out_height, out_width] = sizes.project.output;
         let channels_out = self.project.channels_out();
         let inner = self.depthwise.channels();
-        let expanded_len = sizes.expand.output[1] * inner;
-        let zeros = vec![0.0; expanded_len];
+        let row_len = sizes.expand.output[1] * inner;
+        let zeros = vec![0.0; row_len];
         let rows = out_height
             .div_ceil(2 * rayon::current_num_threads())
             .max(ROWS_AT_LEAST);
+        let filtered_len = out_width * inner;
+        let together = (STRIP_FLOATS / filtered_len).clamp(1, rows);
+        // What a strip needs, with a row above and one below.
+        let places = (together - 1) * self.depthwise.stride() + SIDE;
         let mut out = vec![0.0; n * out_height * out_width * channels_out];
         out.par_chunks_mut(out_height * out_width * channels_out)
             .zip(x.par_chunks(height * width * channels))
@@ -162,8 +185,16 @@ impl CustomOp1 for InvertedResidual {
                 out.par_chunks_mut(rows * out_width * channels_out)
                     .enumerate()
                     .for_each(|(part, out)| {
-                        with_room(expanded_len, out_width * inner, &zeros, |room| {
-                            self.rows(picture, &sizes, part * rows, room, out);
+                        scratch(places * row_len, |expanded| {
+                            scratch(together * filtered_len, |filtered| {
+                                let mut strip = Strip {
+                                    expanded,
+                                    row_len,
+                                    zeros: &zeros,
+                                    filtered,
+                                };
+                                self.rows(picture, &sizes, part * rows, &mut strip, out);
+                            });
                         });
                     });
             });
