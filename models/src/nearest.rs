@@ -3,6 +3,7 @@
 //! A matrix product of 128 numbers a pair is so quick that for the faces of any home it is done sooner
 //! than a graph for searching them is built, and it misses none.
 
+use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::{
@@ -30,7 +31,7 @@ pub fn nearest(queries: &[Embedding], points: &[Embedding], count: usize) -> Vec
                     row[column] = *value;
                 }
             }
-            Product::new(&matrix, &vec![0.0; points.len()], false)
+            Product::new(Arch::new(), &matrix, &vec![0.0; points.len()], false)
         })
         .collect();
     queries

@@ -5,6 +5,7 @@
 //! the image itself.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::{
@@ -49,6 +50,14 @@ enum Factors {
     Bf16(Bf16Product),
 }
 
+/// What a convolution is computed with.
+#[derive(Clone, Copy)]
+struct Instructions {
+    arch: Arch,
+    /// For bf16 factors; without it they are f32.
+    bf16: Option<Kernel>,
+}
+
 /// The sizes of one application of a convolution.
 pub(super) struct Shapes {
     /// Input `[n, height, width, channels]`.
@@ -73,17 +82,21 @@ impl Conv {
             Precision::F32 => None,
             Precision::Fastest => Kernel::fastest(),
         };
-        Self::with(kernel, bias, stride, padding, relu, faster)
+        let instructions = Instructions {
+            arch: Arch::new(),
+            bf16: faster,
+        };
+        Self::with(kernel, bias, stride, padding, relu, instructions)
     }
 
-    /// [`new`](Self::new) with bf16 factors and the kernel given, or else in f32.
+    /// [`new`](Self::new) with the instructions given.
     fn with(
         kernel: &Tensor,
         bias: &Tensor,
         stride: usize,
         padding: Padding,
         relu: bool,
-        bf16: Option<Kernel>,
+        Instructions { arch, bf16 }: Instructions,
     ) -> Result<Self> {
         let (height, width, channels_in, channels_out) = kernel.dims4()?;
         if bias.dims1()? != channels_out {
@@ -95,11 +108,11 @@ impl Conv {
         let matrix = kernel.flatten_all()?.to_vec1()?;
         let bias = bias.to_vec1()?;
         let winograd = (bf16.is_none() && [height, width, stride] == [3, 3, 1])
-            .then(|| Winograd::new(&matrix, &bias, relu));
+            .then(|| Winograd::new(arch, &matrix, &bias, relu));
         Ok(Self {
             winograd,
             product: match bf16 {
-                None => Factors::F32(Product::new(&matrix, &bias, relu)),
+                None => Factors::F32(Product::new(arch, &matrix, &bias, relu)),
                 Some(kernel) => Factors::Bf16(Bf16Product::new(kernel, &matrix, &bias, relu)),
             },
             size: [height, width],
@@ -314,9 +327,16 @@ mod tests {
 
     use super::*;
     use crate::ops::{
-        against_candle::{TOLERANCE, channels_first, difference, random},
+        against_candle::{TOLERANCE, archs, channels_first, difference, random},
         conv,
     };
+
+    fn bf16(kernel: Kernel) -> Instructions {
+        Instructions {
+            arch: Arch::new(),
+            bf16: Some(kernel),
+        }
+    }
 
     /// What lies beside the columns that a convolution writes.
     const BESIDE: f32 = 7.0;
@@ -362,7 +382,11 @@ mod tests {
         }
 
         /// How far the operation is from Candle's, with numbers that went through `rounded`.
-        fn difference(&self, bf16: Option<Kernel>, rounded: impl Fn(Tensor) -> Tensor) -> f32 {
+        fn difference(
+            &self,
+            instructions: Instructions,
+            rounded: impl Fn(Tensor) -> Tensor,
+        ) -> f32 {
             let Self {
                 n,
                 image,
@@ -382,7 +406,15 @@ mod tests {
             } else {
                 Padding::Valid
             };
-            let layer = Conv::with(&kernel, &bias, self.stride, padding, self.relu, bf16).unwrap();
+            let layer = Conv::with(
+                &kernel,
+                &bias,
+                self.stride,
+                padding,
+                self.relu,
+                instructions,
+            )
+            .unwrap();
 
             let mut padded = channels_first(&x).unwrap();
             if self.same {
@@ -443,8 +475,10 @@ mod tests {
         #[test]
         fn equals_candles_convolution(case in cases()) {
             prop_assume!(case.fits());
-            let difference = case.difference(None, |x| x);
-            prop_assert!(difference < TOLERANCE, "{}", difference);
+            for arch in archs() {
+                let difference = case.difference(Instructions { arch, bf16: None }, |x| x);
+                prop_assert!(difference < TOLERANCE, "{:?}: {}", arch, difference);
+            }
         }
 
         /// Large enough for Winograd's way, which loses a digit. A wrong constant would show in the
@@ -457,8 +491,10 @@ mod tests {
             case.image = image;
             case.size = [3, 3];
             case.stride = 1;
-            let difference = case.difference(None, |x| x);
-            prop_assert!(difference < 10.0 * TOLERANCE, "{}", difference);
+            for arch in archs() {
+                let difference = case.difference(Instructions { arch, bf16: None }, |x| x);
+                prop_assert!(difference < 10.0 * TOLERANCE, "{:?}: {}", arch, difference);
+            }
         }
 
         /// Of factors that are bf16 numbers already nothing is rounded off, and their products are
@@ -470,7 +506,7 @@ mod tests {
                 x.to_dtype(DType::BF16).unwrap().to_dtype(DType::F32).unwrap()
             };
             for kernel in Kernel::available() {
-                let difference = case.difference(Some(*kernel), rounded);
+                let difference = case.difference(bf16(*kernel), rounded);
                 prop_assert!(difference < TOLERANCE, "{:?}: {}", kernel, difference);
             }
         }
@@ -478,11 +514,14 @@ mod tests {
 
     #[test]
     fn a_pixel_does_not_depend_on_its_batch() {
-        let kernels = Kernel::available().iter().map(|kernel| Some(*kernel));
-        for kernel in kernels.chain([None]) {
+        let kernels = Kernel::available().iter().map(|kernel| bf16(*kernel));
+        let in_f32 = archs()
+            .into_iter()
+            .map(|arch| Instructions { arch, bf16: None });
+        for instructions in kernels.chain(in_f32) {
             let weights = random(&[3, 3, 40, 50], 1);
             let bias = random(&[50], 2);
-            let layer = Conv::with(&weights, &bias, 1, Padding::Same, true, kernel).unwrap();
+            let layer = Conv::with(&weights, &bias, 1, Padding::Same, true, instructions).unwrap();
             let x = random(&[5, 17, 19, 40], 3);
             let together = conv(&x, &layer).unwrap();
             for i in 0..5 {
@@ -500,8 +539,10 @@ mod tests {
     fn refuses_shapes_that_do_not_fit() {
         let kernel = random(&[3, 3, 4, 5], 1);
         let layer =
-            |padding| Conv::with(&kernel, &random(&[5], 2), 1, padding, true, None).unwrap();
-        assert!(Conv::with(&kernel, &random(&[4], 2), 1, Padding::Same, true, None).is_err());
+            |padding| Conv::new(&kernel, &random(&[5], 2), 1, padding, true, Precision::F32);
+        let layer = |padding| layer(padding).unwrap();
+        let bias = random(&[4], 2);
+        assert!(Conv::new(&kernel, &bias, 1, Padding::Same, true, Precision::F32).is_err());
         assert!(conv(&random(&[1, 9, 9, 3], 3), &layer(Padding::Same)).is_err());
         assert!(conv(&random(&[1, 2, 9, 4], 3), &layer(Padding::Valid)).is_err());
         let x = random(&[1, 9, 9, 4], 3);

@@ -10,6 +10,7 @@ pub(super) const SIDE: usize = 3;
 /// A 3x3 depthwise convolution with one row of zeros around the image, bias and ReLU.
 #[derive(Debug)]
 pub(crate) struct Depthwise {
+    arch: Arch,
     /// Row-major `[3, 3, channels]`.
     kernel: Vec<f32>,
     bias: Vec<f32>,
@@ -19,6 +20,11 @@ pub(crate) struct Depthwise {
 impl Depthwise {
     /// `kernel` is `[3, 3, channels]`, `bias` is `[channels]`.
     pub(crate) fn new(kernel: &Tensor, bias: &Tensor, stride: usize) -> Result<Self> {
+        Self::with(Arch::new(), kernel, bias, stride)
+    }
+
+    /// [`new`](Self::new) with the vector instructions given.
+    pub(super) fn with(arch: Arch, kernel: &Tensor, bias: &Tensor, stride: usize) -> Result<Self> {
         let channels = bias.dims1()?;
         if kernel.dims3()? != (SIDE, SIDE, channels) {
             bail!(
@@ -27,6 +33,7 @@ impl Depthwise {
             );
         }
         Ok(Self {
+            arch,
             kernel: kernel.flatten_all()?.to_vec1()?,
             bias: bias.to_vec1()?,
             stride,
@@ -44,7 +51,7 @@ impl Depthwise {
     /// Fills `out [_, channels]`, a row of pixels, from the rows above, at and below its middle,
     /// each `[width, channels]`.
     pub(super) fn run(&self, rows: [&[f32]; SIDE], out: &mut [f32]) {
-        Arch::new().dispatch(Row {
+        self.arch.dispatch(Row {
             layer: self,
             rows,
             out,
@@ -67,6 +74,7 @@ impl WithSimd for Row<'_> {
             kernel,
             bias,
             stride,
+            ..
         } = self.layer;
         let channels = bias.len();
         let zero = simd.splat_f32s(0.0);

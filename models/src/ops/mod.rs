@@ -101,6 +101,27 @@ fn image<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<(&'a [f32], [us
 mod against_candle {
     use candle_core::{Device, Result, Tensor};
 
+    /// All vector instructions of this processor that the operations are compiled for, the portable way
+    /// first.
+    pub(super) fn archs() -> Vec<pulp::Arch> {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use pulp::{Arch, x86};
+            let wider = [
+                x86::V3::try_new().map(Arch::V3),
+                x86::V4::try_new().map(Arch::V4),
+            ];
+            [Arch::Scalar]
+                .into_iter()
+                .chain(wider.into_iter().flatten())
+                .collect()
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            vec![pulp::Arch::Scalar, pulp::Arch::new()]
+        }
+    }
+
     /// A tensor of numbers between -1 and 1 that depend on the seed only.
     pub(super) fn random(shape: &[usize], seed: u64) -> Tensor {
         let mut state = seed.wrapping_mul(2).wrapping_add(1);

@@ -22,6 +22,8 @@ const LINE: usize = 16;
 /// `rows · matrix + bias`, then ReLU if it is asked for.
 #[derive(Debug)]
 pub(crate) struct Product {
+    /// The vector instructions, for whose width the panels are made.
+    arch: Arch,
     /// The panels one after the other, each `[depth, panel width]`, the last filled up with zeros.
     panels: Vec<f32>,
     /// Where the first begins: at the start of a cache line, so that no load reaches into two.
@@ -38,10 +40,10 @@ impl Product {
     pub(crate) const ROWS: usize = 14;
 
     /// `matrix` is row-major `[depth, columns]` with as many columns as there are biases.
-    pub(crate) fn new(matrix: &[f32], bias: &[f32], relu: bool) -> Self {
+    pub(crate) fn new(arch: Arch, matrix: &[f32], bias: &[f32], relu: bool) -> Self {
         let columns = bias.len();
         let depth = matrix.len() / columns;
-        let width = Arch::new().dispatch(PanelWidth);
+        let width = arch.dispatch(PanelWidth);
         let padded_columns = columns.next_multiple_of(width);
         let mut panels = vec![0.0; depth * padded_columns + LINE];
         let start = panels.as_ptr().align_offset(LINE * size_of::<f32>());
@@ -60,6 +62,7 @@ impl Product {
         let mut bias = bias.to_vec();
         bias.resize(padded_columns, 0.0);
         Self {
+            arch,
             panels,
             start,
             bias,
@@ -81,7 +84,7 @@ impl Product {
 
     /// Writes the product of `rows [_, depth]` to some columns.
     pub(crate) fn run(&self, rows: &[f32], out: Columns) {
-        Arch::new().dispatch(Run {
+        self.arch.dispatch(Run {
             product: self,
             rows,
             out,

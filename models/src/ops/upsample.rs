@@ -3,6 +3,7 @@
 //! The four do not overlap, so an input row times half of the kernel is an output row.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::{columns::Columns, image, product::Product};
@@ -30,7 +31,7 @@ impl Upsample {
         let bias = Tensor::cat(&[bias, bias], 0)?.to_vec1()?;
         let row = |dy: usize| {
             let kernel = kernel.get(dy)?.transpose(0, 1)?.flatten_all()?.to_vec1()?;
-            Ok::<_, candle_core::Error>(Product::new(&kernel, &bias, true))
+            Ok::<_, candle_core::Error>(Product::new(Arch::new(), &kernel, &bias, true))
         };
         Ok(Self {
             rows: [row(0)?, row(1)?],

@@ -35,6 +35,7 @@ const KERNEL: [[f64; 3]; IN] = [
 /// A 3x3 convolution with bias and, if `relu`, a ReLU.
 #[derive(Debug)]
 pub(super) struct Winograd {
+    arch: Arch,
     /// One for each number of a transformed tile.
     products: Vec<Product>,
     bias: Vec<f32>,
@@ -55,7 +56,7 @@ pub(super) struct Images<'a> {
 
 impl Winograd {
     /// `kernel` is row-major `[3, 3, in, out]`, with as many outputs as there are biases.
-    pub(super) fn new(kernel: &[f32], bias: &[f32], relu: bool) -> Self {
+    pub(super) fn new(arch: Arch, kernel: &[f32], bias: &[f32], relu: bool) -> Self {
         let len = kernel.len() / 9;
         let zeros = vec![0.0; bias.len()];
         let product = |row: usize, column: usize| {
@@ -69,9 +70,10 @@ impl Winograd {
                     taps.sum::<f64>() as f32
                 })
                 .collect();
-            Product::new(&matrix, &zeros, false)
+            Product::new(arch, &matrix, &zeros, false)
         };
         Self {
+            arch,
             products: (0..IN * IN).map(|i| product(i / IN, i % IN)).collect(),
             bias: bias.to_vec(),
             relu,
@@ -140,15 +142,14 @@ impl Winograd {
     /// for what is between.
     fn band(&self, band: &Band, factors: &mut [f32], sums: &mut [f32], out: Columns) {
         let (channels_in, channels_out) = (self.products[0].depth(), self.bias.len());
-        let arch = Arch::new();
-        arch.dispatch(Forth { band, factors });
+        self.arch.dispatch(Forth { band, factors });
         let parts = factors
             .chunks_exact(band.tiles * channels_in)
             .zip(sums.chunks_exact_mut(band.tiles * channels_out));
         for (product, (factors, sums)) in self.products.iter().zip(parts) {
             product.run(factors, Columns::all(sums, channels_out));
         }
-        arch.dispatch(Back { band, sums, out });
+        self.arch.dispatch(Back { band, sums, out });
     }
 }
 
