@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used)] // A test that meets the unexpected fails.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use kith_engine::{Action, Control, Error, Face, LearnedVersion, Library};
+use kith_engine::{Action, Control, Error, Face, LearnedVersion, Learner, LearnerNews, Library};
 
 const PHOTOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/photos");
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
@@ -128,4 +129,60 @@ fn only_the_newest_versions_are_kept_and_a_cancelled_run_leaves_none() {
         .map(|of| of.version)
         .collect();
     assert_eq!(kept, [5, 4, 3, 1]);
+}
+
+#[test]
+fn it_learns_in_the_background_once_enough_was_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = Arc::new(indexed(dir.path()));
+    let (sender, news) = std::sync::mpsc::channel();
+    let learner = Learner::start(Arc::clone(&library), move |news| {
+        let _ = sender.send(news);
+    });
+    name(&library, "astronaut.png", "Eileen Collins");
+    learner.answered();
+    // One face is not worth it.
+    assert!(news.recv_timeout(Duration::from_secs(6)).is_err());
+    name(&library, "obama.jpg", "Barack Obama");
+    name(&library, "biden.jpg", "Joe Biden");
+    learner.answered();
+    let (mut steps, mut total) = (0, 0);
+    let version = loop {
+        match news.recv_timeout(Duration::from_secs(300)).unwrap() {
+            LearnerNews::Progress(done, of) => (steps, total) = (steps.max(done), of),
+            LearnerNews::Learned(version) => break version,
+            LearnerNews::Failed(error) => panic!("{error}"),
+        }
+    };
+    assert!(steps == total && total > 0, "{steps} of {total}");
+    assert!(
+        version.said.starts_with("Learned from "),
+        "{}",
+        version.said
+    );
+    assert_eq!(library.learned().unwrap(), [version]);
+    // Nothing new was said.
+    learner.answered();
+    assert!(news.recv_timeout(Duration::from_secs(6)).is_err());
+    drop(learner);
+    assert_eq!(library.learned().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_stopped_in_the_background_is_not_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = Arc::new(indexed(dir.path()));
+    for (file, who) in [("obama.jpg", "Barack Obama"), ("biden.jpg", "Joe Biden")] {
+        name(&library, file, who);
+    }
+    let (sender, news) = std::sync::mpsc::channel();
+    let learner = Learner::start(Arc::clone(&library), move |news| {
+        let _ = sender.send(news);
+    });
+    learner.answered();
+    let first = news.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert!(matches!(first, LearnerNews::Progress(1, _)), "{first:?}");
+    drop(learner);
+    let versions = library.learned().unwrap();
+    assert!(versions.is_empty(), "{versions:?}");
 }

@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::labels::LabelledFolder;
 use super::read::{Framing, LabelledFace, read_labelled};
 use super::verify::compare_all;
-use super::{EvalError, OnPhoto};
+use super::{EvalError, OnPhoto, chance};
 use crate::faces::FaceFinder;
 use crate::people::{Learned, Metric, MetricKind, Unlabelled, wrong};
 use crate::{FailedFile, PersonId, PhotoId};
@@ -153,15 +153,6 @@ struct Split {
     new: Faces,
     /// The faces of everyone else.
     others: Faces,
-}
-
-/// A number that seems random and is the same every time.
-fn chance(split: u32, what: &str, number: u32) -> u64 {
-    let hash = blake3::hash(format!("{split} {what} {number}").as_bytes());
-    hash.as_bytes()
-        .iter()
-        .take(8)
-        .fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 impl Split {

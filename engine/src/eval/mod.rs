@@ -4,7 +4,7 @@
 //! [`verify_pairs`] and [`verify_people`] ask whether two photos show the same person,
 //! [`cluster`] whether a whole folder falls into the right groups; [`detect`] counts faces
 //! found, missed and false; [`learn`] measures what answers teach; [`paper`] and [`video`] repeat the
-//! measurements of the FaceNet paper; [`calibrate`] measures what a distance means, for the
+//! measurements of the FaceNet paper, [`train`] trains a small network by its method; [`calibrate`] measures what a distance means, for the
 //! program itself. The truth comes from folder
 //! names and from the pair files of Labeled Faces in the Wild. Every embedding goes through the
 //! 128-byte [`Code`](kith_models::Code) that a library stores, so a figure printed here is a
@@ -28,6 +28,7 @@ mod learn;
 mod paper;
 mod read;
 mod scores;
+mod train;
 mod verify;
 mod video;
 
@@ -37,13 +38,23 @@ pub use cluster::{
 };
 pub use detect::{DetectReport, WrongPhoto, detect};
 pub use learn::{AfterAnswers, LearnReport, Transfer, learn};
-pub use paper::{CodesReport, Figure, PaperReport, PaperRow, paper};
+pub use paper::{CodesReport, Figure, HarmonicReport, PaperReport, PaperRow, Told, paper};
 pub use read::Framing;
+pub use train::{OnTraining, TrainPlan, TrainReport, train};
 pub use verify::{KinFigures, PairsReport, PeopleReport, verify_pairs, verify_people};
 pub use video::{VideoReport, video};
 
 /// How far a measurement is: photos read, photos to read.
 pub type OnPhoto<'a> = &'a mut dyn FnMut(usize, usize);
+
+/// A number that seems random and is the same every time.
+fn chance(split: u32, what: &str, number: u32) -> u64 {
+    let hash = blake3::hash(format!("{split} {what} {number}").as_bytes());
+    hash.as_bytes()
+        .iter()
+        .take(8)
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
 
 /// Why something could not be measured.
 #[derive(Debug, Error)]

@@ -2,11 +2,12 @@
 //!
 //! Distances are the network's own, as in the paper: no library corrects them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use kith_models::training::{Harmonic, SeenTwice};
 use kith_models::{Code, Embedder, Embedding, distance};
 use serde::Serialize;
 
@@ -68,6 +69,8 @@ pub struct PaperReport {
     pub rows: Vec<PaperRow>,
     /// 128 bytes a face against 128 numbers in f32.
     pub codes: CodesReport,
+    /// The appendix: a new network compared with an old one.
+    pub harmonic: HarmonicReport,
     /// `file`, or `cut` where the file has no folds and was cut into ten of neighbouring lines.
     pub folds_from: &'static str,
     /// The network.
@@ -93,6 +96,38 @@ pub struct CodesReport {
     pub compare_ns: f64,
     /// Nanoseconds to read an embedding from its code.
     pub decode_ns: f64,
+}
+
+/// New embeddings against old ones (the appendix), on the half of the people that no map was learned
+/// from. Old is the network on the fixed crop of the centre, new the same one on faces that were
+/// detected and aligned.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct HarmonicReport {
+    /// People whose faces the map was learned from.
+    pub people_learned_from: u32,
+    /// The other people, who are measured.
+    pub people_measured: u32,
+    /// Old against old.
+    pub old_to_old: Told,
+    /// New against old, as the networks are.
+    pub new_to_old: Told,
+    /// New through the map, against old.
+    pub mapped_to_old: Told,
+    /// The same where the map was learned without names: only that both saw the same face.
+    pub nameless_to_old: Told,
+    /// New against new, as the network is.
+    pub new_to_new: Told,
+    /// New against new, both through the map.
+    pub mapped_to_mapped: Told,
+}
+
+/// How well people are told apart, over all pairs of photos.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Told {
+    /// VAL at FAR 1e-3.
+    pub val: f64,
+    /// The mean of the shares of both kinds of pairs that are judged rightly, at the best threshold.
+    pub accuracy: f64,
 }
 
 /// Measures the pairs of an LFW pair file as section 5.6 does: with a fixed crop of the centre, and
@@ -127,6 +162,7 @@ pub fn paper(
         ))
     };
     let (in_f32, in_codes) = (judged(&exact), judged(&codes));
+    let harmonic = harmonic(&centre, &codes, &people)?;
     Ok(PaperReport {
         pairs: list.pairs.len() as u32,
         photos: list.photos.len() as u32,
@@ -162,8 +198,95 @@ pub fn paper(
             compare_ns: time_to_compare(&exact),
             decode_ns: time_to_decode(&exact),
         },
+        harmonic,
         folds_from: if list.folds_from_file { "file" } else { "cut" },
         model: Embedder::NAME,
+    })
+}
+
+/// Learns maps on one half of the people and measures the other.
+fn harmonic(
+    old: &[Embedding],
+    new: &[Embedding],
+    people: &[u32],
+) -> Result<HarmonicReport, EvalError> {
+    let is_learned_from = |at: &usize| people[*at].is_multiple_of(2);
+    let (from, measured): (Vec<usize>, Vec<usize>) = (0..old.len()).partition(is_learned_from);
+    let pairs = |named: bool| -> Vec<SeenTwice> {
+        let seen = |at: &usize| SeenTwice {
+            new: new[*at].to_vec(),
+            old: old[*at],
+            person: if named { people[*at] } else { *at as u32 },
+        };
+        from.iter().map(seen).collect()
+    };
+    let through = |named: bool| -> Result<Vec<Embedding>, EvalError> {
+        let failed = |source| {
+            let network = Embedder::NAME;
+            crate::Error::Models(kith_models::Error::Network { network, source })
+        };
+        let map = Harmonic::train(&pairs(named)).map_err(failed)?;
+        Ok(new.iter().map(|embedding| map.embed(embedding)).collect())
+    };
+    let (mapped, nameless) = (through(true)?, through(false)?);
+    let told = |a: &[Embedding], b: &[Embedding]| {
+        told(a, b, people, &measured).ok_or(EvalError::TooLittle(
+            "half of the people make fewer than a thousand pairs of different people, or no pair \
+             of one",
+        ))
+    };
+    let number_of = |positions: &[usize]| {
+        let people: BTreeSet<u32> = positions.iter().map(|at| people[*at]).collect();
+        people.len() as u32
+    };
+    Ok(HarmonicReport {
+        people_learned_from: number_of(&from),
+        people_measured: number_of(&measured),
+        old_to_old: told(old, old)?,
+        new_to_old: told(new, old)?,
+        mapped_to_old: told(&mapped, old)?,
+        nameless_to_old: told(&nameless, old)?,
+        new_to_new: told(new, new)?,
+        mapped_to_mapped: told(&mapped, &mapped)?,
+    })
+}
+
+/// Compares each of the photos at some positions, as `a` sees them, with each other one, as `b`
+/// does. None where there are too few pairs.
+pub(super) fn told<E: AsRef<[f32]>>(
+    a: &[E],
+    b: &[E],
+    people: &[u32],
+    positions: &[usize],
+) -> Option<Told> {
+    let (mut genuine, mut impostor) = (Vec::new(), Vec::new());
+    for one in positions {
+        for other in positions.iter().filter(|other| *other != one) {
+            let pairs = a[*one].as_ref().iter().zip(b[*other].as_ref());
+            let distance: f32 = pairs.map(|(a, b)| (a - b) * (a - b)).sum();
+            if people[*one] == people[*other] {
+                genuine.push(distance);
+            } else {
+                impostor.push(distance);
+            }
+        }
+    }
+    if genuine.is_empty() || (impostor.len() as f64) * FAR < 1.0 {
+        return None;
+    }
+    genuine.sort_unstable_by(f32::total_cmp);
+    impostor.sort_unstable_by(f32::total_cmp);
+    let share = |count: usize, of: &[f32]| count as f64 / of.len() as f64;
+    let right_at = |(accepted, distance): (usize, &f32)| {
+        let false_accepts = impostor.partition_point(|of| of <= distance);
+        (share(accepted + 1, &genuine) + 1.0 - share(false_accepts, &impostor)) / 2.0
+    };
+    let accuracy = genuine.iter().enumerate().map(right_at).fold(0.5, f64::max);
+    // The distance that one more pair of different people would pass at.
+    let threshold = impostor[(FAR * impostor.len() as f64) as usize];
+    Some(Told {
+        val: share_below(&genuine, threshold),
+        accuracy,
     })
 }
 
@@ -327,6 +450,26 @@ mod tests {
         assert!((apart - 1.0 / 3.0).abs() < 1e-12, "{apart}");
         // Fewer than a thousand pairs of different people say nothing of one in a thousand.
         assert_eq!(val_at_far(&faces, &people, &all[20..]), None);
+    }
+
+    #[test]
+    fn two_networks_of_a_case_worked_out_by_hand() {
+        let (old, people) = people();
+        let all: Vec<usize> = (0..old.len()).collect();
+        // Old against old is one network: each pair is counted twice, and that changes nothing.
+        let turned: Vec<Embedding> = (0..50)
+            .map(|of| at(3.0 + 7.0 * of as f32))
+            .chain([at(174.0), at(179.0), at(199.0)])
+            .collect();
+        let same = told(&old, &old, &people, &all).unwrap();
+        let once = val_at_far(&old, &people, &all).unwrap();
+        assert!((same.val - once).abs() < 1e-12, "{same:?}");
+        let both = told(&turned, &old, &people, &all).unwrap();
+        // Turned by 3°, the nearest of different people are 171° to 171°, 174° to 175° and 178° to
+        // 176°; two may pass. Of the pairs of one person 174° to 176° alone is not farther.
+        assert!(both.val <= 1.0 / 6.0 + 1e-12, "{both:?}");
+        assert!(both.accuracy > 0.8 && both.accuracy < 1.0, "{both:?}");
+        assert_eq!(told(&old, &old, &people, &all[..20]), None);
     }
 
     #[test]

@@ -160,13 +160,14 @@ pub(super) fn read_photos(
     Ok(read)
 }
 
-struct FoundOne {
-    views: [Crop; 2],
+pub(super) struct FoundOne {
+    /// The face as the embedder wants it: by its landmarks, and by its box, mirrored.
+    pub views: [Crop; 2],
     detected: bool,
 }
 
 /// The outer error is that of the networks, the inner one that of the photo.
-fn find_one(
+pub(super) fn find_one(
     finder: &FaceFinder,
     path: &Path,
     framing: Framing,

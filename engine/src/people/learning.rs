@@ -134,6 +134,12 @@ impl Lessons {
         gathered
     }
 
+    /// How many faces the user said something of.
+    #[must_use]
+    pub fn answers(&self) -> u32 {
+        self.said
+    }
+
     /// How many people the answers tell apart.
     #[must_use]
     pub fn people(&self) -> u32 {

@@ -18,10 +18,26 @@ const AT_ONCE: usize = 64;
 /// Pictures of known people.
 #[derive(Debug, Clone)]
 pub struct Pictures {
-    /// Shape (pictures, 3, height, width), of the size of the network's input; about −1 to 1.
-    pub pixels: Tensor,
+    /// Shape (pictures, 3, height, width), of the size of the network's input.
+    pixels: Tensor,
     /// The person on each.
     pub people: Vec<u32>,
+}
+
+impl Pictures {
+    /// From values picture by picture, each channel by channel (red, green, blue), each row by row,
+    /// of the size of the network's input.
+    ///
+    /// # Errors
+    /// When there are not as many values as `people` have pictures.
+    pub fn new(values: Vec<f32>, network: &Network, people: Vec<u32>) -> Result<Self> {
+        let [height, width] = network.input;
+        let shape = (people.len(), 3, height, width);
+        Ok(Self {
+            pixels: Tensor::from_vec(values, shape, &Device::Cpu)?,
+            people,
+        })
+    }
 }
 
 /// What a batch is made of, and how a step follows from it.
@@ -136,19 +152,20 @@ impl Trainer {
         batch
     }
 
-    /// The embeddings of pictures as they are seen now: (pictures, numbers), of unit length.
+    /// The embeddings of pictures as they are seen now, of unit length.
     ///
     /// # Errors
     /// What Candle says.
-    pub fn embed(&self, pixels: &Tensor) -> Result<Tensor> {
-        let some = (0..pixels.dim(0)?).step_by(AT_ONCE).map(|first| {
-            let count = AT_ONCE.min(pixels.dim(0)? - first);
-            Ok(self
-                .network
-                .forward(&pixels.narrow(0, first, count)?)?
-                .detach())
-        });
-        Tensor::cat(&some.collect::<Result<Vec<_>>>()?, 0)
+    pub fn embed(&self, pictures: &Pictures) -> Result<Vec<Vec<f32>>> {
+        let mut embeddings = Vec::new();
+        let count = pictures.people.len();
+        for first in (0..count).step_by(AT_ONCE) {
+            let some = pictures
+                .pixels
+                .narrow(0, first, AT_ONCE.min(count - first))?;
+            embeddings.extend(self.network.forward(&some)?.to_vec2::<f32>()?);
+        }
+        Ok(embeddings)
     }
 
     /// The loss of each step so far.
@@ -279,10 +296,7 @@ mod tests {
                 of.push(person);
             }
         }
-        Pictures {
-            pixels: Tensor::from_vec(values, (of.len(), 3, SIDE, SIDE), &Device::Cpu).unwrap(),
-            people: of,
-        }
+        Pictures::new(values, &TINY, of).unwrap()
     }
 
     fn plan(rule: Rule) -> Plan {
@@ -306,16 +320,17 @@ mod tests {
     /// The share of pairs of one person that are nearer than a pair of two people, over all such
     /// couples of pairs: 0.5 by chance.
     fn told_apart(trainer: &Trainer, pictures: &Pictures) -> f64 {
-        let embeddings = trainer.embed(&pictures.pixels).unwrap();
-        let distances = squared_distances(&embeddings).unwrap();
+        let embeddings = trainer.embed(pictures).unwrap();
+        let rows = Tensor::new(embeddings, &Device::Cpu).unwrap();
+        let distances = squared_distances(&rows).unwrap();
         let distances = distances.to_vec2::<f32>().unwrap();
         let (mut same, mut different) = (Vec::new(), Vec::new());
-        for a in 0..distances.len() {
-            for b in 0..a {
-                if pictures.people[a] == pictures.people[b] {
-                    same.push(distances[a][b]);
+        for (row, distances) in distances.iter().enumerate() {
+            for (other, distance) in distances.iter().enumerate().take(row) {
+                if pictures.people[row] == pictures.people[other] {
+                    same.push(*distance);
                 } else {
-                    different.push(distances[a][b]);
+                    different.push(*distance);
                 }
             }
         }
