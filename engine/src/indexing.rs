@@ -18,8 +18,7 @@ use crate::catalog::faces::{self as face_rows, NewFace};
 use crate::catalog::photos::{self, Header, Known, Stamp};
 use crate::catalog::{Catalog, folders};
 use crate::faces::{FaceFinder, FoundFace, MODEL, overlap};
-use crate::index::FaceIndex;
-use crate::people::{Calibration, derive};
+use crate::people::{Calibration, Groups};
 use crate::photo::{self, Facts, PhotoError, Upright};
 use crate::scan::{self, Found, Trouble};
 use crate::thumbnails::Thumbnails;
@@ -50,7 +49,7 @@ const SAME_PLACE: f32 = 0.5;
 pub(crate) struct Job<'a> {
     pub(crate) catalog: Catalog,
     pub(crate) finder: &'a FaceFinder,
-    pub(crate) index: &'a std::sync::Mutex<FaceIndex>,
+    pub(crate) groups: &'a std::sync::Mutex<Groups>,
     pub(crate) thumbnails: &'a Thumbnails,
     pub(crate) control: &'a Control,
     pub(crate) on_progress: &'a mut dyn FnMut(Progress),
@@ -353,12 +352,12 @@ impl Job<'_> {
     }
 
     fn group(&mut self) -> Result<()> {
-        let mut index = self
-            .index
+        let mut groups = self
+            .groups
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         self.catalog
-            .transaction(|connection| derive(connection, &mut index))
+            .transaction(|connection| groups.derive(connection))
             .map(drop)
     }
 

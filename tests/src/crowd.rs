@@ -1,6 +1,7 @@
 //! A library of many people, made without reading many photos: the portraits are copied as links,
-//! and the faces on the copies get embeddings that were drawn by lot, one point a person with some
-//! scatter around it. Real are the catalog, the groups, the questions and the pictures.
+//! each said to be a photo of its own, and the faces on the copies get embeddings that were drawn by
+//! lot, one point a person with some scatter around it. Real are the catalog, the groups, the
+//! questions and the pictures.
 
 use std::{
     fs,
@@ -81,6 +82,15 @@ impl Lot {
         z ^ (z >> 31)
     }
 
+    /// What the content of a file might be called.
+    fn content(&mut self) -> [u8; 32] {
+        let mut content = [0; 32];
+        for part in content.chunks_exact_mut(8) {
+            part.copy_from_slice(&self.draw().to_le_bytes());
+        }
+        content
+    }
+
     /// A point on the unit sphere: uniform enough, as the sum of twelve uniform numbers is nearly
     /// normal.
     fn point(&mut self) -> Embedding {
@@ -121,6 +131,8 @@ pub fn make_crowd(library: &Path, folder: &Path, portraits: &Path, crowd: &Crowd
     let mut made = 0;
     let mut faces_of: Vec<Vec<FaceId>> = vec![Vec::new(); crowd.named];
     let mut links = Vec::new();
+    let mut contents = Lot(2);
+    let mut thumbnails = Vec::new();
     let mut last = None;
     catalog.transaction(|connection| {
         let mut photo = |kind: usize, face: Option<Embedding>| {
@@ -131,6 +143,8 @@ pub fn make_crowd(library: &Path, folder: &Path, portraits: &Path, crowd: &Crowd
                 .join(format!("{made:06}.jpg"));
             links.push((originals[kind % originals.len()].clone(), path.clone()));
             let mut header = original.header.clone();
+            header.content = contents.content();
+            thumbnails.push((original.header.content, header.content));
             header.taken_at = Some(date(made, crowd.photos));
             let stamp = photos::Stamp {
                 size: 0,
@@ -183,6 +197,7 @@ pub fn make_crowd(library: &Path, folder: &Path, portraits: &Path, crowd: &Crowd
         Ok(())
     })?;
     link(&links)?;
+    link_thumbnails(&library.join("cache/thumbnails"), &thumbnails)?;
     drop(catalog);
     // The last name is given as a user gives it, and with it who is who is worked out.
     if let Some(faces) = last {
@@ -228,6 +243,41 @@ fn link(links: &[(PathBuf, PathBuf)]) -> Result<()> {
         fs::hard_link(original, path).or_else(|_| fs::copy(original, path).map(drop))?;
     }
     Ok(())
+}
+
+/// Each photo has the small pictures of its original: of itself and of its face, named by its
+/// content as the engine names them.
+fn link_thumbnails(folder: &Path, of: &[([u8; 32], [u8; 32])]) -> Result<()> {
+    let mut links = Vec::new();
+    for kind in ["photos", "faces"] {
+        let kind = folder.join(kind);
+        let mut names: Vec<(String, PathBuf)> = Vec::new();
+        for shelf in fs::read_dir(&kind)? {
+            for file in fs::read_dir(shelf?.path())? {
+                let path = file?.path();
+                let name = path.file_name().context("a file has a name")?;
+                names.push((name.to_string_lossy().into_owned(), path));
+            }
+        }
+        for (original, copy) in of {
+            let (original, copy) = (hex(original), hex(copy));
+            let its = names.iter().filter(|(name, _)| name.starts_with(&original));
+            links.extend(its.map(|(name, path)| {
+                let name = name.replacen(&original, &copy, 1);
+                (path.clone(), kind.join(&copy[..2]).join(name))
+            }));
+        }
+    }
+    link(&links)
+}
+
+/// The first half of a content, as the names of thumbnails begin.
+fn hex(content: &[u8; 32]) -> String {
+    use std::fmt::Write as _;
+    content[..16].iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// One after the other over twenty years.

@@ -1,12 +1,18 @@
 //! Brings the placements in the catalog up to date with its faces and decisions.
+//!
+//! What the faces alone teach, the metric above all, is kept until they change: most derivations
+//! follow a decision, and decisions change no face.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use jiff::civil::DateTime;
 use kith_models::Code;
 use rusqlite::Connection;
 
-use super::{Decided, GroupFace, group};
+use super::grouping::Taught;
+use super::{Decided, GroupFace};
+use crate::catalog::faces::StoredFace;
 use crate::catalog::placements::{self, Placement};
 use crate::catalog::{decisions, faces, learned, questions};
 use crate::faces::MODEL;
@@ -24,15 +30,22 @@ pub struct Derived {
     pub decided: Decided,
 }
 
-/// The faces that take part, in the order of their numbers, and the log as a whole: faces that are
-/// shown, and of those that are gone the confirmed ones, which still tell how their person looks.
+/// The faces that take part, in the order of their numbers, and the log as a whole.
 ///
 /// # Errors
 /// [`crate::Error::Catalog`].
 pub fn read(connection: &Connection) -> Result<(Vec<GroupFace>, Decided)> {
     let decided = Decided::replay(&decisions::all(connection)?);
-    let faces = faces::all(connection, &MODEL)?
-        .into_iter()
+    let faces = group_faces(&faces::all(connection, &MODEL)?, &decided);
+    Ok((faces, decided))
+}
+
+/// The faces that take part: those that are shown, and of those that are gone the confirmed ones,
+/// which still tell how their person looks.
+#[must_use]
+pub fn group_faces(faces: &[StoredFace], decided: &Decided) -> Vec<GroupFace> {
+    faces
+        .iter()
         .filter(|face| !face.drawn || decided.drawn.contains(&face.id))
         .filter(|face| face.present || decided.confirmed.contains_key(&face.id))
         .map(|face| GroupFace {
@@ -42,23 +55,62 @@ pub fn read(connection: &Connection) -> Result<(Vec<GroupFace>, Decided)> {
             code: face.found.code,
             quality: face.found.quality,
         })
-        .collect();
-    Ok((faces, decided))
+        .collect()
 }
 
-/// Derives all placements anew and stores what changed. To be called inside a transaction.
-///
-/// # Errors
-/// [`crate::Error::Catalog`] and [`crate::Error::Index`].
-pub fn derive(connection: &Connection, index: &mut FaceIndex) -> Result<Derived> {
-    let (faces, decided) = read(connection)?;
-    let codes: Vec<Code> = faces.iter().map(|face| face.code).collect();
-    index.update(&codes)?;
-    let old = placements::all(connection)?;
-    let head = learned::in_use(connection, &MODEL)?;
-    let grouped = group(&faces, index, &decided, head.as_ref());
-    let new = grouped.placements;
-    placements::store(connection, &old, &new)?;
-    questions::store(connection, &grouped.questions)?;
-    Ok(Derived { old, new, decided })
+/// The neighbours of all faces, and what was learned from the faces the last time.
+#[derive(Debug)]
+pub struct Groups {
+    index: FaceIndex,
+    taught: Option<Taught>,
+}
+
+impl Groups {
+    /// With the index that is kept in `folder`.
+    #[must_use]
+    pub fn load(folder: &Path) -> Self {
+        Self {
+            index: FaceIndex::load(folder),
+            taught: None,
+        }
+    }
+
+    /// Derives all placements anew and stores what changed. To be called inside a transaction.
+    ///
+    /// # Errors
+    /// [`crate::Error::Catalog`] and [`crate::Error::Index`].
+    pub fn derive(&mut self, connection: &Connection) -> Result<Derived> {
+        let (faces, decided) = read(connection)?;
+        let old = placements::all(connection)?;
+        let new = self.derive_from(connection, faces, &decided, &old)?;
+        Ok(Derived { old, new, decided })
+    }
+
+    /// The same of rows that were read before: `faces` those that take part, `old` what the table
+    /// of placements holds.
+    ///
+    /// # Errors
+    /// [`crate::Error::Catalog`] and [`crate::Error::Index`].
+    pub fn derive_from(
+        &mut self,
+        connection: &Connection,
+        faces: Vec<GroupFace>,
+        decided: &Decided,
+        old: &BTreeMap<FaceId, Placement>,
+    ) -> Result<BTreeMap<FaceId, Placement>> {
+        let head = learned::in_use(connection, &MODEL)?;
+        let mut taught = match self.taught.take() {
+            Some(taught) if taught.is_of(&faces, head.as_ref()) => taught,
+            _ => {
+                let codes: Vec<Code> = faces.iter().map(|face| face.code).collect();
+                self.index.update(&codes)?;
+                Taught::by(faces, &self.index, head)
+            }
+        };
+        let grouped = taught.group(&self.index, decided);
+        self.taught = Some(taught);
+        placements::store(connection, old, &grouped.placements)?;
+        questions::store(connection, &grouped.questions)?;
+        Ok(grouped.placements)
+    }
 }

@@ -1,33 +1,24 @@
-//! Average linkage on the neighbour graph, under what the user decided.
+//! Who is who: the groups that [`linkage`](super::linkage) makes, with their numbers, what to ask of
+//! them, and whose each face is.
 //!
-//! Groups start as single faces. Again and again the two groups with the smallest mean squared
-//! distance between their faces are joined, as long as that mean stays below the threshold and
-//! nothing speaks against it. For unit vectors the mean over all pairs of two groups is
-//! `2 − 2·S_a·S_b / (n_a·n_b)` with `S` the sum of a group's vectors, so that one product of 128
-//! numbers gives it exactly, whatever the groups' size; the mean of the metric's corrections is
-//! taken off. Only groups that are linked in the graph are compared.
-//!
-//! A person of whom the user said something may have several groups, one for each of their looks:
-//! the child of two and of twelve. A new face joins the nearest look, not the middle of all. Where
-//! a second person is nearly as near, it joins neither, and the user is asked.
-//!
-//! This is done twice: first with the network's own distance and a strict threshold, which gives
-//! the groups that the metric is learned from, then with the metric.
+//! Groups are made twice: first with the network's own distance and a strict threshold, which gives
+//! those that the metric is learned from, then with the metric. The first time nothing that was
+//! decided counts, so it is only done again when the faces change.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Date;
 use kith_models::training::Head;
-use kith_models::{Code, EMBEDDING_LEN, Embedding};
+use kith_models::{Code, Embedding};
 
+use super::linkage::{Candidate, Graph, Group, Linkage, Told};
 use super::{Calibration, Decided, FOUNDING_QUALITY, Lessons, Metric, MetricKind};
 use crate::catalog::placements::Placement;
 use crate::index::FaceIndex;
 use crate::{FaceId, FaceState, PersonId, PhotoId, Result};
 
 /// A face as grouping sees it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GroupFace {
     /// The face.
     pub id: FaceId,
@@ -44,18 +35,6 @@ pub struct GroupFace {
 /// Where a person's number is taken already and all the group's faces' numbers are, too, the
 /// group's first face is counted up by this.
 const NEXT_NUMBERS: u32 = 1_000_000_000;
-
-/// Says whose each face is. `faces` are in the order of their numbers; ignored ones may be among
-/// them. The result depends on nothing but the arguments.
-#[must_use]
-pub fn group(
-    faces: &[GroupFace],
-    index: &FaceIndex,
-    decided: &Decided,
-    head: Option<&Head>,
-) -> Grouped {
-    group_in(&learn(faces, index, head), faces, index, decided)
-}
 
 /// Who is who, and what to ask.
 #[derive(Debug, Default)]
@@ -82,16 +61,66 @@ pub struct Question {
     pub rival: Option<f64>,
 }
 
+/// What the faces teach, whatever was decided of them, and the groups of the last time: kept from
+/// one derivation to the next.
+#[derive(Debug)]
+pub(super) struct Taught {
+    faces: Vec<GroupFace>,
+    head: Option<Head>,
+    metric: Metric,
+    graph: Graph,
+    near: Vec<Candidate>,
+    told: Option<Told>,
+}
+
+impl Taught {
+    /// `faces` are in the order of their numbers, ignored ones among them, and their points in the
+    /// index; `head` is what the library learned, if it did.
+    pub(super) fn by(faces: Vec<GroupFace>, index: &FaceIndex, head: Option<Head>) -> Self {
+        let graph = Graph::of(&faces, index);
+        let metric = learn(&faces, index, &graph, head.as_ref());
+        let near = graph.near(&metric, Calibration::built_in().same_group(&metric));
+        Self {
+            faces,
+            head,
+            metric,
+            graph,
+            near,
+            told: None,
+        }
+    }
+
+    /// Whether it is what these faces teach, seen through that head.
+    pub(super) fn is_of(&self, faces: &[GroupFace], head: Option<&Head>) -> bool {
+        self.faces == faces && self.head.as_ref() == head
+    }
+
+    /// Says whose each face is. The result depends on the faces, the head and `decided`, and not on
+    /// what was asked before.
+    pub(super) fn group(&mut self, index: &FaceIndex, decided: &Decided) -> Grouped {
+        let of = Of {
+            faces: &self.faces,
+            index,
+            graph: &self.graph,
+            metric: &self.metric,
+        };
+        let (grouped, told) = of.group(&self.near, decided, self.told.as_ref());
+        self.told = Some(told);
+        grouped
+    }
+}
+
 /// What the faces teach about distances, whatever was decided of them, as the head sees them that
 /// the library learned, if there is one.
-fn learn(faces: &[GroupFace], index: &FaceIndex, head: Option<&Head>) -> Metric {
+fn learn(faces: &[GroupFace], index: &FaceIndex, graph: &Graph, head: Option<&Head>) -> Metric {
     let nothing = Decided::default();
     let codes = codes(faces);
     let plain = Metric::plain(&codes, 0);
-    let mut linkage = Linkage::new(faces, &nothing, &plain);
-    linkage.threshold = Calibration::built_in().surely_same();
-    linkage.link(faces, index, &nothing);
-    linkage.run();
+    let surely = Calibration::built_in().surely_same();
+    let twice = Calibration::built_in().twice_on_a_photo(&plain);
+    let near = graph.near(&plain, surely);
+    let mut linkage = Linkage::new(faces, &nothing, &plain, graph, [surely, twice]);
+    linkage.run(&near, faces, &nothing, None);
     let (group_of, neighbours) = (&linkage.group_of, neighbours(faces, index));
     match head {
         Some(head) => Metric::learn_with(head, &codes, group_of, &neighbours),
@@ -132,15 +161,41 @@ fn neighbours(faces: &[GroupFace], index: &FaceIndex) -> Vec<Vec<usize>> {
         .collect()
 }
 
-fn group_in(metric: &Metric, faces: &[GroupFace], index: &FaceIndex, decided: &Decided) -> Grouped {
-    let mut linkage = Linkage::new(faces, decided, metric);
-    linkage.link(faces, index, decided);
-    linkage.run();
-    linkage.attach_poor_faces(faces, index, decided);
-    let number_of = linkage.numbers(decided);
-    Grouped {
-        questions: linkage.questions(&number_of, decided),
-        placements: linkage.placements(&number_of, faces, decided),
+/// Faces with all that grouping them needs to know.
+struct Of<'a> {
+    faces: &'a [GroupFace],
+    index: &'a FaceIndex,
+    graph: &'a Graph,
+    metric: &'a Metric,
+}
+
+impl Of<'_> {
+    fn near(&self) -> Vec<Candidate> {
+        let threshold = Calibration::built_in().same_group(self.metric);
+        self.graph.near(self.metric, threshold)
+    }
+
+    /// `near` are the pairs below the threshold, `told` is an earlier run over the same faces.
+    fn group(&self, near: &[Candidate], decided: &Decided, told: Option<&Told>) -> (Grouped, Told) {
+        let calibration = Calibration::built_in();
+        let thresholds = [
+            calibration.same_group(self.metric),
+            calibration.twice_on_a_photo(self.metric),
+        ];
+        let mut linkage = Linkage::new(self.faces, decided, self.metric, self.graph, thresholds);
+        linkage.run(near, self.faces, decided, told);
+        let told = linkage.told(decided);
+        let mut groups = Named {
+            linkage,
+            metric: self.metric,
+        };
+        groups.attach_poor_faces(self.faces, self.index, decided);
+        let number_of = groups.numbers(decided);
+        let grouped = Grouped {
+            questions: groups.questions(&number_of, decided),
+            placements: groups.placements(&number_of, self.faces, decided),
+        };
+        (grouped, told)
     }
 }
 
@@ -176,7 +231,12 @@ impl Unlabelled {
     /// The metric of a library that holds these faces.
     #[must_use]
     pub fn metric(&self, kind: MetricKind) -> Metric {
-        let learned = learn(&self.faces, &self.index, None);
+        let learned = learn(
+            &self.faces,
+            &self.index,
+            &Graph::of(&self.faces, &self.index),
+            None,
+        );
         match kind {
             MetricKind::Plain => Metric::plain(&codes(&self.faces), learned.groups()),
             MetricKind::Library => learned,
@@ -192,14 +252,26 @@ impl Unlabelled {
     /// The metric of a library that holds these faces and learned that head.
     #[must_use]
     pub fn metric_with(&self, head: &Head) -> Metric {
-        learn(&self.faces, &self.index, Some(head))
+        learn(
+            &self.faces,
+            &self.index,
+            &Graph::of(&self.faces, &self.index),
+            Some(head),
+        )
     }
 
     /// Groups them as [`group`] does, when the faces at some positions were said to be people; the
     /// number of a face is its position and 1.
     #[must_use]
     pub fn group(&self, metric: &Metric, named: &[(usize, PersonId)]) -> Grouped {
-        group_in(metric, &self.faces, &self.index, &self.decided(named))
+        let graph = Graph::of(&self.faces, &self.index);
+        let of = Of {
+            faces: &self.faces,
+            index: &self.index,
+            graph: &graph,
+            metric,
+        };
+        of.group(&of.near(), &self.decided(named), None).0
     }
 
     fn decided(&self, named: &[(usize, PersonId)]) -> Decided {
@@ -212,322 +284,21 @@ impl Unlabelled {
     }
 }
 
-/// A group in the making. Its number is the position of its first face.
-#[derive(Debug)]
-struct Group {
-    sum: [f32; EMBEDDING_LEN],
-    /// Sum of what is taken off its faces' distances.
-    offset: f32,
-    members: Vec<usize>,
-    person: Option<PersonId>,
-    photos: BTreeSet<PhotoId>,
-    /// The days that its photos were taken on.
-    days: BTreeSet<Date>,
-    /// People that a member is surely not.
-    not_people: BTreeSet<PersonId>,
-    /// Faces that a member is surely not the same person as.
-    not_faces: BTreeSet<FaceId>,
-    linked: BTreeSet<usize>,
-    /// Rises with each join, so that older comparisons are known to be out of date.
-    version: u32,
-}
-
-impl Group {
-    fn mean_distance(&self, other: &Self) -> f32 {
-        let product: f32 = dot(&self.sum, &other.sum);
-        let (count, others) = (self.members.len() as f32, other.members.len() as f32);
-        2.0 - 2.0 * product / (count * others) - self.offset / count - other.offset / others
-    }
-}
-
-fn dot(a: &[f32; EMBEDDING_LEN], b: &[f32; EMBEDDING_LEN]) -> f32 {
-    let mut sums = [0.0_f32; 16];
-    for (a, b) in a.as_chunks::<16>().0.iter().zip(b.as_chunks::<16>().0) {
-        for lane in 0..16 {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    sums.iter().sum()
-}
-
-/// Two groups to compare; the smallest distance comes first, then the oldest faces.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Candidate {
-    /// Bits of [`LOWEST`] and a distance, which is not negative: they sort as the number does.
-    distance: u32,
-    groups: [usize; 2],
-    versions: [u32; 2],
-}
-
-/// A face that is nearer to one person than to another by less than this is neither's: it is asked
-/// about.
-const NEARLY_AS_NEAR: f32 = 0.1;
-
-/// Groups of one person are one look below this mean distance. The smaller it is, the more the
-/// single faces of a person count when it is asked who a group is: on families, 92 of 193 questions
-/// about people with answers named the right one with 0.6, and 82 with 1.3.
-const ANOTHER_LOOK: f32 = 0.6;
-
-/// A corrected distance is never below the negative of this.
-const LOWEST: f32 = 8.0;
-
-struct Linkage<'a> {
+/// The groups as they are told: with a number each.
+struct Named<'a> {
+    linkage: Linkage<'a>,
     metric: &'a Metric,
-    /// Groups are joined below this mean distance.
-    threshold: f32,
-    /// Below this one, even two that are on one photo.
-    twice_on_a_photo: f32,
-    groups: HashMap<usize, Group>,
-    /// The group of each face, by position; none for faces left out so far.
-    group_of: Vec<Option<usize>>,
-    /// The photos that each person of whom the user said something is on, in any of their groups.
-    photos_of: BTreeMap<PersonId, BTreeSet<PhotoId>>,
-    face_ids: Vec<FaceId>,
-    heap: BinaryHeap<Reverse<Candidate>>,
 }
 
-impl<'a> Linkage<'a> {
-    /// A group for each face that is neither ignored nor too poor to found one.
-    fn new(faces: &[GroupFace], decided: &Decided, metric: &'a Metric) -> Self {
-        let mut linkage = Self {
-            metric,
-            threshold: Calibration::built_in().same_group(metric),
-            twice_on_a_photo: Calibration::built_in().twice_on_a_photo(metric),
-            groups: HashMap::new(),
-            group_of: vec![None; faces.len()],
-            photos_of: BTreeMap::new(),
-            face_ids: faces.iter().map(|face| face.id).collect(),
-            heap: BinaryHeap::new(),
-        };
-        for (position, face) in faces.iter().enumerate() {
-            let person = decided.confirmed.get(&face.id).copied();
-            if let Some(person) = person {
-                linkage
-                    .photos_of
-                    .entry(person)
-                    .or_default()
-                    .insert(face.photo);
-            }
-            if founds(face, decided) {
-                linkage.group_of[position] = Some(position);
-                let single = linkage.single(position, face, person, decided);
-                linkage.groups.insert(position, single);
-            }
-        }
-        linkage
-    }
-
-    /// A group of one face.
-    fn single(
-        &self,
-        position: usize,
-        face: &GroupFace,
-        person: Option<PersonId>,
-        decided: &Decided,
-    ) -> Group {
-        let id = face.id;
-        let mut not_people: BTreeSet<PersonId> = decided
-            .rejected
-            .range((id, 0)..=(id, u32::MAX))
-            .map(|pair| pair.1)
-            .collect();
-        let not_faces: BTreeSet<FaceId> = if decided.apart.is_empty() {
-            BTreeSet::new()
-        } else {
-            let other = |&(a, b): &(FaceId, FaceId)| match id {
-                _ if a == id => Some(b),
-                _ if b == id => Some(a),
-                _ => None,
-            };
-            decided.apart.iter().filter_map(other).collect()
-        };
-        // Held apart from a face is held apart from its person, whatever they look like elsewhere.
-        let of_faces = not_faces.iter().filter_map(|of| decided.confirmed.get(of));
-        not_people.extend(of_faces.filter(|of| Some(**of) != person));
-        Group {
-            sum: *self.metric.point(position),
-            offset: self.metric.offset(position),
-            members: vec![position],
-            person,
-            photos: BTreeSet::from([face.photo]),
-            days: face.day.into_iter().collect(),
-            not_people,
-            not_faces,
-            linked: BTreeSet::new(),
-            version: 0,
-        }
-    }
-
-    /// Links the groups of neighbouring faces, and compares them.
-    fn link(&mut self, faces: &[GroupFace], index: &FaceIndex, decided: &Decided) {
-        // Faces with the same code share a point: they are chained, and the first speaks for all.
-        let mut first_at: HashMap<u32, usize> = HashMap::new();
-        let mut pairs: Vec<(usize, usize)> = Vec::new();
-        let mut points: Vec<(u32, usize)> = Vec::new();
-        for (position, face) in faces
-            .iter()
-            .enumerate()
-            .filter(|(_, face)| founds(face, decided))
-        {
-            let Some(point) = index.point(&face.code) else {
-                continue;
-            };
-            if let Some(first) = first_at.get(&point) {
-                pairs.push((*first, position));
-            } else {
-                first_at.insert(point, position);
-                points.push((point, position));
-            }
-        }
-        for (point, position) in points {
-            for (neighbour, _) in index.neighbours(point) {
-                if let Some(other) = first_at.get(neighbour) {
-                    pairs.push((position, *other));
-                }
-            }
-        }
-        for (a, b) in pairs {
-            if let (Some(a), Some(b)) = (self.group_of[a], self.group_of[b])
-                && a != b
-                && self
-                    .groups
-                    .get_mut(&a)
-                    .is_some_and(|group| group.linked.insert(b))
-                && let Some(group) = self.groups.get_mut(&b)
-            {
-                group.linked.insert(a);
-                self.compare(a, b);
-            }
-        }
-    }
-
-    fn compare(&mut self, a: usize, b: usize) {
-        let (Some(group_a), Some(group_b)) = (self.groups.get(&a), self.groups.get(&b)) else {
-            return;
-        };
-        let distance = group_a.mean_distance(group_b);
-        let one_person = group_a.person.is_some() && group_a.person == group_b.person;
-        let threshold = if one_person {
-            ANOTHER_LOOK
-        } else {
-            self.threshold
-        };
-        if distance < threshold {
-            let (a, group_a, b, group_b) = if a < b {
-                (a, group_a, b, group_b)
-            } else {
-                (b, group_b, a, group_a)
-            };
-            self.heap.push(Reverse(Candidate {
-                distance: (distance + LOWEST).max(0.0).to_bits(),
-                groups: [a, b],
-                versions: [group_a.version, group_b.version],
-            }));
-        }
-    }
-
-    fn run(&mut self) {
-        while let Some(Reverse(candidate)) = self.heap.pop() {
-            let [a, b] = candidate.groups;
-            let up_to_date = |group: usize, version: u32| {
-                self.groups
-                    .get(&group)
-                    .is_some_and(|group| group.version == version)
-            };
-            if up_to_date(a, candidate.versions[0])
-                && up_to_date(b, candidate.versions[1])
-                && self.may_join(&self.groups[&a], &self.groups[&b])
-            {
-                self.join(a, b);
-            }
-        }
-    }
-
-    fn may_join(&self, a: &Group, b: &Group) -> bool {
-        if let (Some(person), Some(other)) = (a.person, b.person) {
-            return person == other;
-        }
-        let distance = a.mean_distance(b);
-        let twice = distance >= self.twice_on_a_photo && self.on_one_photo(a, b);
-        !twice && !self.barred(a, b) && !self.between_people(a, b, distance)
-    }
-
-    /// Whether the user said that they are not one person.
-    fn barred(&self, a: &Group, b: &Group) -> bool {
-        let bars = |a: &Group, b: &Group| {
-            b.person
-                .is_some_and(|person| a.not_people.contains(&person))
-                || (!a.not_faces.is_empty()
-                    && b.members
-                        .iter()
-                        .any(|member| a.not_faces.contains(&self.face_ids[*member])))
-        };
-        bars(a, b) || bars(b, a)
-    }
-
-    fn on_one_photo(&self, a: &Group, b: &Group) -> bool {
-        let (a, b) = (self.photos(a), self.photos(b));
-        let (few, many) = if a.len() < b.len() { (a, b) } else { (b, a) };
-        few.iter().any(|photo| many.contains(photo))
-    }
-
-    /// The photos that the group, or its person, is on.
-    fn photos<'g>(&'g self, group: &'g Group) -> &'g BTreeSet<PhotoId> {
-        group
-            .person
-            .and_then(|person| self.photos_of.get(&person))
-            .unwrap_or(&group.photos)
-    }
-
-    /// Whether one of the two belongs to a person, and another person is nearly as near to the
-    /// other one.
-    fn between_people(&self, a: &Group, b: &Group, distance: f32) -> bool {
-        let (person, alone) = match (a.person, b.person) {
-            (Some(person), None) => (person, b),
-            (None, Some(person)) => (person, a),
-            _ => return false,
-        };
-        alone.linked.iter().any(|other| {
-            let other = &self.groups[other];
-            other.person.is_some_and(|other| other != person)
-                && alone.mean_distance(other) < distance + NEARLY_AS_NEAR
-                && !self.barred(alone, other)
-        })
-    }
-
-    /// Joins `b` to `a`; `a` is the one with the older first face.
-    fn join(&mut self, a: usize, b: usize) {
-        let (Some(mut joined), Some(gone)) = (self.groups.remove(&a), self.groups.remove(&b))
-        else {
-            return;
-        };
-        for member in &gone.members {
-            self.group_of[*member] = Some(a);
-        }
-        if let Some(person) = joined.person.or(gone.person) {
-            let photos = self.photos_of.entry(person).or_default();
-            photos.extend(joined.photos.iter().chain(&gone.photos));
-        }
-        absorb(&mut joined, gone);
-        joined.linked.remove(&a);
-        joined.linked.remove(&b);
-        let linked: Vec<usize> = joined.linked.iter().copied().collect();
-        self.groups.insert(a, joined);
-        for other in linked {
-            if let Some(group) = self.groups.get_mut(&other) {
-                group.linked.remove(&b);
-                group.linked.insert(a);
-            }
-            self.compare(a, other);
-        }
-    }
-
+impl Named<'_> {
     /// Poor faces found nothing, so that they pull no two people together: each joins the group
     /// it is nearest to, if that is near enough, and changes nothing about the group.
     fn attach_poor_faces(&mut self, faces: &[GroupFace], index: &FaceIndex, decided: &Decided) {
         let mut homes_of_point: HashMap<u32, BTreeSet<usize>> = HashMap::new();
         for (position, face) in faces.iter().enumerate() {
-            if let (Some(home), Some(point)) = (self.group_of[position], index.point(&face.code)) {
+            if let (Some(home), Some(point)) =
+                (self.linkage.group_of[position], index.point(&face.code))
+            {
                 homes_of_point.entry(point).or_default().insert(home);
             }
         }
@@ -535,13 +306,13 @@ impl<'a> Linkage<'a> {
         for (position, face) in faces.iter().enumerate() {
             let known =
                 decided.ignored.contains(&face.id) || decided.confirmed.contains_key(&face.id);
-            if self.group_of[position].is_some() || known {
+            if self.linkage.group_of[position].is_some() || known {
                 continue;
             }
             let Some(point) = index.point(&face.code) else {
                 continue;
             };
-            let alone = self.single(position, face, None, decided);
+            let alone = self.linkage.single(position, face, None, decided);
             let near = std::iter::once(point).chain(index.neighbours(point).iter().map(|of| of.0));
             let homes: BTreeSet<usize> = near
                 .filter_map(|point| homes_of_point.get(&point))
@@ -550,24 +321,22 @@ impl<'a> Linkage<'a> {
                 .collect();
             let nearest = homes
                 .into_iter()
-                .filter_map(|home| self.groups.get(&home).map(|group| (home, group)))
-                .filter(|(_, group)| self.may_join(&alone, group))
+                .filter_map(|home| {
+                    self.linkage.groups[home]
+                        .as_ref()
+                        .map(|group| (home, group))
+                })
+                .filter(|(_, group)| self.linkage.may_join(&alone, group))
                 .map(|(home, group)| (alone.mean_distance(group), home))
-                .filter(|(distance, _)| *distance < self.threshold)
+                .filter(|(distance, _)| *distance < self.linkage.threshold)
                 .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             let Some((_, home)) = nearest else { continue };
             joins.push((position, home));
-            if let Some(group) = self.groups.get_mut(&home) {
-                match group.person {
-                    Some(person) => self.photos_of.entry(person).or_default(),
-                    None => &mut group.photos,
-                }
-                .insert(face.photo);
-            }
+            self.linkage.note_photo(home, face.photo);
         }
         for (position, home) in joins {
-            self.group_of[position] = Some(home);
-            if let Some(group) = self.groups.get_mut(&home) {
+            self.linkage.group_of[position] = Some(home);
+            if let Some(group) = &mut self.linkage.groups[home] {
                 group.members.push(position);
             }
         }
@@ -575,17 +344,14 @@ impl<'a> Linkage<'a> {
 
     /// The person, or the number of a new one, for each group.
     fn numbers(&self, decided: &Decided) -> BTreeMap<usize, PersonId> {
-        let mut homes: Vec<usize> = self.groups.keys().copied().collect();
-        homes.sort_unstable();
         let mut taken: BTreeSet<PersonId> = decided.people.keys().copied().collect();
         let mut number_of = BTreeMap::new();
-        for home in homes {
-            let group = &self.groups[&home];
+        for (home, group) in self.linkage.all() {
             let person = group.person.unwrap_or_else(|| {
                 let mut ids: Vec<FaceId> = group
                     .members
                     .iter()
-                    .map(|member| self.face_ids[*member])
+                    .map(|member| self.linkage.face_id(*member))
                     .collect();
                 ids.sort_unstable();
                 free_number(&ids, &taken)
@@ -599,7 +365,7 @@ impl<'a> Linkage<'a> {
     /// How many groups were seen on each day.
     fn groups_of_days(&self) -> HashMap<Date, usize> {
         let mut seen_on: HashMap<Date, usize> = HashMap::new();
-        for day in self.groups.values().flat_map(|group| &group.days) {
+        for day in self.linkage.all().flat_map(|(_, group)| &group.days) {
             *seen_on.entry(*day).or_default() += 1;
         }
         seen_on
@@ -607,8 +373,8 @@ impl<'a> Linkage<'a> {
 
     /// For each group of which the user said nothing, the nearest one that it may belong to.
     fn questions(&self, number_of: &BTreeMap<usize, PersonId>, decided: &Decided) -> Vec<Question> {
-        let rank = |home: usize| {
-            let group = &self.groups[&home];
+        let groups = number_of.len();
+        let rank = |home: usize, group: &Group| {
             (
                 group.person.is_some(),
                 group.members.len(),
@@ -622,38 +388,45 @@ impl<'a> Linkage<'a> {
         let seen_on = self.groups_of_days();
         let chance = |distance: f32, group: &Group, other: &Group| {
             let all = Calibration::built_in().strangers_within(distance, self.metric);
-            all * share_of_strangers(group, other, &seen_on, self.groups.len())
+            all * share_of_strangers(group, other, &seen_on, groups)
         };
         let mut questions = Vec::new();
-        for home in number_of.keys() {
-            let group = &self.groups[home];
+        for (home, group) in self.linkage.all() {
             if group.person.is_some() {
                 continue;
             }
+            let own = rank(home, group);
             let mut near: Vec<(f32, usize)> = group
                 .linked
                 .iter()
-                .filter(|other| rank(**other) > rank(*home))
-                .map(|other| (*other, &self.groups[other]))
-                .filter(|(_, to)| !self.on_one_photo(group, to) && !self.barred(group, to))
+                .filter_map(|other| {
+                    let other = *other as usize;
+                    Some((other, self.linkage.groups[other].as_ref()?))
+                })
+                .filter(|(other, to)| rank(*other, to) > own)
+                .filter(|(_, to)| {
+                    !self.linkage.on_one_photo(group, to) && !self.linkage.barred(group, to)
+                })
                 .map(|(other, to)| (group.mean_distance(to), other))
                 .collect();
             near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             let Some((distance, nearest)) = near.first().copied() else {
                 continue;
             };
-            let person = self.groups[&nearest].person;
-            let rival = near.iter().find(|(_, other)| {
-                let other = self.groups[other].person;
-                person.is_some() && other.is_some() && other != person
+            let Some(to) = &self.linkage.groups[nearest] else {
+                continue;
+            };
+            let rival = near.iter().find_map(|(distance, other)| {
+                let other = self.linkage.groups[*other].as_ref()?;
+                let both = to.person.is_some() && other.person.is_some();
+                (both && other.person != to.person).then_some((*distance, other))
             });
-            if shown(&self.groups[&nearest]) {
+            if shown(to) {
                 questions.push(Question {
-                    group: number_of[home],
+                    group: number_of[&home],
                     person: number_of[&nearest],
-                    chance: chance(distance, group, &self.groups[&nearest]),
-                    rival: rival
-                        .map(|(distance, other)| chance(*distance, group, &self.groups[other])),
+                    chance: chance(distance, group, to),
+                    rival: rival.map(|(distance, other)| chance(distance, group, other)),
                 });
             }
         }
@@ -679,7 +452,7 @@ impl<'a> Linkage<'a> {
                     state: FaceState::Confirmed,
                 };
             }
-            let person = self.group_of[position].map(|home| number_of[&home]);
+            let person = self.linkage.group_of[position].map(|home| number_of[&home]);
             let state = match person {
                 None => FaceState::Unassigned,
                 Some(_) => FaceState::Automatic,
@@ -708,7 +481,7 @@ pub(crate) fn free_number(faces: &[FaceId], taken: &BTreeSet<PersonId>) -> Perso
 }
 
 /// Whether a face is good enough to found a group.
-fn founds(face: &GroupFace, decided: &Decided) -> bool {
+pub(super) fn founds(face: &GroupFace, decided: &Decided) -> bool {
     face.quality >= FOUNDING_QUALITY && !decided.ignored.contains(&face.id)
 }
 
@@ -720,31 +493,28 @@ fn share_of_strangers(
     seen_on: &HashMap<Date, usize>,
     all: usize,
 ) -> f64 {
-    if group.days.is_disjoint(&other.days) {
+    if !group
+        .days
+        .iter()
+        .any(|day| other.days.binary_search(day).is_ok())
+    {
         return 1.0;
     }
     let seen: usize = group.days.iter().filter_map(|day| seen_on.get(day)).sum();
     (seen as f64 / all as f64).min(1.0)
 }
 
-fn absorb(group: &mut Group, mut other: Group) {
-    for (sum, more) in group.sum.iter_mut().zip(&other.sum) {
-        *sum += more;
-    }
-    group.offset += other.offset;
-    group.members.append(&mut other.members);
-    group.person = group.person.or(other.person);
-    group.photos.append(&mut other.photos);
-    group.days.append(&mut other.days);
-    group.not_people.append(&mut other.not_people);
-    group.not_faces.append(&mut other.not_faces);
-    group.linked.append(&mut other.linked);
-    group.version += 1;
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
+    use kith_models::EMBEDDING_LEN;
+    use proptest::prelude::*;
+
+    use super::super::linkage::dot;
     use super::*;
+    use crate::catalog::decisions::Entry;
+    use crate::people::Decision;
 
     /// Faces of 150 people, one to nine each, some of them hard to tell from others; every third
     /// photo shows two people. The same every time.
@@ -779,7 +549,8 @@ mod tests {
     /// The groups as sets of codes: the same whatever the faces' numbers are.
     fn groups(faces: &[GroupFace], index: &FaceIndex) -> BTreeSet<BTreeSet<Vec<u8>>> {
         let mut of_person: BTreeMap<Option<PersonId>, BTreeSet<Vec<u8>>> = BTreeMap::new();
-        let placements = group(faces, index, &Decided::default(), None).placements;
+        let mut taught = Taught::by(faces.to_vec(), index, None);
+        let placements = taught.group(index, &Decided::default()).placements;
         for face in faces {
             let person = placements[&face.id].person;
             let code = face.code.as_bytes().to_vec();
@@ -852,7 +623,13 @@ mod tests {
         }
         // The network's own distance, so that the angles say it all.
         let metric = Metric::plain(&codes(faces), faces.len());
-        group_in(&metric, faces, &index, &decided)
+        let of = Of {
+            faces,
+            index: &index,
+            graph: &Graph::of(faces, &index),
+            metric: &metric,
+        };
+        of.group(&of.near(), &decided, None).0
     }
 
     #[test]
@@ -929,6 +706,79 @@ mod tests {
             placements[&1].person, placements[&2].person,
             "on two photos"
         );
+    }
+
+    /// Something said about the faces from `at` on, a few of the library's.
+    fn said(kind: u32, at: usize, count: usize, faces: &[GroupFace], newest: u32) -> Decision {
+        let some = faces.iter().cycle().skip(at % faces.len()).take(count);
+        let some: Vec<FaceId> = some.map(|face| face.id).collect();
+        let first = some[0];
+        match kind {
+            0 | 1 => Decision::Name {
+                person: first,
+                name: format!("Person {first}"),
+                faces: some,
+            },
+            2 => Decision::Reject {
+                person: first,
+                faces: some[1..].to_vec(),
+                others: vec![first],
+            },
+            3 => Decision::Confirm {
+                person: 1 + first % 40,
+                faces: some,
+            },
+            4 => Decision::Ignore { faces: some },
+            5 => Decision::Merge {
+                person: 1 + first % 40,
+                into: 1 + first % 7,
+                faces: some,
+            },
+            6 => Decision::Reject {
+                person: 1 + first % 40,
+                faces: some,
+                others: Vec::new(),
+            },
+            _ => Decision::Undo {
+                decision: (1 + first % newest.max(1)).min(newest),
+            },
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        /// What is told and repeated comes to the same as what is worked out from nothing.
+        #[test]
+        fn after_a_decision_the_groups_are_those_of_a_first_run(
+            words in prop::collection::vec((0_u32..8, 0_usize..2000, 1_usize..12), 1..9)
+        ) {
+            let mut faces = faces();
+            // Some are on a copy of the photo as well.
+            let copies: Vec<GroupFace> = faces.iter().step_by(9).cloned().collect();
+            for copy in copies {
+                let id = faces.len() as u32 + 1;
+                faces.push(GroupFace { id, photo: 10_000 + id, ..copy });
+            }
+            let mut index = FaceIndex::in_memory();
+            index.update(&codes(&faces)).unwrap();
+            let mut taught = Taught::by(faces.clone(), &index, None);
+            let mut log: Vec<Entry> = Vec::new();
+            for (kind, at, count) in words {
+                let newest = log.len() as u32;
+                log.push(Entry {
+                    id: newest + 1,
+                    at: SystemTime::UNIX_EPOCH,
+                    decision: said(kind, at, count + 1, &faces, newest),
+                });
+                let decided = Decided::replay(&log);
+                let told = taught.group(&index, &decided);
+                let joins = taught.told.take();
+                let anew = taught.group(&index, &decided);
+                prop_assert_eq!(&joins, &taught.told);
+                prop_assert_eq!(told.placements, anew.placements);
+                prop_assert_eq!(told.questions, anew.questions);
+            }
+        }
     }
 
     #[test]

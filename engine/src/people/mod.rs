@@ -1,8 +1,8 @@
 //! Who is who: groups of faces, derived from their embeddings under what the user decided.
 //!
-//! [`Decision`] is what the log holds, [`Decided`] what the log says as a whole, and [`group`] the
-//! one function that turns faces, neighbours and decisions into placements. It has no state and
-//! no randomness: the same input gives the same people. Distances are those of the library's
+//! [`Decision`] is what the log holds, [`Decided`] what the log says as a whole, and [`Groups`] turns
+//! faces, neighbours and decisions into placements. There is no randomness, and what it keeps from
+//! one time to the next changes no outcome: the same input gives the same people. Distances are those of the library's
 //! [`Metric`], and what they mean stands in the [`Calibration`].
 
 mod calibration;
@@ -10,14 +10,15 @@ mod decided;
 mod derive;
 mod grouping;
 mod learning;
+mod linkage;
 mod metric;
 mod split;
 
 pub use calibration::{Answers, Calibration, Rate};
 pub use decided::{Decided, DecidedPerson, Decision, standing};
-pub use derive::{Derived, derive, read};
+pub use derive::{Derived, Groups, group_faces, read};
 pub(crate) use grouping::free_number;
-pub use grouping::{GroupFace, Grouped, Question, Unlabelled, group};
+pub use grouping::{GroupFace, Grouped, Question, Unlabelled};
 pub(crate) use learning::wrong;
 pub use learning::{Learned, Lessons, Mistakes, Trial};
 pub use metric::{Metric, MetricKind};

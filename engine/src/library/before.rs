@@ -1,0 +1,390 @@
+//! What the user says becomes a decision: with the faces it is about, as they are at that moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use kith_models::Code;
+
+use super::MOST_STARS;
+use super::rows::Rows;
+use crate::catalog::decisions;
+use crate::people::{Decided, Decision, free_number, halves, standing};
+use crate::{Action, DecisionId, Error, FaceId, PersonId, PhotoId, Result};
+
+/// The library as it is before a decision.
+pub(super) struct Before<'a> {
+    rows: &'a Rows,
+    decided: &'a Decided,
+    faces_of: BTreeMap<PersonId, Vec<FaceId>>,
+    /// A face that was added just now, and its photo: the rows do not know it yet.
+    added: Option<(FaceId, PhotoId)>,
+}
+
+impl<'a> Before<'a> {
+    pub(super) fn of(rows: &'a Rows) -> Self {
+        let mut faces_of: BTreeMap<PersonId, Vec<FaceId>> = BTreeMap::new();
+        for (face, placement) in &rows.placements {
+            if let Some(person) = placement.person {
+                faces_of.entry(person).or_default().push(*face);
+            }
+        }
+        Self {
+            rows,
+            decided: &rows.decided,
+            faces_of,
+            added: None,
+        }
+    }
+
+    /// Knows a face that was added just now.
+    pub(super) fn add(&mut self, face: FaceId, photo: PhotoId) {
+        self.added = Some((face, photo));
+    }
+
+    /// Whether there is a face that the rows do not know.
+    pub(super) fn has_added(&self) -> bool {
+        self.added.is_some()
+    }
+
+    /// The photo that a face is on.
+    pub(super) fn photo_of(&self, face: FaceId) -> Option<PhotoId> {
+        match self.added {
+            Some((added, photo)) if added == face => Some(photo),
+            _ => self.rows.facts.face(face).map(|face| face.photo),
+        }
+    }
+
+    /// Whether a person has a face.
+    pub(super) fn has_faces(&self, person: PersonId) -> bool {
+        self.faces_of.contains_key(&person)
+    }
+
+    /// What the action comes to, with the faces it is about.
+    pub(super) fn decision(&self, action: Action) -> Result<Decision> {
+        match action {
+            Action::Name { person, name } => {
+                let faces = self.undecided_faces(self.known(person)?);
+                match self.decided.named(&name) {
+                    Some(same) if same != person => Ok(Decision::Merge {
+                        person,
+                        into: same,
+                        faces: self.faces(person),
+                    }),
+                    _ => Ok(Decision::Name {
+                        person,
+                        name: tidy(&name)?,
+                        faces,
+                    }),
+                }
+            }
+            Action::NameFaces { faces, name } => {
+                let faces = self.known_faces(faces)?;
+                let name = tidy(&name)?;
+                if let Some(person) = self.decided.named(&name) {
+                    return Ok(Decision::Confirm { person, faces });
+                }
+                let taken = self.decided.people.keys().copied().collect();
+                Ok(Decision::Name {
+                    person: free_number(&faces, &taken),
+                    name,
+                    faces,
+                })
+            }
+            Action::Confirm { faces, person } => {
+                let mut faces = self.known_faces(faces)?;
+                // A group becomes a person by the first word about it, and keeps its faces.
+                faces.extend(self.undecided_faces(self.known(person)?));
+                Ok(Decision::Confirm { person, faces })
+            }
+            Action::Reject { faces, person } => {
+                let faces = self.known_faces(faces)?;
+                let mut others = self.undecided_faces(self.known(person)?);
+                others.retain(|other| !faces.contains(other));
+                Ok(Decision::Reject {
+                    person,
+                    faces,
+                    others,
+                })
+            }
+            Action::Merge { person, into } => {
+                self.known(person)?;
+                if person == into {
+                    return Err(Error::SamePerson(person));
+                }
+                let mut faces = self.faces(person);
+                faces.extend(self.undecided_faces(self.known(into)?));
+                Ok(Decision::Merge {
+                    person,
+                    into,
+                    faces,
+                })
+            }
+            Action::Split { person } => self.split(person),
+            Action::Join { people, name } => self.join(people, name.as_deref()),
+            Action::HideAll { people, hidden } => {
+                let people: BTreeSet<PersonId> = people.into_iter().collect();
+                let hide = |person| self.hide(person, hidden);
+                several(people.into_iter().map(hide).collect::<Result<_>>()?)
+            }
+            Action::Hide { person, hidden } => self.hide(person, hidden),
+            Action::BestFace { face } => self.best_face(face),
+            Action::Ignore { faces } => Ok(Decision::Ignore {
+                faces: self.known_faces(faces)?,
+            }),
+            Action::Unsure { faces, person } => Ok(Decision::Unsure {
+                person,
+                faces: self.known_faces(faces)?,
+                others: self.undecided_faces(self.known(person)?),
+            }),
+            Action::Favourite { photos, favourite } => Ok(Decision::Favourite {
+                photos: self.known_photos(photos)?,
+                favourite,
+            }),
+            Action::Stars { photos, stars } => Ok(Decision::Stars {
+                photos: self.known_photos(photos)?,
+                stars: stars.min(MOST_STARS),
+            }),
+            Action::TakeBack { decision } => self.take_back(decision),
+            Action::Undo => {
+                let newest = standing(&self.rows.log).first().map(|entry| entry.id);
+                Ok(Decision::Undo {
+                    decision: newest.ok_or(Error::NothingToUndo)?,
+                })
+            }
+        }
+    }
+
+    /// The half of a person's faces that differ most from the others are not that person.
+    fn split(&self, person: PersonId) -> Result<Decision> {
+        let of: Vec<(FaceId, Code)> = self
+            .faces(self.known(person)?)
+            .into_iter()
+            .filter_map(|face| Some((face, self.rows.facts.face(face)?.found.code)))
+            .collect();
+        let (stay, leave) = halves(&of).ok_or(Error::NothingToSplit)?;
+        let known = self.decided.people.contains_key(&person);
+        Ok(Decision::Reject {
+            person,
+            faces: leave,
+            others: if known { Vec::new() } else { stay },
+        })
+    }
+
+    fn hide(&self, person: PersonId, hidden: bool) -> Result<Decision> {
+        Ok(Decision::Hide {
+            person,
+            hidden,
+            faces: self.undecided_faces(self.known(person)?),
+        })
+    }
+
+    fn best_face(&self, face: FaceId) -> Result<Decision> {
+        let owner = self
+            .faces_of
+            .iter()
+            .find(|(_, faces)| faces.contains(&face));
+        let (person, _) = owner.ok_or(Error::NoFace(face))?;
+        let mut others = self.undecided_faces(*person);
+        others.retain(|other| *other != face);
+        Ok(Decision::BestFace {
+            person: *person,
+            face,
+            others,
+        })
+    }
+
+    /// Several people who are one.
+    fn join(&self, people: Vec<PersonId>, name: Option<&str>) -> Result<Decision> {
+        let mut people: Vec<PersonId> = people
+            .into_iter()
+            .map(|person| self.known(person))
+            .collect::<Result<BTreeSet<_>>>()?
+            .into_iter()
+            .collect();
+        // The first named one first, then the one with most faces, then the oldest.
+        people.sort_by_key(|person| {
+            let of = self.decided.people.get(person);
+            let named = of.is_some_and(|of| of.name.is_some());
+            (!named, std::cmp::Reverse(self.faces(*person).len()))
+        });
+        let known = name.and_then(|name| self.decided.named(name));
+        let into = known.or(people.first().copied()).ok_or(Error::NoFaces)?;
+        let mut decisions: Vec<Decision> = people
+            .iter()
+            .filter(|person| **person != into)
+            .map(|person| {
+                let mut faces = self.faces(*person);
+                faces.extend(self.undecided_faces(into));
+                Decision::Merge {
+                    person: *person,
+                    into,
+                    faces,
+                }
+            })
+            .collect();
+        if let Some(name) = name
+            && known.is_none()
+        {
+            decisions.push(Decision::Name {
+                person: into,
+                name: tidy(name)?,
+                faces: self.undecided_faces(into),
+            });
+        }
+        if decisions.is_empty() {
+            return Err(Error::SamePerson(into));
+        }
+        several(decisions)
+    }
+
+    /// Any decision that holds can be taken back, whatever was said later, as long as it leaves no
+    /// two people of one name.
+    fn take_back(&self, decision: DecisionId) -> Result<Decision> {
+        if !standing(&self.rows.log)
+            .iter()
+            .any(|entry| entry.id == decision)
+        {
+            return Err(Error::TakenBack(decision));
+        }
+        let undo = Decision::Undo { decision };
+        let mut log = self.rows.log.clone();
+        log.push(decisions::Entry {
+            id: log.last().map_or(1, |last| last.id + 1),
+            at: SystemTime::UNIX_EPOCH,
+            decision: undo.clone(),
+        });
+        let after = Decided::replay(&log);
+        let clash = after.people.iter().find_map(|(person, of)| {
+            let name = of.name.as_ref()?;
+            (after.named(name) != Some(*person)).then(|| name.clone())
+        });
+        clash.map_or(Ok(undo), |name| Err(Error::NameInUse(name)))
+    }
+
+    fn known(&self, person: PersonId) -> Result<PersonId> {
+        let known =
+            self.faces_of.contains_key(&person) || self.decided.people.contains_key(&person);
+        if known {
+            Ok(person)
+        } else {
+            Err(Error::NoPerson(person))
+        }
+    }
+
+    fn known_faces(&self, mut faces: Vec<FaceId>) -> Result<Vec<FaceId>> {
+        faces.sort_unstable();
+        faces.dedup();
+        match faces.iter().find(|face| self.photo_of(**face).is_none()) {
+            Some(face) => Err(Error::NoFace(*face)),
+            None if faces.is_empty() => Err(Error::NoFaces),
+            None => Ok(faces),
+        }
+    }
+
+    fn known_photos(&self, photos: Vec<PhotoId>) -> Result<Vec<PhotoId>> {
+        let photos: BTreeSet<PhotoId> = photos.into_iter().collect();
+        let known = &self.rows.facts.photos;
+        match photos.iter().find(|photo| !known.contains_key(photo)) {
+            Some(photo) => Err(Error::NoPhoto(*photo)),
+            None => Ok(photos.into_iter().collect()),
+        }
+    }
+
+    /// The photos that a decision, or the one that it takes back, is about as such.
+    pub(super) fn photos_of<'d>(&'d self, decision: &'d Decision) -> Option<&'d [PhotoId]> {
+        match decision {
+            Decision::Undo { decision } => self.entry(*decision)?.decision.photos(),
+            decision => decision.photos(),
+        }
+    }
+
+    fn faces(&self, person: PersonId) -> Vec<FaceId> {
+        self.faces_of.get(&person).cloned().unwrap_or_default()
+    }
+
+    /// The faces of a group of which nothing was decided; none for a person.
+    fn undecided_faces(&self, person: PersonId) -> Vec<FaceId> {
+        if self.decided.people.contains_key(&person) {
+            Vec::new()
+        } else {
+            self.faces(person)
+        }
+    }
+
+    pub(super) fn person_taken_back(&self, decision: &Decision) -> Option<PersonId> {
+        let Decision::Undo { decision } = decision else {
+            return None;
+        };
+        self.entry(*decision)
+            .and_then(|entry| person_of(&entry.decision))
+    }
+
+    fn entry(&self, id: DecisionId) -> Option<&decisions::Entry> {
+        entry_of(&self.rows.log, id)
+    }
+}
+
+/// One decision as it is, more as one that is taken back at once.
+pub(super) fn several(mut decisions: Vec<Decision>) -> Result<Decision> {
+    match decisions.len() {
+        0 => Err(Error::NoFaces),
+        1 => Ok(decisions.remove(0)),
+        _ => Ok(Decision::Several { decisions }),
+    }
+}
+
+/// The faces that a decision lists.
+pub(super) fn faces_in(decision: &Decision) -> Vec<FaceId> {
+    match decision {
+        Decision::Name { faces, .. }
+        | Decision::Confirm { faces, .. }
+        | Decision::Reject { faces, .. }
+        | Decision::Merge { faces, .. }
+        | Decision::Hide { faces, .. }
+        | Decision::Unsure { faces, .. }
+        | Decision::Ignore { faces } => faces.clone(),
+        Decision::Draw { face } | Decision::BestFace { face, .. } => vec![*face],
+        Decision::Several { decisions } => {
+            let all: BTreeSet<FaceId> = decisions.iter().flat_map(faces_in).collect();
+            all.into_iter().collect()
+        }
+        Decision::Favourite { .. } | Decision::Stars { .. } | Decision::Undo { .. } => Vec::new(),
+    }
+}
+
+pub(super) fn person_of(decision: &Decision) -> Option<PersonId> {
+    match decision {
+        Decision::Name { person, .. }
+        | Decision::Confirm { person, .. }
+        | Decision::Reject { person, .. }
+        | Decision::Unsure { person, .. }
+        | Decision::BestFace { person, .. }
+        | Decision::Hide { person, .. } => Some(*person),
+        Decision::Merge { into, .. } => Some(*into),
+        // Of several, all joined into one are about that one; hidden ones are not about one person.
+        Decision::Several { decisions } => match decisions.last() {
+            Some(Decision::Hide { .. }) | None => None,
+            Some(last) => person_of(last),
+        },
+        Decision::Ignore { .. }
+        | Decision::Draw { .. }
+        | Decision::Favourite { .. }
+        | Decision::Stars { .. }
+        | Decision::Undo { .. } => None,
+    }
+}
+
+pub(super) fn tidy(name: &str) -> Result<String> {
+    let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+    if name.chars().any(char::is_alphanumeric) {
+        Ok(name)
+    } else {
+        Err(Error::EmptyName)
+    }
+}
+
+/// The entry of that number.
+pub(super) fn entry_of(log: &[decisions::Entry], id: DecisionId) -> Option<&decisions::Entry> {
+    let at = log.binary_search_by_key(&id, |entry| entry.id);
+    Some(&log[at.ok()?])
+}

@@ -1,0 +1,107 @@
+//! What the library learns of its people, as it is asked for and told.
+
+use std::time::SystemTime;
+
+use super::{Library, seconds_since_1970};
+use crate::catalog::learned;
+use crate::faces::MODEL;
+use crate::people::{Lessons, read};
+use crate::{Control, Error, LearnedVersion, Result};
+
+impl Library {
+    /// Learns from what the user said, and uses it where it makes fewer mistakes on answers that
+    /// were held back. Takes seconds; other calls are answered meanwhile. `on_step` gets how many
+    /// steps of how many are done. None when it was cancelled; nothing is changed then.
+    ///
+    /// # Errors
+    /// [`Error::NothingToLearn`], [`Error::Models`], [`Error::Catalog`], [`Error::Index`].
+    pub fn learn(
+        &self,
+        at: SystemTime,
+        control: &Control,
+        on_step: &mut dyn FnMut(u32, u32),
+    ) -> Result<Option<LearnedVersion>> {
+        let (faces, decided) = read(self.catalog().connection())?;
+        let lessons = Lessons::gather(&faces, &decided);
+        if lessons.people() < 2 {
+            return Err(Error::NothingToLearn);
+        }
+        let learned = lessons.learn(&mut |done, total| {
+            on_step(done, total);
+            control.go_on()
+        })?;
+        let Some(learned) = learned else {
+            return Ok(None);
+        };
+        let mut groups = self.groups();
+        self.catalog().transaction(|connection| {
+            let version = learned::add(connection, at, &MODEL, &learned)?;
+            if learned.trial.is_better() {
+                learned::put_to_use(connection, Some(version), &MODEL)?;
+                groups.derive(connection)?;
+            }
+            let all = learned::all(connection, &MODEL)?;
+            Ok(all.iter().find(|of| of.version == version).map(told))
+        })
+    }
+
+    /// What was learned so far, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn learned(&self) -> Result<Vec<LearnedVersion>> {
+        let all = learned::all(self.catalog().connection(), &MODEL)?;
+        Ok(all.iter().map(told).collect())
+    }
+
+    /// Uses a version of what was learned, or the network as it came, and derives who is who anew.
+    ///
+    /// # Errors
+    /// [`Error::NoVersion`], [`Error::Catalog`], [`Error::Index`].
+    pub fn use_learned(&self, version: Option<u32>) -> Result<()> {
+        let mut groups = self.groups();
+        self.catalog().transaction(|connection| {
+            let known = learned::put_to_use(connection, version, &MODEL)?;
+            if let (Some(version), false) = (version, known) {
+                return Err(Error::NoVersion(version));
+            }
+            groups.derive(connection).map(drop)
+        })
+    }
+}
+
+fn told(version: &learned::Version) -> LearnedVersion {
+    let trial = &version.trial;
+    let mistakes = if trial.known.faces == 0 {
+        "too few to try it on answers it had not seen".to_owned()
+    } else {
+        format!(
+            "mistakes on {} it had not seen: {} \u{2192} {}",
+            answers(trial.known.faces),
+            trial.known.before,
+            trial.known.after
+        )
+    };
+    LearnedVersion {
+        version: version.version,
+        at: seconds_since_1970(version.at),
+        used: version.used,
+        answers: trial.answers,
+        faces: trial.known.faces,
+        mistakes_before: trial.known.before,
+        mistakes: trial.known.after,
+        better: trial.is_better(),
+        said: format!(
+            "Learned from {} of yours; {mistakes}",
+            answers(trial.answers)
+        ),
+    }
+}
+
+fn answers(number: u32) -> String {
+    if number == 1 {
+        "1 answer".into()
+    } else {
+        format!("{number} answers")
+    }
+}

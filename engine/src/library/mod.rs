@@ -1,0 +1,711 @@
+//! The front door: one [`Library`] is one folder with a catalog and caches, and everything that a
+//! window or a command can ask of it.
+//!
+//! A library may be used from many threads. Reading photos has a connection of its own, so that
+//! questions are answered while it runs.
+
+mod before;
+mod learned;
+mod rows;
+mod sentences;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use image::RgbImage;
+use rusqlite::Connection;
+
+use self::before::{Before, faces_in, person_of, several, tidy};
+use self::rows::{Rows, Stamp, best_first, date_of, sort_newest_first, tile_of};
+use self::sentences::sentence;
+use crate::catalog::photos::Photo;
+use crate::catalog::{Catalog, decisions, faces, folders, photos, questions};
+use crate::faces::{FaceFinder, MODEL};
+use crate::indexing::{DECODED_SIDE, Job, embedded, resolved};
+use crate::people::{Calibration, Decided, Decision, Groups, group_faces, standing};
+use crate::search::{Query, Searched, Term, holds, matches};
+use crate::thumbnails::Thumbnails;
+use crate::{
+    Action, Companion, Control, DecisionId, Error, Face, FaceId, FaceState, FailedFile, Folder,
+    FoundPhoto, HistoryEntry, IndexSummary, Outcome, Person, PersonId, PhotoDetail, PhotoId,
+    PhotoTile, Progress, Result, SearchResult, Suggestion, photo,
+};
+
+/// How many faces stand for a person in a list.
+const BEST_FACES: usize = 4;
+
+/// The most stars a photo can have.
+const MOST_STARS: u8 = 5;
+/// Least width and height of a face that is drawn, as a share of the photo's.
+const LEAST_DRAWN: f32 = 0.005;
+
+/// An open library.
+#[derive(Debug)]
+pub struct Library {
+    folder: PathBuf,
+    catalog: Mutex<Catalog>,
+    /// The rows as they were read last; see [`rows`](Self::rows).
+    rows: Mutex<Option<(Stamp, Arc<Rows>)>>,
+    groups: Mutex<Groups>,
+    /// Loaded when photos are read first: it takes a moment and 200 MB.
+    finder: Mutex<Option<Arc<FaceFinder>>>,
+    thumbnails: Thumbnails,
+}
+
+impl Library {
+    /// Where the library is when nobody says otherwise: the platform's folder for programs' data.
+    #[must_use]
+    pub fn default_dir() -> Option<PathBuf> {
+        directories::ProjectDirs::from("", "", "kith").map(|dirs| dirs.data_dir().to_owned())
+    }
+
+    /// Opens the library in a folder, and makes it when there is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the folder cannot be made, [`Error::CatalogDamaged`] and
+    /// [`Error::CatalogTooNew`] when its catalog is not to be trusted.
+    pub fn open(dir: &Path) -> Result<Self> {
+        std::fs::create_dir_all(dir).map_err(Error::io("Making the library's folder", dir))?;
+        let catalog = Catalog::open(&dir.join("catalog.sqlite"))?;
+        let cache = dir.join("cache");
+        Ok(Self {
+            folder: dir.to_owned(),
+            catalog: Mutex::new(catalog),
+            rows: Mutex::new(None),
+            groups: Mutex::new(Groups::load(&cache.join("index"))),
+            finder: Mutex::new(None),
+            thumbnails: Thumbnails::at(cache.join("thumbnails")),
+        })
+    }
+
+    /// Reads the folders' new and changed photos; all folders of the library when none is named.
+    /// Runs until it is done or cancelled; `on_progress` is called after every photo.
+    ///
+    /// # Errors
+    /// [`Error::NoFolder`], [`Error::NoFolders`], [`Error::Busy`] when another process reads into
+    /// the same library, and what stops a run: a full disk, missing weights. A photo that cannot
+    /// be read is no error; see [`failed`](Self::failed).
+    pub fn index(
+        &self,
+        folders: &[PathBuf],
+        control: &Control,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<IndexSummary> {
+        let to_read = if folders.is_empty() {
+            folders::all(self.catalog().connection())?
+        } else {
+            resolved(folders)?
+        };
+        if to_read.is_empty() {
+            return Err(Error::NoFolders);
+        }
+        let lock_path = self.folder.join("reading.lock");
+        let lock =
+            File::create(&lock_path).map_err(Error::io("Locking the library", &lock_path))?;
+        // Held until the end of the run; the system lets go of it when the process is killed.
+        lock.try_lock().map_err(|_| Error::Busy)?;
+        let finder = self.finder()?;
+        let mut job = Job {
+            catalog: Catalog::open(&self.folder.join("catalog.sqlite"))?,
+            finder: &finder,
+            groups: &self.groups,
+            thumbnails: &self.thumbnails,
+            control,
+            on_progress,
+        };
+        job.run(&to_read)
+    }
+
+    /// The folders of the library, by path.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn folders(&self) -> Result<Vec<Folder>> {
+        let facts = Arc::clone(&self.rows()?.facts);
+        let of = |folder: &PathBuf| Folder {
+            photos: facts
+                .photos
+                .values()
+                .filter(|photo| photo.path.starts_with(folder))
+                .count() as u32,
+            present: folder.is_dir(),
+            path: folder.display().to_string(),
+        };
+        Ok(facts.folders.iter().map(of).collect())
+    }
+
+    /// Takes a folder out of the library. Its photos are no longer shown; what was said about them
+    /// stays, and holds again when the folder is added again.
+    ///
+    /// # Errors
+    /// [`Error::NoFolder`] when the library has no such folder, [`Error::Catalog`].
+    pub fn remove_folder(&self, path: &str) -> Result<()> {
+        let mut groups = self.groups();
+        self.catalog().transaction(|connection| {
+            let all = folders::all(connection)?;
+            let folder = all
+                .iter()
+                .find(|folder| folder.display().to_string() == path)
+                .ok_or_else(|| Error::NoFolder { path: path.into() })?;
+            folders::remove(connection, folder)?;
+            let kept: Vec<&PathBuf> = all.iter().filter(|other| *other != folder).collect();
+            for photo in photos::known(connection)? {
+                let elsewhere = kept.iter().any(|other| photo.path.starts_with(other));
+                if photo.path.starts_with(folder) && !elsewhere {
+                    photos::set_gone(connection, photo.id, true)?;
+                }
+            }
+            groups.derive(connection).map(drop)
+        })
+    }
+
+    /// All faces that are shown, by number.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn faces(&self) -> Result<Vec<Face>> {
+        let rows = self.rows()?;
+        Ok(rows.shown().filter_map(|face| rows.face(face)).collect())
+    }
+
+    /// All people: the named by name, then groups, the largest first.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn people(&self) -> Result<Vec<Person>> {
+        let rows = self.rows()?;
+        let mut people: Vec<Person> = rows
+            .faces_of_people()
+            .into_iter()
+            .map(|(person, mut faces)| {
+                let decided = rows.decided.people.get(&person);
+                let photos: BTreeSet<PhotoId> = faces.iter().map(|face| face.photo).collect();
+                best_first(&mut faces);
+                if let Some(chosen) = decided.and_then(|decided| decided.best_face) {
+                    faces.sort_by_key(|face| face.id != chosen);
+                }
+                Person {
+                    person,
+                    name: decided.and_then(|decided| decided.name.clone()),
+                    faces: faces.len() as u32,
+                    photos: photos.len() as u32,
+                    hidden: decided.is_some_and(|decided| decided.hidden),
+                    best_faces: faces.iter().take(BEST_FACES).map(|face| face.id).collect(),
+                }
+            })
+            .collect();
+        people.sort_by_cached_key(|person| match &person.name {
+            Some(name) => (0, name.to_lowercase(), 0, person.person),
+            None => (1, String::new(), u32::MAX - person.faces, person.person),
+        });
+        Ok(people)
+    }
+
+    /// What the user could be asked, in the order of what an answer teaches: how many faces a yes
+    /// gives to a person, times how likely it is.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn suggestions(&self) -> Result<Vec<Suggestion>> {
+        let rows = self.rows()?;
+        let asked = questions::all(self.catalog().connection())?;
+        let mut faces_of = rows.faces_of_people();
+        for faces in faces_of.values_mut() {
+            best_first(faces);
+        }
+        let ids = |faces: &[&faces::StoredFace]| -> Vec<FaceId> {
+            faces.iter().map(|face| face.id).collect()
+        };
+        let mut suggestions: Vec<Suggestion> = asked
+            .into_iter()
+            .filter_map(|question| {
+                let known = rows.decided.people.get(&question.person);
+                let group = faces_of.get(&question.group)?;
+                let person = faces_of.get(&question.person)?;
+                let first = group.first()?;
+                let faces = ids(group);
+                let told = rows
+                    .decided
+                    .is_unsure(&faces, question.person, &ids(person));
+                if told {
+                    return None;
+                }
+                Some(Suggestion {
+                    group: question.group,
+                    faces,
+                    photo: first.photo,
+                    person: question.person,
+                    name: known.and_then(|of| of.name.clone()),
+                    best_faces: rows.sure_faces_near(person, first.photo),
+                    certainty: Calibration::built_in().certainty(&question)?,
+                })
+            })
+            .collect();
+        let teaches = |asked: &Suggestion| asked.faces.len() as f32 * asked.certainty;
+        suggestions.sort_by(|a, b| {
+            let more = teaches(b).total_cmp(&teaches(a));
+            more.then(a.group.cmp(&b.group))
+        });
+        Ok(suggestions)
+    }
+
+    /// The faces of a person, the oldest photo first.
+    ///
+    /// # Errors
+    /// [`Error::NoPerson`], [`Error::Catalog`].
+    pub fn person_faces(&self, person: PersonId) -> Result<Vec<Face>> {
+        let rows = self.rows()?;
+        let mut faces: Vec<Face> = rows
+            .shown()
+            .filter(|face| rows.placements.get(&face.id).and_then(|of| of.person) == Some(person))
+            .filter_map(|face| rows.face(face))
+            .collect();
+        if faces.is_empty() && !rows.decided.people.contains_key(&person) {
+            return Err(Error::NoPerson(person));
+        }
+        faces.sort_by_cached_key(|face| {
+            (rows.facts.photos.get(&face.photo).map(date_of), face.face)
+        });
+        Ok(faces)
+    }
+
+    /// The named people who are on photos with a person, those with most photos together first.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn companions(&self, person: PersonId) -> Result<Vec<Companion>> {
+        let rows = self.rows()?;
+        let faces_of = rows.faces_of_people();
+        let photos_of = |person: &PersonId| -> BTreeSet<PhotoId> {
+            let faces = faces_of.get(person).into_iter().flatten();
+            faces.map(|face| face.photo).collect()
+        };
+        let theirs = photos_of(&person);
+        let mut companions: Vec<Companion> = rows
+            .decided
+            .people
+            .iter()
+            .filter(|(other, of)| **other != person && !of.hidden)
+            .filter_map(|(other, of)| {
+                let photos = photos_of(other).intersection(&theirs).count();
+                let mut faces = faces_of.get(other)?.clone();
+                best_first(&mut faces);
+                let face = of.best_face.or(faces.first().map(|face| face.id))?;
+                (photos > 0).then_some(Companion {
+                    person: *other,
+                    name: of.name.clone()?,
+                    face,
+                    photos: photos as u32,
+                })
+            })
+            .collect();
+        companions.sort_by(|a, b| b.photos.cmp(&a.photos).then(a.person.cmp(&b.person)));
+        Ok(companions)
+    }
+
+    /// Every file and folder that could not be read, by path.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn failed(&self) -> Result<Vec<FailedFile>> {
+        let failed = photos::failed(self.catalog().connection())?;
+        let file = |(path, reason): (PathBuf, String)| FailedFile {
+            path: path.display().to_string(),
+            reason,
+        };
+        Ok(failed.into_iter().map(file).collect())
+    }
+
+    /// All photos, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn photos(&self) -> Result<Vec<PhotoTile>> {
+        let rows = self.rows()?;
+        let mut tiles: Vec<PhotoTile> = rows
+            .facts
+            .photos
+            .values()
+            .map(|photo| tile_of(photo, &rows.decided))
+            .collect();
+        sort_newest_first(&mut tiles, |tile| tile);
+        Ok(tiles)
+    }
+
+    /// One photo with its faces.
+    ///
+    /// # Errors
+    /// [`Error::NoPhoto`], [`Error::Catalog`].
+    pub fn photo(&self, photo: PhotoId) -> Result<PhotoDetail> {
+        let rows = self.rows()?;
+        let (found, on_it) = {
+            let catalog = self.catalog();
+            let connection = catalog.connection();
+            let found = photos::get(connection, photo)?.ok_or(Error::NoPhoto(photo))?;
+            (found, faces::on_photo(connection, photo)?)
+        };
+        let tile = tile_of(&found, &rows.decided);
+        let mut on_it: Vec<Face> = on_it
+            .iter()
+            .filter(|face| rows.shows(face))
+            .filter_map(|face| rows.face(face))
+            .filter(|face| face.state != FaceState::Ignored)
+            .collect();
+        on_it.sort_by(|a, b| a.box_upright[0].total_cmp(&b.box_upright[0]));
+        Ok(PhotoDetail {
+            photo,
+            path: found.path.display().to_string(),
+            width: tile.width,
+            height: tile.height,
+            date: tile.date,
+            favourite: tile.favourite,
+            stars: tile.stars,
+            place: found.header.place,
+            camera: found.header.camera,
+            faces: on_it,
+        })
+    }
+
+    /// Adds what the user says to the log, and derives who is who anew.
+    ///
+    /// # Errors
+    /// [`Error::NoPerson`], [`Error::NoFace`], [`Error::NoFaces`], [`Error::EmptyName`],
+    /// [`Error::SamePerson`], [`Error::NothingToUndo`] when it cannot be meant; nothing is changed
+    /// then. [`Error::Catalog`] when it cannot be stored.
+    pub fn decide(&self, action: Action, at: SystemTime) -> Result<Outcome> {
+        self.record(at, |before, _| before.decision(action))
+    }
+
+    /// Adds a face that was missed: `box_upright` was drawn around it. It belongs to the person of
+    /// that name, or to whom it looks like when there is none. Taken back like any decision.
+    ///
+    /// # Errors
+    /// [`Error::FaceOutline`] for a box that is no face's, [`Error::EmptyName`], [`Error::NoPhoto`],
+    /// [`Error::Photo`] when the file cannot be read, [`Error::Models`], [`Error::Catalog`].
+    pub fn draw_face(
+        &self,
+        photo: PhotoId,
+        box_upright: [f32; 4],
+        name: Option<&str>,
+        at: SystemTime,
+    ) -> Result<Outcome> {
+        let [x, y, w, h] = box_upright;
+        let inside = |start: f32, length: f32| {
+            start >= 0.0 && length >= LEAST_DRAWN && start + length <= 1.0 + f32::EPSILON
+        };
+        if !inside(x, w) || !inside(y, h) {
+            return Err(Error::FaceOutline);
+        }
+        let name = name.map(tidy).transpose()?;
+        let row = self.photo_row(photo)?;
+        let pixels = decoded(&row, DECODED_SIDE)?;
+        let finder = self.finder()?;
+        let found = finder.face_in(&pixels, box_upright)?;
+        let face = embedded(&finder, vec![found])?.into_iter().next();
+        let face = face.ok_or(Error::FaceOutline)?;
+        self.record(at, |before, connection| {
+            let id = faces::add(connection, photo, &face, &MODEL)?;
+            faces::set_drawn(connection, id)?;
+            before.add(id, photo);
+            let draw = Decision::Draw { face: id };
+            match name {
+                None => Ok(draw),
+                Some(name) => {
+                    let faces = vec![id];
+                    let named = before.decision(Action::NameFaces { faces, name })?;
+                    several(vec![draw, named])
+                }
+            }
+        })
+    }
+
+    /// Adds a decision to the log, and derives who is who anew; nothing is changed on an error.
+    fn record(
+        &self,
+        at: SystemTime,
+        decision: impl FnOnce(&mut Before<'_>, &Connection) -> Result<Decision>,
+    ) -> Result<Outcome> {
+        let mut groups = self.groups();
+        let mut catalog = self.catalog();
+        let (outcome, now) = catalog.transaction(|connection| {
+            let rows = self.rows_of(connection)?;
+            let mut before = Before::of(&rows);
+            let decision = decision(&mut before, connection)?;
+            let person = person_of(&decision);
+            let id = decisions::add(connection, at, &decision)?;
+            let mut log = rows.log.clone();
+            log.push(decisions::Entry {
+                id,
+                at,
+                decision: decision.clone(),
+            });
+            let decided = Decided::replay(&log);
+            let drawn = before.has_added();
+            let said_of = before.photos_of(&decision);
+            let placements = if said_of.is_some() {
+                rows.placements.clone()
+            } else if drawn {
+                groups.derive(connection)?.new
+            } else {
+                let faces = group_faces(&rows.facts.faces, &decided);
+                groups.derive_from(connection, faces, &decided, &rows.placements)?
+            };
+            let changed: Vec<FaceId> = placements
+                .iter()
+                .filter(|(face, placement)| rows.placements.get(face) != Some(placement))
+                .map(|(face, _)| *face)
+                .collect();
+            let photos: BTreeSet<PhotoId> = changed
+                .iter()
+                .filter_map(|face| before.photo_of(*face))
+                .collect();
+            let names = |person| decided.people.get(&person)?.name.clone();
+            let outcome = Outcome {
+                decision: id,
+                person: person.or_else(|| before.person_taken_back(&decision)),
+                faces_changed: changed.len() as u32,
+                photos_changed: said_of.map_or(photos.len(), <[PhotoId]>::len) as u32,
+                said: sentence(&decision, &log, &names),
+            };
+            let facts = Arc::clone(&rows.facts);
+            Ok((
+                outcome,
+                (!drawn).then(|| Rows::of(facts, log, decided, placements)),
+            ))
+        })?;
+        // What was just written need not be read again.
+        if let Some(rows) = now {
+            *self.kept_rows() = Some((Stamp::of(catalog.connection())?, Arc::new(rows)));
+        }
+        Ok(outcome)
+    }
+
+    /// Every decision as a sentence, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn history(&self) -> Result<Vec<HistoryEntry>> {
+        let rows = self.rows()?;
+        let before = Before::of(&rows);
+        let holds: BTreeSet<DecisionId> =
+            standing(&rows.log).iter().map(|entry| entry.id).collect();
+        let names = |person: PersonId| rows.decided.people.get(&person)?.name.clone();
+        let entry = |entry: &decisions::Entry| HistoryEntry {
+            decision: entry.id,
+            at: seconds_since_1970(entry.at),
+            said: sentence(&entry.decision, &rows.log, &names),
+            faces: faces_in(&entry.decision)
+                .into_iter()
+                .take(BEST_FACES)
+                .collect(),
+            person: person_of(&entry.decision).filter(|person| before.has_faces(*person)),
+            stands: holds.contains(&entry.id),
+            undone: !matches!(entry.decision, Decision::Undo { .. }) && !holds.contains(&entry.id),
+        };
+        Ok(rows.log.iter().rev().map(entry).collect())
+    }
+
+    /// The photos that answer a query; see [`crate::search::Query`] for its language.
+    ///
+    /// # Errors
+    /// [`Error::Query`] with a sentence when a word is not understood, [`Error::Catalog`].
+    pub fn search(&self, query: &str) -> Result<SearchResult> {
+        let rows = self.rows()?;
+        let names: Vec<(PersonId, String)> = rows.names();
+        let query = Query::parse(query, &names)?;
+        let searched = rows.searched();
+        check_understood(&query, searched, &names)?;
+        let mut found: Vec<FoundPhoto> = rows
+            .facts
+            .photos
+            .values()
+            .filter_map(|photo| Some((photo, searched.get(&photo.id)?)))
+            .filter(|(_, searched)| matches(&query, searched))
+            .map(|(photo, searched)| {
+                let on_it = searched.people.iter();
+                let mut people: Vec<String> = on_it
+                    .filter_map(|person| rows.decided.people.get(person)?.name.clone())
+                    .collect();
+                people.sort();
+                FoundPhoto {
+                    tile: tile_of(photo, &rows.decided),
+                    path: photo.path.display().to_string(),
+                    people,
+                }
+            })
+            .collect();
+        sort_newest_first(&mut found, |photo| &photo.tile);
+        let understood = query.terms.iter().map(ToString::to_string).collect();
+        Ok(SearchResult {
+            photos: found,
+            understood,
+            without: query.without,
+        })
+    }
+
+    /// Makers and models of the cameras, in alphabetical order.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn cameras(&self) -> Result<Vec<String>> {
+        let rows = self.rows()?;
+        let photos = rows.facts.photos.values();
+        let cameras: BTreeSet<&String> = photos
+            .filter_map(|photo| photo.header.camera.as_ref())
+            .collect();
+        Ok(cameras.into_iter().cloned().collect())
+    }
+
+    /// All names in use, in alphabetical order.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn names(&self) -> Result<Vec<String>> {
+        let named = self.rows()?.names();
+        let mut names: Vec<String> = named.into_iter().map(|(_, name)| name).collect();
+        names.sort_by_cached_key(|name| name.to_lowercase());
+        Ok(names)
+    }
+
+    /// A small picture of a photo: JPEG, upright, long side 400 pixels or less.
+    ///
+    /// # Errors
+    /// [`Error::NoPhoto`], and [`Error::Photo`] when it must be made and the file cannot be read.
+    pub fn thumbnail(&self, photo: PhotoId) -> Result<Vec<u8>> {
+        let photo = self.photo_row(photo)?;
+        match self.thumbnails.photo(&photo.header.content) {
+            Some(jpeg) => Ok(jpeg),
+            None => self
+                .thumbnails
+                .make_photo(&photo.header.content, &decoded(&photo, DECODED_SIDE)?),
+        }
+    }
+
+    /// A small picture of a face: JPEG, upright, square.
+    ///
+    /// # Errors
+    /// [`Error::NoFace`], and [`Error::Photo`] when it must be made and the file cannot be read.
+    pub fn face_thumbnail(&self, face: FaceId) -> Result<Vec<u8>> {
+        let stored = faces::get(self.catalog().connection(), face)?.ok_or(Error::NoFace(face))?;
+        let photo = self.photo_row(stored.photo)?;
+        let box_upright = stored.found.box_upright;
+        if let Some(jpeg) = self.thumbnails.face(&photo.header.content, &box_upright) {
+            return Ok(jpeg);
+        }
+        let pixels = decoded(&photo, DECODED_SIDE)?;
+        self.thumbnails
+            .make_face(&photo.header.content, &box_upright, &pixels)
+    }
+
+    /// A photo for the screen: JPEG, upright, long side `max_side` pixels or less.
+    ///
+    /// # Errors
+    /// [`Error::NoPhoto`], and [`Error::Photo`] when the file cannot be read.
+    pub fn preview(&self, photo: PhotoId, max_side: u32) -> Result<Vec<u8>> {
+        let photo = self.photo_row(photo)?;
+        photo::thumbnail(&photo.path, max_side).map_err(|source| Error::Photo {
+            source,
+            path: photo.path,
+        })
+    }
+
+    /// The catalog's rows, read anew if something changed them since.
+    fn rows(&self) -> Result<Arc<Rows>> {
+        self.rows_of(self.catalog().connection())
+    }
+
+    fn rows_of(&self, connection: &Connection) -> Result<Arc<Rows>> {
+        let stamp = Stamp::of(connection)?;
+        let mut kept = self.kept_rows();
+        if let Some((of, rows)) = &*kept
+            && *of == stamp
+        {
+            return Ok(Arc::clone(rows));
+        }
+        // The old ones go first: both at once would be twice the memory.
+        *kept = None;
+        let rows = Arc::new(Rows::read(connection)?);
+        *kept = Some((stamp, Arc::clone(&rows)));
+        Ok(rows)
+    }
+
+    fn kept_rows(&self) -> MutexGuard<'_, Option<(Stamp, Arc<Rows>)>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn photo_row(&self, photo: PhotoId) -> Result<Photo> {
+        photos::get(self.catalog().connection(), photo)?.ok_or(Error::NoPhoto(photo))
+    }
+
+    fn finder(&self) -> Result<Arc<FaceFinder>> {
+        let mut finder = self.finder.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(finder) = &*finder {
+            return Ok(Arc::clone(finder));
+        }
+        let loaded = Arc::new(FaceFinder::load()?);
+        *finder = Some(Arc::clone(&loaded));
+        Ok(loaded)
+    }
+
+    fn catalog(&self) -> MutexGuard<'_, Catalog> {
+        self.catalog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn groups(&self) -> MutexGuard<'_, Groups> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn seconds_since_1970(at: SystemTime) -> f64 {
+    at.duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
+}
+
+/// A text that is nobody's name and in no file's name was most likely meant for one of the two.
+fn check_understood(
+    query: &Query,
+    searched: &BTreeMap<PhotoId, Searched>,
+    names: &[(PersonId, String)],
+) -> Result<()> {
+    let inner = |term: &Term| match term {
+        Term::Not(term) => (**term).clone(),
+        term => term.clone(),
+    };
+    let parts = query.terms.iter().flat_map(|term| match term {
+        Term::Either(terms) => terms.iter().map(inner).collect(),
+        term => vec![inner(term)],
+    });
+    for term in parts {
+        let Term::Called {
+            text,
+            surely: false,
+        } = &term
+        else {
+            continue;
+        };
+        if !searched.values().any(|photo| holds(&term, photo)) {
+            let nobody = if names.is_empty() {
+                " Nobody has been named yet."
+            } else {
+                ""
+            };
+            return Err(Error::Query(format!(
+                "“{text}” is nobody’s name, no time, and in no name of a file or folder.{nobody}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn decoded(photo: &Photo, max_side: u32) -> Result<RgbImage> {
+    photo::decode(&photo.path, max_side)
+        .map(|upright| upright.pixels)
+        .map_err(|source| Error::Photo {
+            source,
+            path: photo.path.clone(),
+        })
+}

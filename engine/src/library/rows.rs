@@ -1,0 +1,269 @@
+//! The catalog's rows put together: what lists of faces, people and photos are made of.
+//!
+//! Reading a hundred thousand rows takes longer than anybody waits for a list or a search, so they
+//! stay in memory until the catalog changes. `SQLite` says when it did: it counts the changes of
+//! this connection and of all others.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use rusqlite::Connection;
+
+use super::BEST_FACES;
+use crate::catalog::faces::StoredFace;
+use crate::catalog::photos::Photo;
+use crate::catalog::placements::{self, Placement};
+use crate::catalog::{decisions, faces, folders, photos};
+use crate::faces::MODEL;
+use crate::people::{Decided, DecidedPerson};
+use crate::search::Searched;
+use crate::{Face, FaceId, FaceState, PersonId, PhotoId, PhotoTile, Result};
+
+/// A state of the catalog, as its connection sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    /// Rises when another connection changed something.
+    others: i64,
+    /// Rows that this connection changed.
+    own: u64,
+}
+
+impl Stamp {
+    pub(super) fn of(connection: &Connection) -> Result<Self> {
+        Ok(Self {
+            others: connection.query_row("PRAGMA data_version", [], |row| row.get(0))?,
+            own: connection.total_changes(),
+        })
+    }
+}
+
+/// What folders and photos hold: no decision changes it.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) folders: Vec<PathBuf>,
+    /// By number, gone ones included.
+    pub(super) faces: Vec<StoredFace>,
+    /// The photos that are there and could be read.
+    pub(super) photos: BTreeMap<PhotoId, Photo>,
+}
+
+impl Facts {
+    pub(super) fn face(&self, face: FaceId) -> Option<&StoredFace> {
+        let at = self.faces.binary_search_by_key(&face, |face| face.id);
+        Some(&self.faces[at.ok()?])
+    }
+}
+
+/// The facts, what was decided, and who is who.
+#[derive(Debug)]
+pub(super) struct Rows {
+    pub(super) facts: Arc<Facts>,
+    pub(super) log: Vec<decisions::Entry>,
+    pub(super) decided: Decided,
+    pub(super) placements: BTreeMap<FaceId, Placement>,
+    /// Made when it is asked for first.
+    searched: OnceLock<BTreeMap<PhotoId, Searched>>,
+}
+
+impl Rows {
+    pub(super) fn read(connection: &Connection) -> Result<Self> {
+        let present = photos::present(connection)?;
+        let facts = Facts {
+            folders: folders::all(connection)?,
+            faces: faces::all(connection, &MODEL)?,
+            photos: present.into_iter().map(|photo| (photo.id, photo)).collect(),
+        };
+        let log = decisions::all(connection)?;
+        let decided = Decided::replay(&log);
+        let placements = placements::all(connection)?;
+        Ok(Self::of(Arc::new(facts), log, decided, placements))
+    }
+
+    pub(super) fn of(
+        facts: Arc<Facts>,
+        log: Vec<decisions::Entry>,
+        decided: Decided,
+        placements: BTreeMap<FaceId, Placement>,
+    ) -> Self {
+        Self {
+            facts,
+            log,
+            decided,
+            placements,
+            searched: OnceLock::new(),
+        }
+    }
+
+    /// The faces that are there; a drawn one as long as the decision to draw it holds.
+    pub(super) fn shown(&self) -> impl Iterator<Item = &StoredFace> {
+        self.facts.faces.iter().filter(|face| self.shows(face))
+    }
+
+    pub(super) fn shows(&self, face: &StoredFace) -> bool {
+        face.present && (!face.drawn || self.decided.drawn.contains(&face.id))
+    }
+
+    pub(super) fn face(&self, stored: &StoredFace) -> Option<Face> {
+        let photo = self.facts.photos.get(&stored.photo)?;
+        let unplaced = Placement {
+            person: None,
+            state: FaceState::Unassigned,
+        };
+        let placement = self.placements.get(&stored.id).copied().unwrap_or(unplaced);
+        let decided = placement
+            .person
+            .and_then(|person| self.decided.people.get(&person));
+        Some(Face {
+            face: stored.id,
+            photo: stored.photo,
+            path: photo.path.display().to_string(),
+            box_upright: stored.found.box_upright,
+            score: stored.found.score,
+            person: placement.person,
+            name: decided.and_then(|decided| decided.name.clone()),
+            state: placement.state,
+        })
+    }
+
+    pub(super) fn faces_of_people(&self) -> BTreeMap<PersonId, Vec<&StoredFace>> {
+        let mut faces_of: BTreeMap<PersonId, Vec<&StoredFace>> = BTreeMap::new();
+        for face in self
+            .shown()
+            .filter(|face| self.facts.photos.contains_key(&face.photo))
+        {
+            if let Some(person) = self.placements.get(&face.id).and_then(|of| of.person) {
+                faces_of.entry(person).or_default().push(face);
+            }
+        }
+        faces_of
+    }
+
+    /// Up to [`BEST_FACES`] of a person's faces that were taken at about the time of a photo:
+    /// a child is compared with the child of that age. `faces` are in the order of their quality.
+    pub(super) fn sure_faces_near(&self, faces: &[&StoredFace], photo: PhotoId) -> Vec<FaceId> {
+        let month = |photo: PhotoId| {
+            let date = self
+                .facts
+                .photos
+                .get(&photo)
+                .map(date_of)
+                .unwrap_or_default();
+            let part = |range: std::ops::Range<usize>| date.get(range)?.parse::<i32>().ok();
+            part(0..4).unwrap_or_default() * 12 + part(5..7).unwrap_or_default()
+        };
+        let confirmed = |face: &StoredFace| {
+            let placement = self.placements.get(&face.id);
+            placement.is_some_and(|of| of.state == FaceState::Confirmed)
+        };
+        let asked = month(photo);
+        let mut near: Vec<(bool, i32, FaceId)> = faces
+            .iter()
+            .map(|face| {
+                let apart = (month(face.photo) - asked).abs();
+                (!confirmed(face), apart, face.id)
+            })
+            .collect();
+        near.sort_by_key(|(unsure, apart, _)| (*unsure, *apart));
+        near.into_iter()
+            .take(BEST_FACES)
+            .map(|(_, _, face)| face)
+            .collect()
+    }
+
+    /// What a query can ask of each photo. A path counts from the library's folder on: what that is
+    /// called is true of all its photos.
+    pub(super) fn searched(&self) -> &BTreeMap<PhotoId, Searched> {
+        self.searched.get_or_init(|| self.put_together())
+    }
+
+    fn put_together(&self) -> BTreeMap<PhotoId, Searched> {
+        let below = |path: &Path| {
+            let inside = self
+                .facts
+                .folders
+                .iter()
+                .filter_map(|of| path.strip_prefix(of).ok());
+            let shortest = inside.min_by_key(|path| path.as_os_str().len());
+            shortest.unwrap_or(path).to_string_lossy().to_lowercase()
+        };
+        let mut searched: BTreeMap<PhotoId, Searched> = self
+            .facts
+            .photos
+            .values()
+            .map(|photo| {
+                let camera = photo.header.camera.as_deref().unwrap_or_default();
+                let searched = Searched {
+                    date: date_of(photo),
+                    camera: camera.to_lowercase(),
+                    path: below(&photo.path),
+                    favourite: self.decided.favourites.contains(&photo.id),
+                    stars: self
+                        .decided
+                        .stars
+                        .get(&photo.id)
+                        .copied()
+                        .unwrap_or_default(),
+                    ..Searched::default()
+                };
+                (photo.id, searched)
+            })
+            .collect();
+        for face in self.shown() {
+            let placement = self.placements.get(&face.id);
+            let Some(photo) = searched.get_mut(&face.photo) else {
+                continue;
+            };
+            if placement.is_some_and(|of| of.state == FaceState::Ignored) {
+                continue;
+            }
+            photo.faces += 1;
+            let person = placement.and_then(|of| of.person);
+            let name = person.and_then(|person| self.decided.people.get(&person)?.name.as_ref());
+            photo.unnamed |= name.is_none();
+            photo.nobodys += u32::from(person.is_none());
+            photo.people.extend(person);
+        }
+        searched
+    }
+
+    pub(super) fn names(&self) -> Vec<(PersonId, String)> {
+        let named = |(id, person): (&PersonId, &DecidedPerson)| Some((*id, person.name.clone()?));
+        self.decided.people.iter().filter_map(named).collect()
+    }
+}
+
+pub(super) fn best_first(faces: &mut [&StoredFace]) {
+    faces.sort_by(|a, b| {
+        let better = b.found.quality.total_cmp(&a.found.quality);
+        better.then(a.id.cmp(&b.id))
+    });
+}
+
+pub(super) fn tile_of(photo: &Photo, decided: &Decided) -> PhotoTile {
+    PhotoTile {
+        photo: photo.id,
+        width: photo.header.width,
+        height: photo.header.height,
+        date: date_of(photo),
+        favourite: decided.favourites.contains(&photo.id),
+        stars: decided.stars.get(&photo.id).copied().unwrap_or_default(),
+    }
+}
+
+/// The date in the header, or else the day the file was changed last.
+pub(super) fn date_of(photo: &Photo) -> String {
+    photo.header.taken_at.clone().unwrap_or_else(|| {
+        let since = Duration::from_nanos(photo.modified_ns.max(0) as u64);
+        let changed = jiff::Timestamp::try_from(SystemTime::UNIX_EPOCH + since).unwrap_or_default();
+        format!("{}", changed.strftime("%Y-%m-%dT%H:%M:%S"))
+    })
+}
+
+pub(super) fn sort_newest_first<T>(photos: &mut [T], tile: impl Fn(&T) -> &PhotoTile) {
+    photos.sort_by(|a, b| {
+        let (a, b) = (tile(a), tile(b));
+        b.date.cmp(&a.date).then(a.photo.cmp(&b.photo))
+    });
+}
