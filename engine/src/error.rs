@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{DecisionId, FaceId, PersonId, PhotoId};
+use crate::{AlbumId, DecisionId, FaceId, PersonId, PhotoId};
 
 /// An error of the library. Its text is meant for the user.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +95,26 @@ pub enum Error {
     /// A learned version that is not kept, or was learned for another network.
     #[error("There is no version {0} of what was learned. `kith model list` shows them.")]
     NoVersion(u32),
+    /// An album that is not there.
+    #[error("There is no album number {0} in this library.")]
+    NoAlbum(AlbumId),
+    /// Two albums cannot have one name.
+    #[error("There is an album called {0} already. Choose another name.")]
+    AlbumNameInUse(String),
+    /// A birthday that is no day.
+    #[error("“{0}” is no day. Write it as year, month and day: 2012-05-31.")]
+    NoDay(String),
+    /// A file that is no backup.
+    #[error("This file is no backup of a Kith library ({reason}). Nothing was changed. Choose a file that Kith wrote: {}", path.display())]
+    NoBackup {
+        /// What is wrong.
+        reason: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Nothing was taken back since something new was said.
+    #[error("There is nothing to do again.")]
+    NothingToRedo,
     /// The log has no decision that still holds.
     #[error("There is nothing to take back.")]
     NothingToUndo,

@@ -10,6 +10,8 @@ pub type PhotoId = u32;
 pub type FaceId = u32;
 /// Names a person, named or not: the number of the first face of the group it was founded on.
 pub type PersonId = u32;
+/// Names an album.
+pub type AlbumId = u32;
 /// Names an entry of the log of decisions.
 pub type DecisionId = u32;
 
@@ -67,6 +69,40 @@ pub struct Person {
     pub hidden: bool,
     /// Up to four of the best faces, best first.
     pub best_faces: Vec<FaceId>,
+    /// What else the user calls them.
+    pub aliases: Vec<String>,
+    /// The day they were born, `YYYY-MM-DD`, if the user said it.
+    pub birthday: Option<String>,
+}
+
+/// How old somebody was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Age {
+    /// Their face.
+    pub face: FaceId,
+    /// Whole years.
+    pub years: u32,
+    /// Whole months beyond these.
+    pub months: u32,
+}
+
+/// An album: photos that the user put together, or a search that was saved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Album {
+    /// The album.
+    pub album: AlbumId,
+    /// Its name.
+    pub name: String,
+    /// The search that it holds; none where the user puts photos into it.
+    pub query: Option<String>,
+    /// How many photos.
+    pub photos: u32,
+    /// The newest of them.
+    pub cover: Option<PhotoId>,
+    /// Why the search of an album finds nothing any more, if it is not understood.
+    pub problem: Option<String>,
 }
 
 /// Somebody who is on photos with a person.
@@ -126,6 +162,10 @@ pub struct PhotoDetail {
     pub camera: Option<String>,
     /// Faces from left to right, without the ignored ones.
     pub faces: Vec<Face>,
+    /// How old those were whose birthday is known, where the photo tells its date.
+    pub ages: Vec<Age>,
+    /// The albums that the user put it into.
+    pub albums: Vec<String>,
 }
 
 /// A photo that a search found.
@@ -273,6 +313,55 @@ pub enum Action {
         /// 0 (none) to 5.
         stars: u8,
     },
+    /// The person is also called so: all their other names.
+    Aliases {
+        /// The person.
+        person: PersonId,
+        /// The names.
+        aliases: Vec<String>,
+    },
+    /// The person was born on that day.
+    Birthday {
+        /// The person.
+        person: PersonId,
+        /// `YYYY-MM-DD`; none to forget it.
+        birthday: Option<String>,
+    },
+    /// These photos go into the album of that name; a new album if there is none.
+    AddToAlbum {
+        /// The photos.
+        photos: Vec<PhotoId>,
+        /// The album's name.
+        name: String,
+    },
+    /// These photos leave the album.
+    RemoveFromAlbum {
+        /// The album.
+        album: AlbumId,
+        /// The photos.
+        photos: Vec<PhotoId>,
+    },
+    /// The album is called so from now on.
+    RenameAlbum {
+        /// The album.
+        album: AlbumId,
+        /// The name.
+        name: String,
+    },
+    /// An album of that name holds what this search finds, whenever one looks.
+    SaveSearch {
+        /// The album's name.
+        name: String,
+        /// The search.
+        query: String,
+    },
+    /// The album is no more; its photos stay.
+    DropAlbum {
+        /// The album.
+        album: AlbumId,
+    },
+    /// Say again what was taken back last.
+    Redo,
     /// Take back the last decision that still holds.
     Undo,
     /// Take back this decision, if it still holds.
@@ -362,6 +451,18 @@ pub struct LearnedVersion {
     /// One sentence for the user: `Learned from 212 answers of yours; mistakes on 188 answers it had
     /// not seen: 9 → 4`.
     pub said: String,
+}
+
+/// Where a library is, and how much room it takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Storage {
+    /// Its folder, for reading.
+    pub folder: String,
+    /// Bytes of the catalog: what was found and decided.
+    pub catalog: f64,
+    /// Bytes of what can be made again: small pictures, the index of faces.
+    pub cache: f64,
 }
 
 /// What a running index job is doing.

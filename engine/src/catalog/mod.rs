@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use crate::people::standing;
 use crate::{Error, Result};
 
 pub mod decisions;
@@ -74,6 +75,80 @@ impl Catalog {
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         Ok(connection)
+    }
+
+    /// Closes it, with all that was written in the one file.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`] when the last of it cannot be written.
+    pub fn close(self) -> Result<()> {
+        self.connection.close().map_err(|(_, error)| error.into())
+    }
+
+    /// Writes a copy to a file that is not there yet.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`] when it cannot be written.
+    pub fn copy_to(&self, file: &Path) -> Result<()> {
+        // As a parameter, so that any name is taken as it is.
+        let path = file.to_string_lossy();
+        self.connection.execute("VACUUM INTO ?1", [&path])?;
+        Ok(())
+    }
+
+    /// Takes another catalog in the place of this one, which goes to `old` or is deleted.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the system does not let us; this catalog is open again then.
+    pub fn replace(&mut self, draft: &Path, old: Option<&Path>) -> Result<()> {
+        let open = std::mem::replace(&mut self.connection, Connection::open_in_memory()?);
+        open.close().map_err(|(_, error)| error)?;
+        let aside = match old {
+            Some(old) => old.to_owned(),
+            None => self.path.with_extension("old"),
+        };
+        let moved = std::fs::rename(&self.path, &aside)
+            .and_then(|()| {
+                std::fs::rename(draft, &self.path).or_else(|error| {
+                    std::fs::rename(&aside, &self.path)?;
+                    Err(error)
+                })
+            })
+            .and_then(|()| match old {
+                Some(_) => Ok(()),
+                None => std::fs::remove_file(&aside),
+            })
+            .map_err(Error::io("Replacing the catalog", &self.path));
+        *self = Self::open(&self.path)?;
+        moved
+    }
+
+    /// Without faces, people and all that was said of them; what was said of photos stays.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`] when it cannot be written.
+    pub fn without_faces(mut self) -> Result<Self> {
+        self.transaction(|connection| {
+            let log = decisions::all(connection)?;
+            let kept: Vec<&decisions::Entry> = standing(&log)
+                .into_iter()
+                .rev()
+                .filter(|entry| entry.decision.photos().is_some())
+                .collect();
+            connection.execute_batch(
+                "DROP TABLE decisions; DELETE FROM placements; DELETE FROM questions;
+                 DELETE FROM learned; DELETE FROM faces;
+                 UPDATE photos SET model = 'none' WHERE model IS NOT NULL;",
+            )?;
+            connection.execute_batch(decisions::CREATE)?;
+            for entry in kept {
+                decisions::add(connection, entry.at, &entry.decision)?;
+            }
+            Ok(())
+        })?;
+        // What was deleted is not left in unused pages.
+        self.connection.execute_batch("VACUUM")?;
+        Ok(self)
     }
 
     /// The connection, for the queries of the tables.

@@ -8,8 +8,9 @@ use kith_models::Code;
 use super::MOST_STARS;
 use super::rows::Rows;
 use crate::catalog::decisions;
-use crate::people::{Decided, Decision, free_number, halves, standing};
-use crate::{Action, DecisionId, Error, FaceId, PersonId, PhotoId, Result};
+use crate::people::{Decided, DecidedAlbum, Decision, free_number, halves, standing, to_redo};
+use crate::search::Query;
+use crate::{Action, AlbumId, DecisionId, Error, FaceId, PersonId, PhotoId, Result};
 
 /// The library as it is before a decision.
 pub(super) struct Before<'a> {
@@ -136,6 +137,24 @@ impl<'a> Before<'a> {
                 faces: self.known_faces(faces)?,
                 others: self.undecided_faces(self.known(person)?),
             }),
+            Action::Aliases { person, aliases } => self.aliases(person, &aliases),
+            Action::Birthday { person, birthday } => self.birthday(person, birthday.as_deref()),
+            Action::TakeBack { decision } => self.take_back(decision),
+            Action::Redo => Ok(Decision::Redo {
+                decision: to_redo(&self.rows.log).ok_or(Error::NothingToRedo)?,
+            }),
+            Action::Undo => {
+                let newest = standing(&self.rows.log).first().map(|entry| entry.id);
+                Ok(Decision::Undo {
+                    decision: newest.ok_or(Error::NothingToUndo)?,
+                })
+            }
+            of_photos => self.of_photos(of_photos),
+        }
+    }
+
+    fn of_photos(&self, action: Action) -> Result<Decision> {
+        match action {
             Action::Favourite { photos, favourite } => Ok(Decision::Favourite {
                 photos: self.known_photos(photos)?,
                 favourite,
@@ -144,14 +163,105 @@ impl<'a> Before<'a> {
                 photos: self.known_photos(photos)?,
                 stars: stars.min(MOST_STARS),
             }),
-            Action::TakeBack { decision } => self.take_back(decision),
-            Action::Undo => {
-                let newest = standing(&self.rows.log).first().map(|entry| entry.id);
-                Ok(Decision::Undo {
-                    decision: newest.ok_or(Error::NothingToUndo)?,
-                })
+            Action::AddToAlbum { photos, name } => {
+                let photos = self.known_photos(photos)?;
+                let name = tidy(&name)?;
+                match self.decided.album_named(&name) {
+                    Some(album) if self.album(album)?.query.is_some() => {
+                        Err(Error::AlbumNameInUse(name))
+                    }
+                    Some(album) => Ok(Decision::AddToAlbum { album, photos }),
+                    None => {
+                        let album = self.new_album();
+                        several(vec![
+                            Decision::Album { album, name },
+                            Decision::AddToAlbum { album, photos },
+                        ])
+                    }
+                }
+            }
+            Action::RemoveFromAlbum { album, photos } => {
+                self.album(album)?;
+                let photos = self.known_photos(photos)?;
+                Ok(Decision::RemoveFromAlbum { album, photos })
+            }
+            Action::RenameAlbum { album, name } => {
+                let was = self.album(album)?;
+                let name = tidy(&name)?;
+                match (self.decided.album_named(&name), was.query.clone()) {
+                    (Some(other), _) if other != album => Err(Error::AlbumNameInUse(name)),
+                    (_, Some(query)) => Ok(Decision::SavedSearch { album, name, query }),
+                    (_, None) => Ok(Decision::Album { album, name }),
+                }
+            }
+            Action::SaveSearch { name, query } => {
+                let name = tidy(&name)?;
+                Query::parse(&query, &self.rows.known_as())?;
+                let album = self.decided.album_named(&name);
+                match album {
+                    Some(album) if self.album(album)?.query.is_none() => {
+                        Err(Error::AlbumNameInUse(name))
+                    }
+                    album => Ok(Decision::SavedSearch {
+                        album: album.unwrap_or_else(|| self.new_album()),
+                        name,
+                        query: query.trim().to_owned(),
+                    }),
+                }
+            }
+            Action::DropAlbum { album } => {
+                self.album(album)?;
+                Ok(Decision::DropAlbum { album })
+            }
+            _ => Err(Error::NoFaces),
+        }
+    }
+
+    fn album(&self, album: AlbumId) -> Result<&DecidedAlbum> {
+        self.decided.albums.get(&album).ok_or(Error::NoAlbum(album))
+    }
+
+    /// A number that no album ever had.
+    fn new_album(&self) -> AlbumId {
+        fn newest(decision: &Decision) -> AlbumId {
+            match decision {
+                Decision::Album { album, .. } | Decision::SavedSearch { album, .. } => *album,
+                Decision::Several { decisions } => {
+                    decisions.iter().map(newest).max().unwrap_or_default()
+                }
+                _ => 0,
             }
         }
+        let albums = self.rows.log.iter().map(|entry| newest(&entry.decision));
+        albums.max().unwrap_or_default() + 1
+    }
+
+    fn birthday(&self, person: PersonId, birthday: Option<&str>) -> Result<Decision> {
+        let day = birthday.map(str::trim).filter(|day| !day.is_empty());
+        Ok(Decision::Birthday {
+            person,
+            birthday: day.map(day_of).transpose()?,
+            faces: self.undecided_faces(self.known(person)?),
+        })
+    }
+
+    fn aliases(&self, person: PersonId, aliases: &[String]) -> Result<Decision> {
+        let mut all: Vec<String> = Vec::new();
+        for alias in aliases {
+            let alias = tidy(alias)?;
+            if let Some(other) = self.decided.named(&alias).filter(|of| *of != person) {
+                let name = self.decided.people[&other].name.clone();
+                return Err(Error::NameInUse(name.unwrap_or(alias)));
+            }
+            if !all.contains(&alias) {
+                all.push(alias);
+            }
+        }
+        Ok(Decision::Aliases {
+            person,
+            aliases: all,
+            faces: self.undecided_faces(self.known(person)?),
+        })
     }
 
     /// The half of a person's faces that differ most from the others are not that person.
@@ -290,10 +400,12 @@ impl<'a> Before<'a> {
         }
     }
 
-    /// The photos that a decision, or the one that it takes back, is about as such.
-    pub(super) fn photos_of<'d>(&'d self, decision: &'d Decision) -> Option<&'d [PhotoId]> {
+    /// The photos that a decision, or the one that it takes back or says again, is about as such.
+    pub(super) fn photos_of(&self, decision: &Decision) -> Option<Vec<PhotoId>> {
         match decision {
-            Decision::Undo { decision } => self.entry(*decision)?.decision.photos(),
+            Decision::Undo { decision } | Decision::Redo { decision } => {
+                self.entry(*decision)?.decision.photos()
+            }
             decision => decision.photos(),
         }
     }
@@ -312,7 +424,7 @@ impl<'a> Before<'a> {
     }
 
     pub(super) fn person_taken_back(&self, decision: &Decision) -> Option<PersonId> {
-        let Decision::Undo { decision } = decision else {
+        let (Decision::Undo { decision } | Decision::Redo { decision }) = decision else {
             return None;
         };
         self.entry(*decision)
@@ -342,13 +454,15 @@ pub(super) fn faces_in(decision: &Decision) -> Vec<FaceId> {
         | Decision::Merge { faces, .. }
         | Decision::Hide { faces, .. }
         | Decision::Unsure { faces, .. }
+        | Decision::Aliases { faces, .. }
+        | Decision::Birthday { faces, .. }
         | Decision::Ignore { faces } => faces.clone(),
         Decision::Draw { face } | Decision::BestFace { face, .. } => vec![*face],
         Decision::Several { decisions } => {
             let all: BTreeSet<FaceId> = decisions.iter().flat_map(faces_in).collect();
             all.into_iter().collect()
         }
-        Decision::Favourite { .. } | Decision::Stars { .. } | Decision::Undo { .. } => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -359,6 +473,8 @@ pub(super) fn person_of(decision: &Decision) -> Option<PersonId> {
         | Decision::Reject { person, .. }
         | Decision::Unsure { person, .. }
         | Decision::BestFace { person, .. }
+        | Decision::Aliases { person, .. }
+        | Decision::Birthday { person, .. }
         | Decision::Hide { person, .. } => Some(*person),
         Decision::Merge { into, .. } => Some(*into),
         // Of several, all joined into one are about that one; hidden ones are not about one person.
@@ -366,11 +482,7 @@ pub(super) fn person_of(decision: &Decision) -> Option<PersonId> {
             Some(Decision::Hide { .. }) | None => None,
             Some(last) => person_of(last),
         },
-        Decision::Ignore { .. }
-        | Decision::Draw { .. }
-        | Decision::Favourite { .. }
-        | Decision::Stars { .. }
-        | Decision::Undo { .. } => None,
+        _ => None,
     }
 }
 
@@ -381,6 +493,13 @@ pub(super) fn tidy(name: &str) -> Result<String> {
     } else {
         Err(Error::EmptyName)
     }
+}
+
+/// A day as it is kept, `YYYY-MM-DD`.
+fn day_of(text: &str) -> Result<String> {
+    let day: std::result::Result<jiff::civil::Date, _> = text.parse();
+    day.map(|day| day.to_string())
+        .map_err(|_| Error::NoDay(text.into()))
 }
 
 /// The entry of that number.

@@ -4,13 +4,14 @@
 //! A library may be used from many threads. Reading photos has a connection of its own, so that
 //! questions are answered while it runs.
 
+mod albums;
 mod before;
+mod keeping;
 mod learned;
 mod rows;
 mod sentences;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -102,11 +103,7 @@ impl Library {
         if to_read.is_empty() {
             return Err(Error::NoFolders);
         }
-        let lock_path = self.folder.join("reading.lock");
-        let lock =
-            File::create(&lock_path).map_err(Error::io("Locking the library", &lock_path))?;
-        // Held until the end of the run; the system lets go of it when the process is killed.
-        lock.try_lock().map_err(|_| Error::Busy)?;
+        let _reading = self.lock_reading()?;
         let finder = self.finder()?;
         let mut job = Job {
             catalog: Catalog::open(&self.folder.join("catalog.sqlite"))?,
@@ -194,6 +191,8 @@ impl Library {
                     photos: photos.len() as u32,
                     hidden: decided.is_some_and(|decided| decided.hidden),
                     best_faces: faces.iter().take(BEST_FACES).map(|face| face.id).collect(),
+                    aliases: decided.map(|of| of.aliases.clone()).unwrap_or_default(),
+                    birthday: decided.and_then(|of| of.birthday.clone()),
                 }
             })
             .collect();
@@ -365,6 +364,8 @@ impl Library {
             stars: tile.stars,
             place: found.header.place,
             camera: found.header.camera,
+            ages: rows.ages(&on_it, found.header.taken_at.as_deref()),
+            albums: rows.albums_of(photo),
             faces: on_it,
         })
     }
@@ -462,13 +463,12 @@ impl Library {
                 .iter()
                 .filter_map(|face| before.photo_of(*face))
                 .collect();
-            let names = |person| decided.people.get(&person)?.name.clone();
             let outcome = Outcome {
                 decision: id,
                 person: person.or_else(|| before.person_taken_back(&decision)),
                 faces_changed: changed.len() as u32,
-                photos_changed: said_of.map_or(photos.len(), <[PhotoId]>::len) as u32,
-                said: sentence(&decision, &log, &names),
+                photos_changed: said_of.map_or(photos.len(), |photos| photos.len()) as u32,
+                said: sentence(&decision, &log, &decided),
             };
             let facts = Arc::clone(&rows.facts);
             Ok((
@@ -492,18 +492,20 @@ impl Library {
         let before = Before::of(&rows);
         let holds: BTreeSet<DecisionId> =
             standing(&rows.log).iter().map(|entry| entry.id).collect();
-        let names = |person: PersonId| rows.decided.people.get(&person)?.name.clone();
         let entry = |entry: &decisions::Entry| HistoryEntry {
             decision: entry.id,
             at: seconds_since_1970(entry.at),
-            said: sentence(&entry.decision, &rows.log, &names),
+            said: sentence(&entry.decision, &rows.log, &rows.decided),
             faces: faces_in(&entry.decision)
                 .into_iter()
                 .take(BEST_FACES)
                 .collect(),
             person: person_of(&entry.decision).filter(|person| before.has_faces(*person)),
             stands: holds.contains(&entry.id),
-            undone: !matches!(entry.decision, Decision::Undo { .. }) && !holds.contains(&entry.id),
+            undone: !matches!(
+                entry.decision,
+                Decision::Undo { .. } | Decision::Redo { .. }
+            ) && !holds.contains(&entry.id),
         };
         Ok(rows.log.iter().rev().map(entry).collect())
     }
@@ -514,7 +516,7 @@ impl Library {
     /// [`Error::Query`] with a sentence when a word is not understood, [`Error::Catalog`].
     pub fn search(&self, query: &str) -> Result<SearchResult> {
         let rows = self.rows()?;
-        let names: Vec<(PersonId, String)> = rows.names();
+        let names: Vec<(PersonId, String)> = rows.known_as();
         let query = Query::parse(query, &names)?;
         let searched = rows.searched();
         check_understood(&query, searched, &names)?;

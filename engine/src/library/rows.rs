@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
+use jiff::Unit;
+use jiff::civil::{Date, DateTime};
 use rusqlite::Connection;
 
 use super::BEST_FACES;
@@ -19,7 +21,7 @@ use crate::catalog::{decisions, faces, folders, photos};
 use crate::faces::MODEL;
 use crate::people::{Decided, DecidedPerson};
 use crate::search::Searched;
-use crate::{Face, FaceId, FaceState, PersonId, PhotoId, PhotoTile, Result};
+use crate::{Age, Face, FaceId, FaceState, PersonId, PhotoId, PhotoTile, Result};
 
 /// A state of the catalog, as its connection sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,6 +228,47 @@ impl Rows {
             photo.people.extend(person);
         }
         searched
+    }
+
+    /// How old those are whose birthday is known, on a photo taken at that time.
+    pub(super) fn ages(&self, faces: &[Face], taken_at: Option<&str>) -> Vec<Age> {
+        let age = |face: &Face| {
+            let born = self
+                .decided
+                .people
+                .get(&face.person?)?
+                .birthday
+                .as_deref()?;
+            let born: Date = born.parse().ok()?;
+            let taken: DateTime = taken_at?.parse().ok()?;
+            let lived = (Unit::Year, taken.date());
+            let lived = born.until(lived).ok().filter(|_| born <= taken.date())?;
+            Some(Age {
+                face: face.face,
+                years: lived.get_years().unsigned_abs().into(),
+                months: lived.get_months().unsigned_abs(),
+            })
+        };
+        faces.iter().filter_map(age).collect()
+    }
+
+    /// The names of the albums that the user put a photo into.
+    pub(super) fn albums_of(&self, photo: PhotoId) -> Vec<String> {
+        let albums = self.decided.albums.values();
+        let with_it = albums.filter(|album| album.photos.contains(&photo));
+        with_it.map(|album| album.name.clone()).collect()
+    }
+
+    /// The names and the other names of all who have a name.
+    pub(super) fn known_as(&self) -> Vec<(PersonId, String)> {
+        let mut known = self.names();
+        let named = self.decided.people.iter();
+        let named = named.filter(|(_, person)| person.name.is_some());
+        known.extend(named.flat_map(|(id, person)| {
+            let aliases = person.aliases.iter().cloned();
+            aliases.map(|alias| (*id, alias))
+        }));
+        known
     }
 
     pub(super) fn names(&self) -> Vec<(PersonId, String)> {

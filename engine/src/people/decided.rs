@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::decisions::Entry;
-use crate::{DecisionId, FaceId, PersonId, PhotoId};
+use crate::{AlbumId, DecisionId, FaceId, PersonId, PhotoId};
 
 /// An entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +98,59 @@ pub enum Decision {
         /// 0 (none) to 5.
         stars: u8,
     },
+    /// The person is also called so.
+    Aliases {
+        /// The person.
+        person: PersonId,
+        /// All other names of theirs.
+        aliases: Vec<String>,
+        /// The faces of the person, where nothing was decided of the person before.
+        faces: Vec<FaceId>,
+    },
+    /// The day that the person was born.
+    Birthday {
+        /// The person.
+        person: PersonId,
+        /// `YYYY-MM-DD`; none where it is not known any more.
+        birthday: Option<String>,
+        /// The faces of the person, where nothing was decided of the person before.
+        faces: Vec<FaceId>,
+    },
+    /// An album begins, or is called otherwise from now on.
+    Album {
+        /// The album.
+        album: AlbumId,
+        /// Its name.
+        name: String,
+    },
+    /// An album that holds what a search finds, whenever one looks.
+    SavedSearch {
+        /// The album.
+        album: AlbumId,
+        /// Its name.
+        name: String,
+        /// The search, as it was typed.
+        query: String,
+    },
+    /// These photos are in the album.
+    AddToAlbum {
+        /// The album.
+        album: AlbumId,
+        /// The photos.
+        photos: Vec<PhotoId>,
+    },
+    /// These photos are not in the album any more.
+    RemoveFromAlbum {
+        /// The album.
+        album: AlbumId,
+        /// The photos.
+        photos: Vec<PhotoId>,
+    },
+    /// The album is no more; its photos are where they were.
+    DropAlbum {
+        /// The album.
+        album: AlbumId,
+    },
     /// Said at once, and taken back at once.
     Several {
         /// What was said, in this order.
@@ -108,15 +161,30 @@ pub enum Decision {
         /// The decision.
         decision: DecisionId,
     },
+    /// That decision, which was taken back, holds again, at its old place in the log.
+    Redo {
+        /// The decision.
+        decision: DecisionId,
+    },
 }
 
 impl Decision {
     /// The photos that it is about as such; none where it is about faces and people, who then have
     /// to be derived anew.
     #[must_use]
-    pub fn photos(&self) -> Option<&[PhotoId]> {
+    pub fn photos(&self) -> Option<Vec<PhotoId>> {
         match self {
-            Self::Favourite { photos, .. } | Self::Stars { photos, .. } => Some(photos),
+            Self::Favourite { photos, .. }
+            | Self::Stars { photos, .. }
+            | Self::AddToAlbum { photos, .. }
+            | Self::RemoveFromAlbum { photos, .. } => Some(photos.clone()),
+            Self::Album { .. } | Self::SavedSearch { .. } | Self::DropAlbum { .. } => {
+                Some(Vec::new())
+            }
+            Self::Several { decisions } => {
+                let photos: Option<Vec<_>> = decisions.iter().map(Self::photos).collect();
+                Some(photos?.concat())
+            }
             _ => None,
         }
     }
@@ -131,6 +199,21 @@ pub struct DecidedPerson {
     pub hidden: bool,
     /// The face that stands for them, if the user chose one.
     pub best_face: Option<FaceId>,
+    /// What else they are called.
+    pub aliases: Vec<String>,
+    /// `YYYY-MM-DD`, if it is known.
+    pub birthday: Option<String>,
+}
+
+/// An album, as it is by now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DecidedAlbum {
+    /// Its name.
+    pub name: String,
+    /// The search that it holds; none where the user puts photos into it.
+    pub query: Option<String>,
+    /// The photos that the user put into it.
+    pub photos: BTreeSet<PhotoId>,
 }
 
 /// All that the log says.
@@ -150,6 +233,8 @@ pub struct Decided {
     pub favourites: BTreeSet<PhotoId>,
     /// Photos with stars, 1 to 5.
     pub stars: BTreeMap<PhotoId, u8>,
+    /// The albums.
+    pub albums: BTreeMap<AlbumId, DecidedAlbum>,
     /// Faces that the user drew.
     pub drawn: BTreeSet<FaceId>,
     /// Faces of which the user could not tell whether they are this person.
@@ -170,14 +255,33 @@ impl Decided {
         decided
     }
 
-    /// The person of that name, compared as a person would: without case and doubled spaces.
+    /// The person of that name, compared as a person would: without case and doubled spaces. If
+    /// nobody has it, whoever is also called so.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<PersonId> {
         let wanted = folded(name);
-        self.people
-            .iter()
-            .find(|(_, person)| person.name.as_deref().map(folded) == Some(wanted.clone()))
-            .map(|(id, _)| *id)
+        let mut people = self.people.iter();
+        let named = people.find(|(_, person)| {
+            let name = person.name.as_deref();
+            name.is_some_and(|name| folded(name) == wanted)
+        });
+        let mut people = self.people.iter();
+        let also_called = || {
+            people.find(|(_, person)| {
+                let mut aliases = person.aliases.iter();
+                person.name.is_some() && aliases.any(|alias| folded(alias) == wanted)
+            })
+        };
+        named.or_else(also_called).map(|(id, _)| *id)
+    }
+
+    /// The album of that name, compared in the same way.
+    #[must_use]
+    pub fn album_named(&self, name: &str) -> Option<AlbumId> {
+        let wanted = folded(name);
+        let mut albums = self.albums.iter();
+        let album = albums.find(|(_, album)| folded(&album.name) == wanted);
+        album.map(|(id, _)| *id)
     }
 
     /// Whether the user could not tell if a group is that person, or that other group.
@@ -257,6 +361,24 @@ impl Decided {
                     self.unsure_groups.push([set(faces), set(others)]);
                 }
             }
+            Decision::Draw { face } => {
+                self.drawn.insert(*face);
+            }
+            Decision::BestFace { .. } | Decision::Aliases { .. } | Decision::Birthday { .. } => {
+                self.apply_to_person(decision);
+            }
+            Decision::Several { decisions } => {
+                for decision in decisions {
+                    self.apply(decision);
+                }
+            }
+            Decision::Undo { .. } | Decision::Redo { .. } => {}
+            of_photos => self.apply_to_photos(of_photos),
+        }
+    }
+
+    fn apply_to_person(&mut self, decision: &Decision) {
+        match decision {
             Decision::BestFace {
                 person,
                 face,
@@ -266,9 +388,36 @@ impl Decided {
                 self.confirm(&[*face], *person);
                 self.confirm(others, *person);
             }
-            Decision::Draw { face } => {
-                self.drawn.insert(*face);
+            Decision::Aliases {
+                person,
+                aliases,
+                faces,
+            } => {
+                self.people
+                    .entry(*person)
+                    .or_default()
+                    .aliases
+                    .clone_from(aliases);
+                self.confirm(faces, *person);
             }
+            Decision::Birthday {
+                person,
+                birthday,
+                faces,
+            } => {
+                self.people
+                    .entry(*person)
+                    .or_default()
+                    .birthday
+                    .clone_from(birthday);
+                self.confirm(faces, *person);
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_to_photos(&mut self, decision: &Decision) {
+        match decision {
             Decision::Favourite { photos, favourite } => {
                 for photo in photos {
                     if *favourite {
@@ -287,12 +436,28 @@ impl Decided {
                     }
                 }
             }
-            Decision::Several { decisions } => {
-                for decision in decisions {
-                    self.apply(decision);
+            Decision::Album { album, name } => {
+                self.albums.entry(*album).or_default().name.clone_from(name);
+            }
+            Decision::SavedSearch { album, name, query } => {
+                let album = self.albums.entry(*album).or_default();
+                album.name.clone_from(name);
+                album.query = Some(query.clone());
+            }
+            Decision::AddToAlbum { album, photos } => {
+                if let Some(album) = self.albums.get_mut(album) {
+                    album.photos.extend(photos);
                 }
             }
-            Decision::Undo { .. } => {}
+            Decision::RemoveFromAlbum { album, photos } => {
+                if let Some(album) = self.albums.get_mut(album) {
+                    album.photos.retain(|photo| !photos.contains(photo));
+                }
+            }
+            Decision::DropAlbum { album } => {
+                self.albums.remove(album);
+            }
+            _ => {}
         }
     }
 
@@ -318,6 +483,10 @@ impl Decided {
             stays.name = from.name;
         }
         stays.best_face = stays.best_face.or(from.best_face);
+        stays.birthday = stays.birthday.take().or(from.birthday);
+        let new = from.aliases.into_iter();
+        let new: Vec<String> = new.filter(|of| !stays.aliases.contains(of)).collect();
+        stays.aliases.extend(new);
         for of in self.confirmed.values_mut().filter(|of| **of == person) {
             *of = into;
         }
@@ -335,24 +504,49 @@ impl Decided {
     }
 }
 
-/// The entries that still hold, newest first, without the words that took others back.
+/// The entries that still hold, newest first, without the words that took others back or said them
+/// again.
 #[must_use]
 pub fn standing(log: &[Entry]) -> Vec<&Entry> {
     let undone = undone(log);
     log.iter()
         .rev()
         .filter(|entry| !undone.contains(&entry.id))
-        .filter(|entry| !matches!(entry.decision, Decision::Undo { .. }))
+        .filter(|entry| {
+            let word = &entry.decision;
+            !matches!(word, Decision::Undo { .. } | Decision::Redo { .. })
+        })
         .collect()
 }
 
 fn undone(log: &[Entry]) -> BTreeSet<DecisionId> {
-    log.iter()
-        .filter_map(|entry| match entry.decision {
-            Decision::Undo { decision } => Some(decision),
-            _ => None,
-        })
-        .collect()
+    let mut undone = BTreeSet::new();
+    for entry in log {
+        match entry.decision {
+            Decision::Undo { decision } => {
+                undone.insert(decision);
+            }
+            Decision::Redo { decision } => {
+                undone.remove(&decision);
+            }
+            _ => {}
+        }
+    }
+    undone
+}
+
+/// The decision that was taken back last, as long as nothing new was said since.
+#[must_use]
+pub fn to_redo(log: &[Entry]) -> Option<DecisionId> {
+    let mut taken_back = Vec::new();
+    for entry in log {
+        match entry.decision {
+            Decision::Undo { decision } => taken_back.push(decision),
+            Decision::Redo { decision } => taken_back.retain(|of| *of != decision),
+            _ => taken_back.clear(),
+        }
+    }
+    taken_back.pop()
 }
 
 fn folded(name: &str) -> String {

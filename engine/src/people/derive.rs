@@ -75,6 +75,11 @@ impl Groups {
         }
     }
 
+    /// Begins anew with the index that is kept in `folder`: the catalog is another one.
+    pub fn forget(&mut self, folder: &Path) {
+        *self = Self::load(folder);
+    }
+
     /// Derives all placements anew and stores what changed. To be called inside a transaction.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ mod metric;
 mod split;
 
 pub use calibration::{Answers, Calibration, Rate};
-pub use decided::{Decided, DecidedPerson, Decision, standing};
+pub use decided::{Decided, DecidedAlbum, DecidedPerson, Decision, standing, to_redo};
 pub use derive::{Derived, Groups, group_faces, read};
 pub(crate) use grouping::free_number;
 pub use grouping::{GroupFace, Grouped, Question, Unlabelled};

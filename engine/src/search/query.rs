@@ -373,7 +373,10 @@ fn term(words: &[Word], names: &[(PersonId, String)], without: bool) -> Result<(
         let surely = false;
         return Ok((negated(Term::Called { text, surely }), 1));
     };
-    let (people, names) = found.into_iter().unzip();
+    // Whoever is meant by two of their names is meant once.
+    let mut met = BTreeSet::new();
+    let found = found.into_iter().filter(|(person, _)| met.insert(*person));
+    let (people, names) = found.unzip();
     let term = if without {
         Term::Without { people, names }
     } else {
