@@ -1,4 +1,4 @@
-//! What the user says about faces and people: name, confirm, reject, merge, split, hide, ignore, undo.
+//! What the user says about faces and people: name, confirm, reject, merge, split, hide, ignore, undo, redo.
 
 use std::time::SystemTime;
 
@@ -231,6 +231,21 @@ impl Undo {
     }
 }
 
+/// Say again what you took back last
+///
+/// Works until you say something new.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  kith undo; kith redo            as it was")]
+pub struct Redo {}
+
+impl Redo {
+    pub fn run(library: &Library, out: &mut Output) -> anyhow::Result<()> {
+        decide(library, Action::Redo, out)
+    }
+}
+
 fn decide(library: &Library, action: Action, out: &mut Output) -> anyhow::Result<()> {
     let outcome = library.decide(action, SystemTime::now())?;
     if out.is_json() {
@@ -246,10 +261,14 @@ fn person_called(library: &Library, person: &str) -> anyhow::Result<PersonId> {
     if let Ok(number) = person.parse() {
         return Ok(number);
     }
-    let named: Vec<(String, PersonId)> = library
-        .people()?
+    let people = library.people()?;
+    let named: Vec<(String, PersonId)> = people
         .into_iter()
-        .filter_map(|known| Some((known.name?, known.person)))
+        .filter_map(|known| {
+            let names = std::iter::once(known.name?).chain(known.aliases);
+            Some(names.map(move |name| (name, known.person)))
+        })
+        .flatten()
         .collect();
     if let Some((_, number)) = named.iter().find(|(name, _)| name == person) {
         return Ok(*number);

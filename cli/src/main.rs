@@ -4,6 +4,7 @@ mod decisions;
 mod doctor;
 mod eval;
 mod index;
+mod keeping;
 mod lists;
 mod model;
 mod output;
@@ -67,9 +68,12 @@ enum Command {
     Hide(decisions::Hide),
     Ignore(decisions::Ignore),
     Undo(decisions::Undo),
+    Redo(decisions::Redo),
     Search(search::Search),
     Embed(photos::Embed),
     Verify(photos::Verify),
+    Backup(keeping::Backup),
+    Restore(keeping::Restore),
     #[command(subcommand)]
     Model(model::Model),
     Doctor(doctor::Doctor),
@@ -107,6 +111,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Hide(command) => command.run(&library()?, &mut out),
         Command::Ignore(command) => command.run(&library()?, &mut out),
         Command::Undo(decisions::Undo {}) => decisions::Undo::run(&library()?, &mut out),
+        Command::Redo(decisions::Redo {}) => decisions::Redo::run(&library()?, &mut out),
+        Command::Backup(command) => command.run(&library()?, &mut out),
+        Command::Restore(command) => command.run(&library()?, &mut out),
         Command::Search(command) => command.run(&library()?, &mut out),
         Command::Embed(command) => command.run(&mut out),
         Command::Verify(command) => command.run(&mut out),

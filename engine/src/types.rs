@@ -181,6 +181,18 @@ pub struct FoundPhoto {
     pub people: Vec<String>,
 }
 
+/// The numbers of the photos that a search found, and how the query was understood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Found {
+    /// Photos, newest first.
+    pub photos: Vec<PhotoId>,
+    /// As in [`SearchResult::understood`].
+    pub understood: Vec<String>,
+    /// As in [`SearchResult::without`].
+    pub without: Vec<String>,
+}
+
 /// What a search found, and how the query was understood.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]

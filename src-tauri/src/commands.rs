@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use kith_engine::{
-    Action, Companion, Face, FailedFile, Folder, HistoryEntry, Library, Outcome, Person, PersonId,
-    PhotoDetail, PhotoId, PhotoTile, SearchResult, Suggestion,
+    Action, Album, AlbumId, Companion, Face, FailedFile, Folder, Found, HistoryEntry, Library,
+    Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile, Storage, Suggestion,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
@@ -16,6 +16,7 @@ use tauri::{AppHandle, Manager as _, State, Wry};
 use tauri_plugin_dialog::DialogExt as _;
 
 use crate::desk::{Desk, Problem};
+use crate::file_manager;
 use crate::job::JobNews;
 
 type Answer<T> = Result<T, Problem>;
@@ -46,6 +47,13 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
             history,
             search,
             cameras,
+            albums,
+            album,
+            show_in_files,
+            storage,
+            backup,
+            restore,
+            forget_faces,
         ])
         .error_handling(tauri_specta::ErrorHandlingMode::Throw)
         .disable_serde_phases()
@@ -254,14 +262,86 @@ async fn history(desk: State<'_, Desk>) -> Answer<Vec<HistoryEntry>> {
 
 #[tauri::command]
 #[specta::specta]
-async fn search(desk: State<'_, Desk>, query: String) -> Answer<SearchResult> {
-    with_library(&desk, move |library| library.search(&query)).await
+async fn search(desk: State<'_, Desk>, query: String) -> Answer<Found> {
+    with_library(&desk, move |library| library.find(&query)).await
 }
 
 #[tauri::command]
 #[specta::specta]
 async fn cameras(desk: State<'_, Desk>) -> Answer<Vec<String>> {
     with_library(&desk, Library::cameras).await
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn albums(desk: State<'_, Desk>) -> Answer<Vec<Album>> {
+    with_library(&desk, Library::albums).await
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn album(desk: State<'_, Desk>, album: AlbumId) -> Answer<Vec<PhotoId>> {
+    with_library(&desk, move |library| library.album(album)).await
+}
+
+/// Shows a photo's file in the platform's file manager.
+#[tauri::command]
+#[specta::specta]
+async fn show_in_files(desk: State<'_, Desk>, photo: PhotoId) -> Answer<()> {
+    let file = with_library(&desk, move |library| library.path_of(photo)).await?;
+    tauri::async_runtime::spawn_blocking(move || file_manager::show(&file))
+        .await
+        .map_err(|_| Problem::new("The file manager did not open."))?
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn storage(desk: State<'_, Desk>) -> Answer<Storage> {
+    with_library(&desk, Library::storage).await
+}
+
+/// Lets the user choose a file and writes all that Kith knows into it; says which, if one was
+/// chosen.
+#[tauri::command]
+#[specta::specta]
+async fn backup(app: AppHandle, desk: State<'_, Desk>) -> Answer<Option<String>> {
+    let chooser = app.dialog().file().set_title("Where to keep the backup");
+    let chooser = chooser.set_file_name("kith.backup");
+    let Some(file) = chosen(move || chooser.blocking_save_file()).await? else {
+        return Ok(None);
+    };
+    let path = file.display().to_string();
+    with_library(&desk, move |library| library.backup(&file)).await?;
+    Ok(Some(path))
+}
+
+/// Lets the user choose a backup and takes it in the place of what the library holds; says whether
+/// one was chosen.
+#[tauri::command]
+#[specta::specta]
+async fn restore(app: AppHandle, desk: State<'_, Desk>) -> Answer<bool> {
+    let chooser = app.dialog().file().set_title("Which backup to restore");
+    let Some(file) = chosen(move || chooser.blocking_pick_file()).await? else {
+        return Ok(false);
+    };
+    with_library(&desk, move |library| library.restore(&file)).await?;
+    Ok(true)
+}
+
+/// The file that a dialog asks for; none when the user thinks better of it.
+async fn chosen(
+    ask: impl FnOnce() -> Option<tauri_plugin_dialog::FilePath> + Send + 'static,
+) -> Answer<Option<PathBuf>> {
+    let file = tauri::async_runtime::spawn_blocking(ask)
+        .await
+        .map_err(|_| Problem::new("The file chooser did not open. Try again."))?;
+    Ok(file.and_then(|file| file.into_path().ok()))
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn forget_faces(desk: State<'_, Desk>) -> Answer<()> {
+    with_library(&desk, Library::forget_faces).await
 }
 
 #[cfg(test)]

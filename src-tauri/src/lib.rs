@@ -5,6 +5,7 @@
 
 mod commands;
 mod desk;
+mod file_manager;
 mod job;
 mod pace;
 mod pictures;

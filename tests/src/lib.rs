@@ -2,6 +2,7 @@
 //! and kind of damage that a real one has, with the truth about each file.
 
 mod crowd;
+pub mod webdriver;
 
 pub use crowd::{Crowd, make_crowd, name_of};
 

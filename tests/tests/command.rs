@@ -394,3 +394,40 @@ fn the_doctor_says_what_runs_and_what_is_wrong() {
 fn text(line: &Value, field: &str) -> String {
     line[field].as_str().unwrap().to_owned()
 }
+
+#[test]
+fn a_backup_and_redo_from_the_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = dir.path().join("library");
+    lines(&library, &["index", portraits().to_str().unwrap()]);
+    let person = |library: &Path| lines(library, &["people"])[0]["person"].to_string();
+    lines(&library, &["name", &person(&library), "Anna"]);
+    let names = |library: &Path| -> Vec<Value> {
+        let people = lines(library, &["people"]);
+        people.iter().map(|line| line["name"].clone()).collect()
+    };
+    let named = names(&library);
+    let file = dir.path().join("kith.backup");
+    let backup = lines(&library, &["backup", file.to_str().unwrap()]);
+    assert_eq!(backup[0]["file"], file.to_str().unwrap());
+
+    lines(&library, &["undo"]);
+    assert!(!names(&library).contains(&Value::from("Anna")));
+    let again = lines(&library, &["redo"]);
+    assert!(again[0]["said"].as_str().unwrap().starts_with("Again: "));
+    assert_eq!(names(&library), named);
+    let nothing = run(&library, &["redo"]);
+    assert_eq!(nothing.status.code(), Some(1));
+
+    let elsewhere = dir.path().join("elsewhere");
+    lines(&elsewhere, &["restore", file.to_str().unwrap()]);
+    assert_eq!(names(&elsewhere), named);
+    assert_eq!(
+        lines(&elsewhere, &["search", "anna"]),
+        lines(&library, &["search", "anna"])
+    );
+    let photo = portraits().join("biden.jpg");
+    let refused = run(&elsewhere, &["restore", photo.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(names(&elsewhere), named);
+}

@@ -1,14 +1,12 @@
 //! Journeys in the real window: what a user does with the mouse and the keyboard, and what the
 //! screens then show.
 
-mod webdriver;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use kith_journeys::webdriver::{Look, Window, key, until};
 use kith_journeys::{Crowd, make_crowd};
-use webdriver::{Look, Window, key, until};
 
 /// Two photos of one man, one each of two others.
 const PHOTOS: [&str; 4] = ["obama.jpg", "obama2.jpg", "biden.jpg", "astronaut.png"];
@@ -321,7 +319,7 @@ fn twenty_questions_by_keyboard_alone() -> Result<()> {
     window.find("[data-testid=photo-tile]")?;
     window.press(&["3"])?;
     ensure!(counts(&window)? == [0, left]);
-    window.press(&["5"])?;
+    window.press(&["6"])?;
     until("the history has it all", || {
         Ok(window.all("[data-testid=decision]")?.len() > 60)
     })?;
@@ -513,7 +511,7 @@ fn a_missed_face_is_drawn_and_everything_is_found_again_after_a_restart() -> Res
     // Opened again, the history knows it all.
     let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
     window.find("[data-testid=photo-tile]")?;
-    window.press(&["5"])?;
+    window.press(&["6"])?;
     eventually(
         "the drawn face is there",
         &window,
@@ -595,11 +593,297 @@ fn every_kind_of_search_is_understood_and_each_part_can_be_left_out() -> Result<
     })
 }
 
+const FOCUS: &str = "document.querySelector(arguments[0]).focus()";
+const PRESS: &str = "document.querySelector(arguments[0]).click()";
+
+/// A window whose job is over.
+fn looked_through(home: &Path) -> Result<Window> {
+    let window = Window::open(&program()?, home, Look::PLAIN)?;
+    window.click("[data-testid=use-pictures]")?;
+    let line = "[data-testid=job-line]";
+    eventually("the job is over", &window, line, "Up to date")?;
+    Ok(window)
+}
+
+/// Two albums in the library of a crowd: one filled by hand, one that keeps itself.
+fn put_into_albums(home: &Path) -> Result<()> {
+    let library = kith_engine::Library::open(&home.join(".local/share/kith"))?;
+    let photos = library.photos()?;
+    let photos = photos.iter().take(24).map(|tile| tile.photo).collect();
+    let filled = kith_engine::Action::AddToAlbum {
+        photos,
+        name: "Summer by the lake, with everybody who could come".into(),
+    };
+    let kept = kith_engine::Action::SaveSearch {
+        name: "Anna".into(),
+        query: "anna".into(),
+    };
+    for action in [filled, kept] {
+        library.decide(action, std::time::SystemTime::now())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn photos_are_chosen_kept_and_all_is_done_again() -> Result<()> {
+    let home = home()?;
+    let window = looked_through(home.path())?;
+    let tiles = "[data-testid=photo-tile]";
+    let bar = "[data-testid=chosen-photos]";
+    until(
+        "four photos are there",
+        || Ok(window.all(tiles)?.len() == 4),
+    )?;
+
+    // By keyboard: two in a row are chosen, get stars, and are favourites.
+    window.run(FOCUS, tiles)?;
+    window.press(&[" "])?;
+    window.press(&[key::SHIFT, key::RIGHT])?;
+    eventually("two are chosen", &window, bar, "2 chosen")?;
+    window.press(&["4"])?;
+    eventually(
+        "they have stars",
+        &window,
+        "[data-testid=toast]",
+        "2 photos with 4 stars",
+    )?;
+    window.press(&["h"])?;
+    eventually(
+        "they are kept",
+        &window,
+        "[data-testid=toast]",
+        "2 photos are each a favourite",
+    )?;
+    window.find("[data-testid=nav-favourites]")?;
+
+    // A key puts them into an album.
+    window.press(&["a"])?;
+    window.type_into(
+        "[data-testid=album-name]",
+        &format!("Presidents{}", key::ENTER),
+    )?;
+    eventually(
+        "they are in it",
+        &window,
+        "[data-testid=toast]",
+        "2 photos added to “Presidents”",
+    )?;
+    until("nothing is chosen", || Ok(window.all(bar)?.is_empty()))?;
+
+    // Undone and done again, to the first word and back.
+    let said = |what: &str| eventually(what, &window, "[data-testid=toast]", what);
+    window.press(&[key::CONTROL, "z"])?;
+    said("Taken back: 2 photos added")?;
+    window.press(&[key::CONTROL, "z"])?;
+    said("Taken back: 2 photos are each a favourite")?;
+    until("there are no favourites", || {
+        Ok(window.all("[data-testid=nav-favourites]")?.is_empty())
+    })?;
+    window.press(&[key::CONTROL, key::SHIFT, "z"])?;
+    said("Again: 2 photos are each a favourite")?;
+    window.click("[data-testid=toast-undo]")?;
+    said("Taken back: 2 photos are each a favourite")?;
+    window.click("[data-testid=toast-redo]")?;
+    said("Again: 2 photos are each a favourite")?;
+    window.press(&[key::CONTROL, key::SHIFT, "z"])?;
+    said("Again: 2 photos added")?;
+    Ok(())
+}
+
+#[test]
+fn albums_are_filled_by_mouse_renamed_emptied_and_keep_themselves() -> Result<()> {
+    let home = home()?;
+    let window = looked_through(home.path())?;
+    let tiles = "[data-testid=photo-tile]";
+    let pressed = "[data-testid=photo-tile][aria-pressed=true]";
+    let bar = "[data-testid=chosen-photos]";
+    let said = |what: &str| eventually(what, &window, "[data-testid=toast]", what);
+    until(
+        "four photos are there",
+        || Ok(window.all(tiles)?.len() == 4),
+    )?;
+
+    // By mouse: the tick, then with Shift a range; the menu of a right click.
+    let tick = |index: u32| -> Result<()> {
+        let css = format!(".tile:has([data-index='{index}']) [data-testid=tick]");
+        window.run(PRESS, &css).map(drop)
+    };
+    tick(3)?;
+    eventually("one is chosen", &window, bar, "1 chosen")?;
+    let range = "document.querySelector(arguments[0]).dispatchEvent(new MouseEvent('click', { bubbles: true, shiftKey: true }))";
+    window.run(range, ".tile:has([data-index='1']) [data-testid=tick]")?;
+    until("three are chosen", || Ok(window.all(pressed)?.len() == 3))?;
+    tick(3)?;
+    window.click("[data-testid=chosen-album]")?;
+    window.type_into(
+        "[data-testid=album-name]",
+        &format!("Presidents{}", key::ENTER),
+    )?;
+    said("2 photos added to “Presidents”")?;
+    let menu = "document.querySelector(arguments[0]).dispatchEvent(new MouseEvent('contextmenu', { bubbles: true, clientX: 500, clientY: 300 }))";
+    window.run(menu, ".tile [data-index='3']")?;
+    window.click("[data-testid=menu-path]")?;
+    said("Copied: ")?;
+    window.run(menu, ".tile [data-index='3']")?;
+    window.click("[data-testid=menu-album]")?;
+    window.type_into("[data-testid=album-name]", "pres")?;
+    window.press(&[key::DOWN, key::ENTER])?;
+    said("1 photo added to “Presidents”")?;
+
+    // The album: one is taken out, the album is renamed, removed, and there again.
+    window.press(&["4"])?;
+    window.click("[data-name=Presidents]")?;
+    until("three are in it", || Ok(window.all(tiles)?.len() == 3))?;
+    window.run(FOCUS, tiles)?;
+    window.press(&[" "])?;
+    window.click("[data-testid=chosen-take-out]")?;
+    until("two are left", || Ok(window.all(tiles)?.len() == 2))?;
+    window.click("[data-testid=rename-album]")?;
+    let clear = "const box = document.querySelector(arguments[0]); box.value = ''";
+    window.run(clear, "[data-testid=album-rename]")?;
+    window.type_into(
+        "[data-testid=album-rename]",
+        &format!("Statesmen{}", key::ENTER),
+    )?;
+    eventually(
+        "it is renamed",
+        &window,
+        "[data-testid=album-title]",
+        "Statesmen",
+    )?;
+    window.click("[data-testid=drop-album]")?;
+    until("it is gone", || {
+        Ok(window.all("[data-name=Statesmen]")?.is_empty())
+    })?;
+    window.press(&[key::CONTROL, "z"])?;
+    window.press(&["4"])?;
+    window.find("[data-name=Statesmen]")?;
+
+    // A search is kept as an album.
+    window.type_into("[data-testid=search]", &format!("faces:1{}", key::ENTER))?;
+    window.click("[data-testid=keep-search]")?;
+    window.type_into(
+        "[data-testid=keep-name]",
+        &format!("Good ones{}", key::ENTER),
+    )?;
+    said("Album “Good ones” holds what “faces:1” finds")?;
+    drop(window);
+
+    // Opened again, both are there, and the history tells it.
+    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
+    window.find(tiles)?;
+    window.press(&["4"])?;
+    window.find("[data-name='Good ones']")?;
+    window.click("[data-name=Statesmen]")?;
+    until("two are in it", || Ok(window.all(tiles)?.len() == 2))?;
+    window.press(&["6"])?;
+    eventually(
+        "the history tells it",
+        &window,
+        "[data-testid=history]",
+        "1 photo taken out of “Statesmen”",
+    )
+}
+
+#[test]
+fn a_person_has_other_names_and_a_birthday_and_settings_show_and_forget() -> Result<()> {
+    let home = home()?;
+    let window = looked_through(home.path())?;
+    window.press(&["2"])?;
+    window.type_into("[data-testid=group-name]", &format!("Barack{}", key::ENTER))?;
+    window.click("[data-name=Barack]")?;
+    window.click("[data-testid=tell]")?;
+    window.type_into("[data-testid=aliases]", "Barry, Mr President")?;
+    window.type_into(
+        "[data-testid=birthday]",
+        &format!("1961-08-04{}", key::ENTER),
+    )?;
+    eventually(
+        "both are there",
+        &window,
+        "[data-testid=person-more]",
+        "Also called Barry, Mr President. Born August 4, 1961",
+    )?;
+    // Found by his other name, and of an age on photos.
+    window.type_into("[data-testid=search]", &format!("barry{}", key::ENTER))?;
+    eventually(
+        "he is found",
+        &window,
+        "[data-testid=understood]",
+        "2 photos",
+    )?;
+    window.click("[data-testid=photo-tile]")?;
+    window.press(&["i"])?;
+    window.find("[data-testid=show-in-files]")?;
+    let info = window.text("[data-testid=photo-info]")?;
+    ensure!(info.contains("years"), "no age: {info}");
+    window.press_each(&[key::ESCAPE, key::ESCAPE])?;
+
+    // By day and by night, as one wants it.
+    window.press(&["7"])?;
+    let ground = "return getComputedStyle(document.body).backgroundColor";
+    let light = window.run(ground, "")?;
+    window.run(
+        "document.querySelector(arguments[0]).click()",
+        "[data-testid=look-dark]",
+    )?;
+    until("it is dark", || Ok(window.run(ground, "")? != light))?;
+    window.run(
+        "document.querySelector(arguments[0]).click()",
+        "[data-testid=look-system]",
+    )?;
+    until("it is light", || Ok(window.run(ground, "")? == light))?;
+    let folder = window.text("[data-testid=storage-folder]")?;
+    ensure!(folder.ends_with(".local/share/kith"), "{folder}");
+
+    // All face data is deleted after a second word; the photos stay.
+    window.click("[data-testid=forget]")?;
+    window.click("[data-testid=forget-sure]")?;
+    eventually(
+        "it is said",
+        &window,
+        "[data-testid=toast]",
+        "All face data is deleted",
+    )?;
+    window.press(&["2"])?;
+    until("nobody is there", || {
+        Ok(window
+            .all("[data-testid=person], [data-testid=group]")?
+            .is_empty())
+    })?;
+    window.press(&["1"])?;
+    until("the photos are", || {
+        Ok(window.all("[data-testid=photo-tile]")?.len() == 4)
+    })?;
+    for photo in PHOTOS {
+        ensure!(home.path().join("Pictures").join(photo).is_file());
+    }
+    Ok(())
+}
+
 /// axe, which looks for what people with other eyes and hands would stumble over.
 fn axe() -> Result<String> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/node_modules/axe-core/axe.min.js");
     fs::read_to_string(&file)
         .with_context(|| format!("the front end's packages are not there: {}", file.display()))
+}
+
+fn see_albums_and_settings(
+    window: &Window,
+    look_at: &mut dyn FnMut(&Window, &str) -> Result<()>,
+) -> Result<()> {
+    window.press(&["4"])?;
+    window.find("[data-testid=album]")?;
+    look_at(window, "albums")?;
+    window.click("[data-testid=album]")?;
+    window.find("[data-testid=photo-tile]")?;
+    window.run(FOCUS, "[data-testid=photo-tile]")?;
+    window.press_each(&[" ", "a"])?;
+    window.find("[data-testid=album-name]")?;
+    look_at(window, "photos-chosen")?;
+    window.press_each(&[key::ESCAPE, key::ESCAPE, "7"])?;
+    window.find("[data-testid=storage-folder]")?;
+    look_at(window, "settings")
 }
 
 /// Goes to every screen; leaves a picture of each in `target/screenshots`, and lets axe look at it.
@@ -617,6 +901,7 @@ fn every_screen_can_be_used_by_everybody_by_day_and_by_night() -> Result<()> {
         doubtful: 60,
         photos: 700,
     })?;
+    put_into_albums(crowded.path())?;
     let empty = empty_home()?;
     let mut wrong = Vec::new();
     for (width, height) in [(1280, 800), (2560, 1440)] {
@@ -680,12 +965,13 @@ fn every_screen_can_be_used_by_everybody_by_day_and_by_night() -> Result<()> {
             window.press(&["3"])?;
             window.find("[data-testid=review-outline]")?;
             look_at(&window, "review")?;
-            window.press(&["4"])?;
+            window.press(&["5"])?;
             window.find("[data-testid=choose-folders]")?;
             look_at(&window, "folders")?;
-            window.press(&["5"])?;
+            window.press(&["6"])?;
             window.find("[data-testid=decision]")?;
             look_at(&window, "history")?;
+            see_albums_and_settings(&window, &mut look_at)?;
             window.press(&["/"])?;
             window.type_into(
                 "[data-testid=search]",

@@ -4,6 +4,9 @@ import './style/tokens.css';
 import './style/base.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { follow } from './lib/look';
+
+follow();
 
 const target = document.getElementById('app');
 if (target) mount(App, { target });

@@ -9,7 +9,6 @@ use super::MOST_STARS;
 use super::rows::Rows;
 use crate::catalog::decisions;
 use crate::people::{Decided, DecidedAlbum, Decision, free_number, halves, standing, to_redo};
-use crate::search::Query;
 use crate::{Action, AlbumId, DecisionId, Error, FaceId, PersonId, PhotoId, Result};
 
 /// The library as it is before a decision.
@@ -196,7 +195,7 @@ impl<'a> Before<'a> {
             }
             Action::SaveSearch { name, query } => {
                 let name = tidy(&name)?;
-                Query::parse(&query, &self.rows.known_as())?;
+                self.rows.find(&query)?;
                 let album = self.decided.album_named(&name);
                 match album {
                     Some(album) if self.album(album)?.query.is_none() => {

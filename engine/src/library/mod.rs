@@ -9,9 +9,10 @@ mod before;
 mod keeping;
 mod learned;
 mod rows;
+mod search;
 mod sentences;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -20,19 +21,18 @@ use image::RgbImage;
 use rusqlite::Connection;
 
 use self::before::{Before, faces_in, person_of, several, tidy};
-use self::rows::{Rows, Stamp, best_first, date_of, sort_newest_first, tile_of};
+use self::rows::{Rows, Stamp, best_first, date_of, tile_of};
 use self::sentences::sentence;
 use crate::catalog::photos::Photo;
 use crate::catalog::{Catalog, decisions, faces, folders, photos, questions};
 use crate::faces::{FaceFinder, MODEL};
 use crate::indexing::{DECODED_SIDE, Job, embedded, resolved};
 use crate::people::{Calibration, Decided, Decision, Groups, group_faces, standing};
-use crate::search::{Query, Searched, Term, holds, matches};
 use crate::thumbnails::Thumbnails;
 use crate::{
     Action, Companion, Control, DecisionId, Error, Face, FaceId, FaceState, FailedFile, Folder,
-    FoundPhoto, HistoryEntry, IndexSummary, Outcome, Person, PersonId, PhotoDetail, PhotoId,
-    PhotoTile, Progress, Result, SearchResult, Suggestion, photo,
+    HistoryEntry, IndexSummary, Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile,
+    Progress, Result, Suggestion, photo,
 };
 
 /// How many faces stand for a person in a list.
@@ -324,14 +324,8 @@ impl Library {
     /// [`Error::Catalog`].
     pub fn photos(&self) -> Result<Vec<PhotoTile>> {
         let rows = self.rows()?;
-        let mut tiles: Vec<PhotoTile> = rows
-            .facts
-            .photos
-            .values()
-            .map(|photo| tile_of(photo, &rows.decided))
-            .collect();
-        sort_newest_first(&mut tiles, |tile| tile);
-        Ok(tiles)
+        let photos = rows.facts.by_date();
+        Ok(photos.map(|photo| tile_of(photo, &rows.decided)).collect())
     }
 
     /// One photo with its faces.
@@ -510,44 +504,6 @@ impl Library {
         Ok(rows.log.iter().rev().map(entry).collect())
     }
 
-    /// The photos that answer a query; see [`crate::search::Query`] for its language.
-    ///
-    /// # Errors
-    /// [`Error::Query`] with a sentence when a word is not understood, [`Error::Catalog`].
-    pub fn search(&self, query: &str) -> Result<SearchResult> {
-        let rows = self.rows()?;
-        let names: Vec<(PersonId, String)> = rows.known_as();
-        let query = Query::parse(query, &names)?;
-        let searched = rows.searched();
-        check_understood(&query, searched, &names)?;
-        let mut found: Vec<FoundPhoto> = rows
-            .facts
-            .photos
-            .values()
-            .filter_map(|photo| Some((photo, searched.get(&photo.id)?)))
-            .filter(|(_, searched)| matches(&query, searched))
-            .map(|(photo, searched)| {
-                let on_it = searched.people.iter();
-                let mut people: Vec<String> = on_it
-                    .filter_map(|person| rows.decided.people.get(person)?.name.clone())
-                    .collect();
-                people.sort();
-                FoundPhoto {
-                    tile: tile_of(photo, &rows.decided),
-                    path: photo.path.display().to_string(),
-                    people,
-                }
-            })
-            .collect();
-        sort_newest_first(&mut found, |photo| &photo.tile);
-        let understood = query.terms.iter().map(ToString::to_string).collect();
-        Ok(SearchResult {
-            photos: found,
-            understood,
-            without: query.without,
-        })
-    }
-
     /// Makers and models of the cameras, in alphabetical order.
     ///
     /// # Errors
@@ -638,6 +594,14 @@ impl Library {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where the file of a photo is, or was when it was seen last.
+    ///
+    /// # Errors
+    /// [`Error::NoPhoto`], [`Error::Catalog`].
+    pub fn path_of(&self, photo: PhotoId) -> Result<PathBuf> {
+        Ok(self.photo_row(photo)?.path)
+    }
+
     fn photo_row(&self, photo: PhotoId) -> Result<Photo> {
         photos::get(self.catalog().connection(), photo)?.ok_or(Error::NoPhoto(photo))
     }
@@ -665,42 +629,6 @@ fn seconds_since_1970(at: SystemTime) -> f64 {
     at.duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs_f64()
-}
-
-/// A text that is nobody's name and in no file's name was most likely meant for one of the two.
-fn check_understood(
-    query: &Query,
-    searched: &BTreeMap<PhotoId, Searched>,
-    names: &[(PersonId, String)],
-) -> Result<()> {
-    let inner = |term: &Term| match term {
-        Term::Not(term) => (**term).clone(),
-        term => term.clone(),
-    };
-    let parts = query.terms.iter().flat_map(|term| match term {
-        Term::Either(terms) => terms.iter().map(inner).collect(),
-        term => vec![inner(term)],
-    });
-    for term in parts {
-        let Term::Called {
-            text,
-            surely: false,
-        } = &term
-        else {
-            continue;
-        };
-        if !searched.values().any(|photo| holds(&term, photo)) {
-            let nobody = if names.is_empty() {
-                " Nobody has been named yet."
-            } else {
-                ""
-            };
-            return Err(Error::Query(format!(
-                "“{text}” is nobody’s name, no time, and in no name of a file or folder.{nobody}"
-            )));
-        }
-    }
-    Ok(())
 }
 
 fn decoded(photo: &Photo, max_side: u32) -> Result<RgbImage> {

@@ -4,7 +4,8 @@
 //! stay in memory until the catalog changes. `SQLite` says when it did: it counts the changes of
 //! this connection and of all others.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -49,9 +50,68 @@ pub(super) struct Facts {
     pub(super) faces: Vec<StoredFace>,
     /// The photos that are there and could be read.
     pub(super) photos: BTreeMap<PhotoId, Photo>,
+    /// Their numbers, the newest first.
+    pub(super) newest_first: Vec<PhotoId>,
+    /// What a search reads of each of them, in the same order; made when it is asked for first.
+    texts: OnceLock<Vec<Texts>>,
+}
+
+/// The words of a photo that a search looks into.
+#[derive(Debug)]
+struct Texts {
+    date: Arc<str>,
+    camera: Arc<str>,
+    path: Arc<str>,
 }
 
 impl Facts {
+    fn read(connection: &Connection) -> Result<Self> {
+        let present = photos::present(connection)?;
+        let mut by_date: Vec<(String, PhotoId)> = present
+            .iter()
+            .map(|photo| (date_of(photo).into_owned(), photo.id))
+            .collect();
+        by_date.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        Ok(Self {
+            folders: folders::all(connection)?,
+            faces: faces::all(connection, &MODEL)?,
+            photos: present.into_iter().map(|photo| (photo.id, photo)).collect(),
+            newest_first: by_date.into_iter().map(|(_, photo)| photo).collect(),
+            texts: OnceLock::new(),
+        })
+    }
+
+    /// The photos, the newest first.
+    pub(super) fn by_date(&self) -> impl Iterator<Item = &Photo> {
+        let numbers = self.newest_first.iter();
+        numbers.filter_map(|photo| self.photos.get(photo))
+    }
+
+    /// A path counts from the library's folder on: what that is called is true of all its photos.
+    fn texts(&self) -> &[Texts] {
+        self.texts.get_or_init(|| {
+            let below = |path: &Path| {
+                let folders = self.folders.iter();
+                let inside = folders.filter_map(|of| path.strip_prefix(of).ok());
+                let shortest = inside.min_by_key(|path| path.as_os_str().len());
+                shortest.unwrap_or(path).to_string_lossy().to_lowercase()
+            };
+            let mut cameras: HashMap<&str, Arc<str>> = HashMap::new();
+            let texts = self.by_date().map(|photo| {
+                let camera = photo.header.camera.as_deref().unwrap_or_default();
+                let camera = cameras
+                    .entry(camera)
+                    .or_insert_with(|| camera.to_lowercase().into());
+                Texts {
+                    date: date_of(photo).into(),
+                    camera: Arc::clone(camera),
+                    path: below(&photo.path).into(),
+                }
+            });
+            texts.collect()
+        })
+    }
+
     pub(super) fn face(&self, face: FaceId) -> Option<&StoredFace> {
         let at = self.faces.binary_search_by_key(&face, |face| face.id);
         Some(&self.faces[at.ok()?])
@@ -66,17 +126,12 @@ pub(super) struct Rows {
     pub(super) decided: Decided,
     pub(super) placements: BTreeMap<FaceId, Placement>,
     /// Made when it is asked for first.
-    searched: OnceLock<BTreeMap<PhotoId, Searched>>,
+    searched: OnceLock<Vec<(PhotoId, Searched)>>,
 }
 
 impl Rows {
     pub(super) fn read(connection: &Connection) -> Result<Self> {
-        let present = photos::present(connection)?;
-        let facts = Facts {
-            folders: folders::all(connection)?,
-            faces: faces::all(connection, &MODEL)?,
-            photos: present.into_iter().map(|photo| (photo.id, photo)).collect(),
-        };
+        let facts = Facts::read(connection)?;
         let log = decisions::all(connection)?;
         let decided = Decided::replay(&log);
         let placements = placements::all(connection)?;
@@ -174,49 +229,35 @@ impl Rows {
             .collect()
     }
 
-    /// What a query can ask of each photo. A path counts from the library's folder on: what that is
-    /// called is true of all its photos.
-    pub(super) fn searched(&self) -> &BTreeMap<PhotoId, Searched> {
+    /// What a query can ask of each photo, the newest first.
+    pub(super) fn searched(&self) -> &[(PhotoId, Searched)] {
         self.searched.get_or_init(|| self.put_together())
     }
 
-    fn put_together(&self) -> BTreeMap<PhotoId, Searched> {
-        let below = |path: &Path| {
-            let inside = self
-                .facts
-                .folders
-                .iter()
-                .filter_map(|of| path.strip_prefix(of).ok());
-            let shortest = inside.min_by_key(|path| path.as_os_str().len());
-            shortest.unwrap_or(path).to_string_lossy().to_lowercase()
-        };
-        let mut searched: BTreeMap<PhotoId, Searched> = self
-            .facts
-            .photos
-            .values()
-            .map(|photo| {
-                let camera = photo.header.camera.as_deref().unwrap_or_default();
+    fn put_together(&self) -> Vec<(PhotoId, Searched)> {
+        let photos = self.facts.newest_first.iter().zip(self.facts.texts());
+        let mut searched: Vec<(PhotoId, Searched)> = photos
+            .map(|(photo, texts)| {
+                let stars = self.decided.stars.get(photo).copied();
                 let searched = Searched {
-                    date: date_of(photo),
-                    camera: camera.to_lowercase(),
-                    path: below(&photo.path),
-                    favourite: self.decided.favourites.contains(&photo.id),
-                    stars: self
-                        .decided
-                        .stars
-                        .get(&photo.id)
-                        .copied()
-                        .unwrap_or_default(),
+                    date: Arc::clone(&texts.date),
+                    camera: Arc::clone(&texts.camera),
+                    path: Arc::clone(&texts.path),
+                    favourite: self.decided.favourites.contains(photo),
+                    stars: stars.unwrap_or_default(),
                     ..Searched::default()
                 };
-                (photo.id, searched)
+                (*photo, searched)
             })
             .collect();
+        let numbers = searched.iter().map(|(photo, _)| *photo);
+        let place_of: HashMap<PhotoId, usize> = numbers.zip(0..).collect();
         for face in self.shown() {
             let placement = self.placements.get(&face.id);
-            let Some(photo) = searched.get_mut(&face.photo) else {
+            let Some(place) = place_of.get(&face.photo) else {
                 continue;
             };
+            let photo = &mut searched[*place].1;
             if placement.is_some_and(|of| of.state == FaceState::Ignored) {
                 continue;
             }
@@ -289,24 +330,18 @@ pub(super) fn tile_of(photo: &Photo, decided: &Decided) -> PhotoTile {
         photo: photo.id,
         width: photo.header.width,
         height: photo.header.height,
-        date: date_of(photo),
+        date: date_of(photo).into_owned(),
         favourite: decided.favourites.contains(&photo.id),
         stars: decided.stars.get(&photo.id).copied().unwrap_or_default(),
     }
 }
 
 /// The date in the header, or else the day the file was changed last.
-pub(super) fn date_of(photo: &Photo) -> String {
-    photo.header.taken_at.clone().unwrap_or_else(|| {
-        let since = Duration::from_nanos(photo.modified_ns.max(0) as u64);
-        let changed = jiff::Timestamp::try_from(SystemTime::UNIX_EPOCH + since).unwrap_or_default();
-        format!("{}", changed.strftime("%Y-%m-%dT%H:%M:%S"))
-    })
-}
-
-pub(super) fn sort_newest_first<T>(photos: &mut [T], tile: impl Fn(&T) -> &PhotoTile) {
-    photos.sort_by(|a, b| {
-        let (a, b) = (tile(a), tile(b));
-        b.date.cmp(&a.date).then(a.photo.cmp(&b.photo))
-    });
+pub(super) fn date_of(photo: &Photo) -> Cow<'_, str> {
+    if let Some(taken_at) = &photo.header.taken_at {
+        return Cow::Borrowed(taken_at);
+    }
+    let since = Duration::from_nanos(photo.modified_ns.max(0) as u64);
+    let changed = jiff::Timestamp::try_from(SystemTime::UNIX_EPOCH + since).unwrap_or_default();
+    Cow::Owned(format!("{}", changed.strftime("%Y-%m-%dT%H:%M:%S")))
 }

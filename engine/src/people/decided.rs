@@ -611,6 +611,18 @@ mod tests {
                     others
                 }
             ),
+            (person(), prop::collection::vec("[A-C]", 0..3)).prop_map(|(person, aliases)| {
+                Decision::Aliases {
+                    person,
+                    aliases,
+                    faces: Vec::new(),
+                }
+            }),
+            (1_u32..3, "[A-C]").prop_map(|(album, name)| Decision::Album { album, name }),
+            (1_u32..3, faces()).prop_map(|(album, photos)| Decision::AddToAlbum { album, photos }),
+            (1_u32..3, faces())
+                .prop_map(|(album, photos)| Decision::RemoveFromAlbum { album, photos }),
+            (1_u32..3).prop_map(|album| Decision::DropAlbum { album }),
         ]
     }
 
@@ -626,6 +638,31 @@ mod tests {
                 said.push(Decision::Undo { decision: (before.len() + at + 1) as u32 });
             }
             prop_assert_eq!(Decided::replay(&log(&said)), Decided::replay(&log(&before)));
+        }
+
+        #[test]
+        fn redo_gives_back_what_was_taken_back(
+            said in prop::collection::vec(any_decision(), 1..12),
+            steps in 1_usize..6,
+        ) {
+            let mut words = said.clone();
+            let steps = steps.min(said.len());
+            for _ in 0..steps {
+                let newest = standing(&log(&words))[0].id;
+                words.push(Decision::Undo { decision: newest });
+            }
+            for _ in 0..steps {
+                let decision = to_redo(&log(&words)).unwrap();
+                words.push(Decision::Redo { decision });
+            }
+            prop_assert_eq!(Decided::replay(&log(&words)), Decided::replay(&log(&said)));
+            prop_assert_eq!(to_redo(&log(&words)), None);
+            // Undone once more, and something new is said: the way back is closed.
+            let newest = standing(&log(&words))[0].id;
+            words.push(Decision::Undo { decision: newest });
+            prop_assert_eq!(to_redo(&log(&words)), Some(newest));
+            words.push(Decision::Ignore { faces: vec![1] });
+            prop_assert_eq!(to_redo(&log(&words)), None);
         }
 
         #[test]

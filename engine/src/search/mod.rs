@@ -3,6 +3,7 @@
 mod query;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 pub use query::{Dates, Query, Term};
 
@@ -12,7 +13,7 @@ use crate::PersonId;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Searched {
     /// Local date and time, `YYYY-MM-DDTHH:MM:SS`.
-    pub date: String,
+    pub date: Arc<str>,
     /// Everybody on it, named or not.
     pub people: BTreeSet<PersonId>,
     /// Faces on it, without those that are left out.
@@ -22,13 +23,13 @@ pub struct Searched {
     /// Whether somebody on it has no name.
     pub unnamed: bool,
     /// Maker and model of the camera, in small letters; empty where it is not known.
-    pub camera: String,
+    pub camera: Arc<str>,
     /// Whether it is a favourite.
     pub favourite: bool,
     /// Its stars, 0 to 5.
     pub stars: u8,
     /// The path below the library's folder, in small letters.
-    pub path: String,
+    pub path: Arc<str>,
 }
 
 /// Whether a photo answers the query.

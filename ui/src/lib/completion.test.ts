@@ -3,10 +3,10 @@ import { expect, test } from 'vitest';
 import { asQueryWord, completed, lastWord, offer, offerParts, sameName } from './completion';
 
 const people = [
-  { name: 'Anna Maria', faces: 3 },
-  { name: 'Anna', faces: 40 },
-  { name: 'Maria Ángela', faces: 9 },
-  { name: 'Ben', faces: 12 },
+  { name: 'Anna Maria', faces: 3, aliases: [] },
+  { name: 'Anna', faces: 40, aliases: [] },
+  { name: 'Maria Ángela', faces: 9, aliases: [] },
+  { name: 'Ben', faces: 12, aliases: ['Benjamin', 'Uncle B'] },
 ];
 const names = (typed: string) => offer(typed, people).map((person) => person.name);
 
@@ -19,6 +19,12 @@ test('case and accents do not matter, and nothing typed offers nothing', () => {
   expect(names('ANG')).toEqual(['Maria Ángela']);
   expect(names('  ')).toEqual([]);
   expect(names('xyz')).toEqual([]);
+});
+
+test('whoever is called otherwise as well is offered by that name, too', () => {
+  expect(names('unc')).toEqual(['Ben']);
+  expect(names('benj')).toEqual(['Ben']);
+  expect(completed('unc', offer('unc', people))).toBe('');
 });
 
 test('a name is completed only where it goes on from what was typed', () => {

@@ -4,6 +4,8 @@
 export interface Known {
   name: string;
   faces: number;
+  /** Other names of theirs. */
+  aliases: string[];
 }
 
 function plain(text: string): string {
@@ -14,11 +16,12 @@ function plain(text: string): string {
 export function offer<T extends Known>(typed: string, people: T[], most = 6): T[] {
   const start = plain(typed.trim());
   if (!start) return [];
-  const rank = (person: T) => {
-    const name = plain(person.name);
+  const fit = (text: string) => {
+    const name = plain(text);
     if (name.startsWith(start)) return 0;
     return name.split(/[\s-]+/).some((word) => word.startsWith(start)) ? 1 : 2;
   };
+  const rank = (person: T) => Math.min(...[person.name, ...person.aliases].map(fit));
   return people
     .map((person) => ({ person, rank: rank(person) }))
     .filter(({ rank }) => rank < 2)

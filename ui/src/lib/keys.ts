@@ -29,10 +29,13 @@ export const shortcuts: ShortcutGroup[] = [
       { keys: ['1'], says: 'Photos', does: () => place.go({ screen: 'photos' }) },
       { keys: ['2'], says: 'People', does: () => place.go({ screen: 'people' }) },
       { keys: ['3'], says: 'Review', does: () => place.go({ screen: 'review' }) },
-      { keys: ['4'], says: 'Folders', does: () => place.go({ screen: 'folders' }) },
-      { keys: ['5'], says: 'History', does: () => place.go({ screen: 'history' }) },
+      { keys: ['4'], says: 'Albums', does: () => place.go({ screen: 'albums' }) },
+      { keys: ['5'], says: 'Folders', does: () => place.go({ screen: 'folders' }) },
+      { keys: ['6'], says: 'History', does: () => place.go({ screen: 'history' }) },
+      { keys: ['7'], says: 'Settings', does: () => place.go({ screen: 'settings' }) },
       { keys: ['/'], says: 'Search (Ctrl K from a text field)', does: focusSearch },
       { keys: ['Ctrl', 'Z'], says: 'Undo the last decision' },
+      { keys: ['Ctrl', 'Shift', 'Z'], says: 'Do again what was undone' },
       { keys: ['Esc'], says: 'One step back' },
       { keys: ['J'], says: 'What is running', does: () => (place.jobsOpen = !place.jobsOpen) },
       { keys: ['?'], says: 'These keys', does: () => (place.keysOpen = true) },
@@ -44,6 +47,17 @@ export const shortcuts: ShortcutGroup[] = [
       { keys: ['←', '→', '↑', '↓'], says: 'Move' },
       { keys: ['Enter'], says: 'See large' },
       { keys: ['Home', 'End'], says: 'Newest, oldest' },
+      { keys: ['Space'], says: 'Choose; with Shift and arrows choose on the way' },
+      { keys: ['Ctrl', 'A'], says: 'Choose all' },
+    ],
+  },
+  {
+    where: 'Photos that are chosen',
+    shortcuts: [
+      { keys: ['A'], says: 'Put them into an album' },
+      { keys: ['H'], says: 'Favourites, or not any more' },
+      { keys: ['0', '5'], says: 'So many stars' },
+      { keys: ['Esc'], says: 'Choose none' },
     ],
   },
   {
@@ -107,9 +121,9 @@ export function obey(event: KeyboardEvent): void {
     return;
   }
   const typing = inText(event.target) && (event.target as HTMLInputElement).value !== '';
-  if (control && event.key.toLowerCase() === 'z' && !event.shiftKey && !typing) {
+  if (control && event.key.toLowerCase() === 'z' && !typing) {
     event.preventDefault();
-    void library.undo();
+    void (event.shiftKey ? library.redo() : library.undo());
     return;
   }
   if (event.key === 'Escape') {

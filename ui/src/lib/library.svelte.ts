@@ -1,7 +1,16 @@
 // What the window knows of the library, and the decisions that go into it.
 import { commands, sentenceOf } from './api';
-import type { Action, FailedFile, Folder, Outcome, Person, PhotoTile, Suggestion } from './api';
-import { notices } from './notice.svelte';
+import type {
+  Action,
+  Album,
+  FailedFile,
+  Folder,
+  Outcome,
+  Person,
+  PhotoTile,
+  Suggestion,
+} from './api';
+import { notices, type Way } from './notice.svelte';
 
 /** A person whom the user has named. */
 export type Named = Person & { name: string };
@@ -17,6 +26,7 @@ class LibraryState {
   people = $state.raw<Person[]>([]);
   failed = $state.raw<FailedFile[]>([]);
   suggestions = $state.raw<Suggestion[]>([]);
+  albums = $state.raw<Album[]>([]);
   /** Whether photos and people have been read once. */
   loaded = $state(false);
   /** Grows with every change, so that screens know to ask again. */
@@ -32,6 +42,12 @@ class LibraryState {
     return this.#byNumber.get(person);
   }
 
+  /** The photos of these numbers, in the order of all photos. */
+  only(numbers: number[]): PhotoTile[] {
+    const wanted = new Set(numbers);
+    return this.photos.filter((photo) => wanted.has(photo.photo));
+  }
+
   /** Opens the library; `problem` says why it could not. */
   async open(): Promise<void> {
     this.opening = true;
@@ -40,7 +56,10 @@ class LibraryState {
       const welcome = await commands.welcome();
       this.folders = welcome.folders;
       this.pictures = welcome.pictures;
-      await this.refresh();
+      // The photos first: they are what one sees.
+      this.photos = await commands.photos();
+      this.opening = false;
+      await this.#readPeople();
     } catch (problem) {
       this.problem = sentenceOf(problem);
     }
@@ -49,12 +68,16 @@ class LibraryState {
 
   /** Reads everything the screens show anew. */
   async refresh(): Promise<void> {
-    [this.photos, this.people, this.folders, this.failed, this.suggestions] = await Promise.all([
-      commands.photos(),
+    [this.photos, this.folders] = await Promise.all([commands.photos(), commands.folders()]);
+    await this.#readPeople();
+  }
+
+  async #readPeople(): Promise<void> {
+    [this.people, this.failed, this.suggestions, this.albums] = await Promise.all([
       commands.people(),
-      commands.folders(),
       commands.failed(),
       commands.suggestions(),
+      commands.albums(),
     ]);
     this.loaded = true;
     this.version++;
@@ -66,7 +89,7 @@ class LibraryState {
    */
   decide(action: Action, quietly?: 'quietly'): Promise<Outcome | null> {
     const takesBack = action.kind === 'undo' || action.kind === 'take_back';
-    return this.#hear(commands.decide(action), !takesBack, quietly);
+    return this.#hear(commands.decide(action), takesBack ? 'redo' : 'undo', quietly);
   }
 
   /** Marks photos as favourites, or gives them stars: the grids show it at once. */
@@ -84,8 +107,9 @@ class LibraryState {
       this.photos = this.photos.map((photo) =>
         meant.has(photo.photo) ? { ...photo, ...what } : photo,
       );
+      await this.#readAlbums();
       this.version++;
-      notices.say(outcome.said, true);
+      notices.say(outcome.said, 'undo');
       return outcome;
     } catch (problem) {
       notices.wrong(sentenceOf(problem));
@@ -99,30 +123,52 @@ class LibraryState {
     box: [number, number, number, number],
     name: string | null,
   ): Promise<Outcome | null> {
-    return this.#hear(commands.drawFace(photo, box, name), true);
+    return this.#hear(commands.drawFace(photo, box, name), 'undo');
   }
 
-  async #hear(
-    decided: Promise<Outcome>,
-    undo: boolean,
-    quietly?: 'quietly',
-  ): Promise<Outcome | null> {
+  async #hear(decided: Promise<Outcome>, way: Way, quietly?: 'quietly'): Promise<Outcome | null> {
     try {
       const outcome = await decided;
       [this.people, this.suggestions] = await Promise.all([
         commands.people(),
         commands.suggestions(),
       ]);
-      // What is taken back may have been stars.
-      if (!undo) this.photos = await commands.photos();
+      // What is taken back, or said again, may be about photos as such.
+      if (outcome.faces_changed === 0) {
+        [this.photos, this.albums] = [await commands.photos(), await commands.albums()];
+      } else await this.#readAlbums();
       this.version++;
       if (quietly) notices.dismiss();
-      else notices.say(outcome.said, undo);
+      else notices.say(outcome.said, way);
       return outcome;
     } catch (problem) {
       notices.wrong(sentenceOf(problem));
       return null;
     }
+  }
+
+  /** What an album holds may hang on anything that is said. */
+  async #readAlbums(): Promise<void> {
+    if (this.albums.length > 0) this.albums = await commands.albums();
+  }
+
+  /** Puts photos into the album of that name, takes some out, or says what else there is to albums. */
+  async arrange(action: Action): Promise<Outcome | null> {
+    try {
+      const outcome = await commands.decide(action);
+      this.albums = await commands.albums();
+      this.version++;
+      notices.say(outcome.said, 'undo');
+      return outcome;
+    } catch (problem) {
+      notices.wrong(sentenceOf(problem));
+      return null;
+    }
+  }
+
+  /** Says again what was taken back last. */
+  redo(): Promise<Outcome | null> {
+    return this.decide({ kind: 'redo' });
   }
 
   /** Takes back the last decision. */

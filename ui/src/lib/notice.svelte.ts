@@ -1,8 +1,11 @@
-// The one sentence at the foot of the window: what was just done, with Undo, or what went wrong.
+// The one sentence at the foot of the window: what was just done, with Undo or Redo, or what went wrong.
+
+/** What can be done about what was just done. */
+export type Way = 'undo' | 'redo';
 
 export interface Notice {
   said: string;
-  undo: boolean;
+  way: Way | null;
   wrong: boolean;
 }
 
@@ -12,14 +15,14 @@ class Notices {
   current = $state.raw<Notice | null>(null);
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Says what a decision did; `undo` offers to take it back. */
-  say(said: string, undo = false): void {
-    this.#show({ said, undo, wrong: false });
+  /** Says what a decision did; `way` offers to take it back, or to do it again. */
+  say(said: string, way: Way | null = null): void {
+    this.#show({ said, way, wrong: false });
   }
 
   /** Says what went wrong. */
   wrong(said: string): void {
-    this.#show({ said, undo: false, wrong: true });
+    this.#show({ said, way: null, wrong: true });
   }
 
   /** Keeps the notice while the pointer or the keyboard is on it. */

@@ -6,7 +6,10 @@ export type Place =
   | { screen: 'person'; person: number }
   | { screen: 'review' }
   | { screen: 'search'; query: string }
+  | { screen: 'albums' }
+  | { screen: 'album'; album: number }
   | { screen: 'folders' }
+  | { screen: 'settings' }
   | { screen: 'history' };
 
 /** A photo seen large, among those it was opened from. */

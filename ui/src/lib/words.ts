@@ -67,6 +67,20 @@ export function placeOf([latitude, longitude]: [number, number]): string {
   return `${Math.abs(latitude).toFixed(4)}° ${northSouth}, ${Math.abs(longitude).toFixed(4)}° ${eastWest}`;
 }
 
+/** `7 years`, `1 year, 3 months`, `5 months`: months count for small children */
+export function ageOf({ years, months }: { years: number; months: number }): string {
+  const parts: string[] = [];
+  if (years > 0 || months === 0) parts.push(many(years, 'year'));
+  if (years < 3 && months > 0) parts.push(many(months, 'month'));
+  return parts.join(', ');
+}
+
+/** `4.2 MB`, `310 kB` */
+export function bytes(n: number): string {
+  const [size, unit] = n >= 1e9 ? [n / 1e9, 'GB'] : n >= 1e6 ? [n / 1e6, 'MB'] : [n / 1e3, 'kB'];
+  return `${size >= 10 ? String(Math.round(size)) : size.toFixed(1)} ${unit}`;
+}
+
 /** The last part of a path, for either kind of slash */
 export function fileName(path: string): string {
   return path.split(/[\\/]/).filter(Boolean).at(-1) ?? path;

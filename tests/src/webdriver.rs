@@ -25,19 +25,28 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A key as `WebDriver` writes it.
 pub mod key {
+    /// Enter.
     pub const ENTER: &str = "\u{e007}";
+    /// Shift; held while the keys behind it are pressed.
     pub const SHIFT: &str = "\u{e008}";
+    /// Control; held while the keys behind it are pressed.
     pub const CONTROL: &str = "\u{e009}";
+    /// Escape.
     pub const ESCAPE: &str = "\u{e00c}";
+    /// Arrow to the right.
     pub const RIGHT: &str = "\u{e014}";
+    /// Arrow downwards.
     pub const DOWN: &str = "\u{e015}";
 }
 
 /// What the window looks like: its size in pixels, and its colours.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
+    /// Pixels across.
     pub width: u32,
+    /// Pixels down.
     pub height: u32,
+    /// Whether the desktop is dark.
     pub dark: bool,
 }
 
@@ -150,6 +159,7 @@ impl Window {
         found.with_context(|| format!("{css} is gone again"))
     }
 
+    /// Clicks in the middle of the first element that `css` names.
     pub fn click(&self, css: &str) -> Result<()> {
         let element = self.find(css)?;
         self.post(&format!("/element/{element}/click"), &json!({}))
@@ -251,6 +261,14 @@ impl Window {
     pub fn run(&self, script: &str, argument: &str) -> Result<Value> {
         self.post(
             "/execute/sync",
+            &json!({ "script": script, "args": [argument] }),
+        )
+    }
+
+    /// What a script calls its last argument with, which may be later.
+    pub fn run_until_told(&self, script: &str, argument: &str) -> Result<Value> {
+        self.post(
+            "/execute/async",
             &json!({ "script": script, "args": [argument] }),
         )
     }
