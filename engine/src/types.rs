@@ -466,15 +466,15 @@ pub struct LearnedVersion {
 }
 
 /// Where a library is, and how much room it takes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Storage {
     /// Its folder, for reading.
     pub folder: String,
-    /// Bytes of the catalog: what was found and decided.
-    pub catalog: f64,
-    /// Bytes of what can be made again: small pictures, the index of faces.
-    pub cache: f64,
+    /// Kilobytes of the catalog: what was found and decided.
+    pub catalog_kb: u32,
+    /// Kilobytes of what can be made again: small pictures, the index of faces.
+    pub cache_kb: u32,
 }
 
 /// What a running index job is doing.

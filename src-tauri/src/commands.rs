@@ -26,6 +26,7 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
     tauri_specta::Builder::new()
         .commands(tauri_specta::collect_commands![
             welcome,
+            prepare,
             use_pictures,
             choose_folders,
             check_again,
@@ -99,6 +100,20 @@ async fn welcome(app: AppHandle, desk: State<'_, Desk>) -> Answer<Welcome> {
     let folders = with_library(&desk, Library::folders).await?;
     let pictures = pictures_dir(&app).map(|dir| dir.display().to_string());
     Ok(Welcome { folders, pictures })
+}
+
+/// Works out ahead what the first decision needs; answers at once.
+#[tauri::command]
+#[specta::specta]
+async fn prepare(desk: State<'_, Desk>) -> Answer<()> {
+    let shelf = desk.shelf().clone();
+    tauri::async_runtime::spawn_blocking(move || {
+        // What is wrong is said by the decision that meets it.
+        shelf
+            .library()
+            .is_ok_and(|library| library.prepare().is_ok())
+    });
+    Ok(())
 }
 
 /// Adds the user's own folder for pictures and looks through it.

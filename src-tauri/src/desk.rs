@@ -29,7 +29,7 @@ impl From<kith_engine::Error> for Problem {
     }
 }
 
-/// The library, opened when it is first asked for, so that the window appears at once.
+/// The library, opened beside the window, so that this appears at once.
 #[derive(Clone)]
 pub struct Shelf {
     dir: Option<PathBuf>,
@@ -37,6 +37,17 @@ pub struct Shelf {
 }
 
 impl Shelf {
+    /// Begins to open the library and to read its photos, on a thread of its own.
+    pub fn open_ahead(&self) {
+        let shelf = self.clone();
+        std::thread::spawn(move || {
+            // What is wrong is said when the window asks.
+            shelf
+                .library()
+                .is_ok_and(|library| library.photos().is_ok())
+        });
+    }
+
     /// The library; blocks while it opens. A library that cannot be opened says why, every time.
     pub fn library(&self) -> Result<Arc<Library>, Problem> {
         self.library

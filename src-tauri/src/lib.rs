@@ -45,6 +45,7 @@ pub fn run(library_dir: Option<PathBuf>, folders: &[PathBuf]) -> anyhow::Result<
         .invoke_handler(calls.invoke_handler())
         .setup(move |app| {
             let desk = Desk::new(library_dir);
+            desk.shelf().open_ahead();
             app.manage(PicturePool::start(&desk)?);
             if !folders.is_empty() {
                 desk.job().start(folders);

@@ -110,13 +110,10 @@ fn the_engine_is_quick_with_a_large_library() -> Result<()> {
         let found = figures.timed(&format!("search {query}"), 100.0, || opened.find(query))?;
         println!("  {} photos", found.photos.len());
     }
-    // The first decision after a start looks at all faces, those after it at what they change.
+    // The window prepares the first decision after its start; the others look at what they change.
+    figures.timed("preparing", f64::INFINITY, || opened.prepare())?;
     let group = people.last().context("nobody")?.person;
-    for (round, most) in [
-        ("first", f64::INFINITY),
-        ("second", 1000.0),
-        ("third", 1000.0),
-    ] {
+    for (round, most) in [("first", 1000.0), ("second", 1000.0), ("third", 1000.0)] {
         let name = Action::Name {
             person: group,
             name: "Zelda".into(),

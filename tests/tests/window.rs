@@ -861,6 +861,53 @@ fn a_person_has_other_names_and_a_birthday_and_settings_show_and_forget() -> Res
     Ok(())
 }
 
+/// Names that one types, as they come to mind.
+const TWENTY: [&str; 20] = [
+    "Anna", "Ben", "Carla", "Dimitri", "Elif", "Farid", "Grandma", "Hannes", "Ines", "Jonas",
+    "Kaito", "Leonie", "Marta", "Noah", "Olga", "Paul", "Quentin", "Rosa", "Samuel", "Tamara",
+];
+
+/// What naming takes, in keys and clicks; docs/window.md has the figures.
+#[test]
+fn naming_twenty_people_takes_their_names_and_enter() -> Result<()> {
+    let home = crowded_home(&Crowd {
+        people: 150,
+        faces_each: 12,
+        named: 1,
+        doubtful: 0,
+        photos: 2000,
+    })?;
+    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
+    window.find("[data-testid=photo-tile]")?;
+    let began = std::time::Instant::now();
+    window.press(&["2"])?;
+    let mut keys = 1;
+    let focused = "return document.activeElement.dataset.testid ?? ''";
+    for name in TWENTY {
+        until("the cursor waits in a field", || {
+            Ok(window.run(focused, "")? == "group-name")
+        })?;
+        for letter in name.chars() {
+            window.press(&[&letter.to_string()])?;
+            keys += 1;
+        }
+        window.press(&[key::ENTER])?;
+        keys += 1;
+        window.find(&format!("[data-name={name}]"))?;
+    }
+    let letters: usize = TWENTY.iter().map(|name| name.len()).sum();
+    println!(
+        "20 people named with {keys} keys and no click, in {:.0} s of a machine's typing",
+        began.elapsed().as_secs_f64()
+    );
+    ensure!(keys == letters + 21, "{keys} keys for {letters} letters");
+    window.press(&[key::ESCAPE])?;
+    window.press(&["6"])?;
+    until("the history tells all of them", || {
+        Ok(window.all("[data-testid=decision]")?.len() >= 21)
+    })
+}
+
 /// axe, which looks for what people with other eyes and hands would stumble over.
 fn axe() -> Result<String> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/node_modules/axe-core/axe.min.js");

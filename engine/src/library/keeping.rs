@@ -19,8 +19,10 @@ impl Library {
         let cache = self.folder.join("cache");
         Ok(Storage {
             folder: self.folder.display().to_string(),
-            catalog: fs::metadata(self.catalog_path()).map_or(0, |file| file.len()) as f64,
-            cache: size_of(&cache).map_err(Error::io("Looking at the cache", &cache))? as f64,
+            catalog_kb: kilobytes(fs::metadata(self.catalog_path()).map_or(0, |file| file.len())),
+            cache_kb: kilobytes(
+                size_of(&cache).map_err(Error::io("Looking at the cache", &cache))?,
+            ),
         })
     }
 
@@ -100,7 +102,7 @@ impl Library {
         let mut catalog = self.catalog();
         *self.kept_rows() = None;
         catalog.replace(draft, old)?;
-        groups.forget(&self.folder.join("cache/index"));
+        groups.forget();
         catalog.transaction(|connection| groups.derive(connection).map(drop))
     }
 
@@ -116,6 +118,10 @@ impl Library {
     fn catalog_path(&self) -> PathBuf {
         self.folder.join("catalog.sqlite")
     }
+}
+
+fn kilobytes(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(1000)).unwrap_or(u32::MAX)
 }
 
 /// A name beside the file, for what is not whole yet.

@@ -24,7 +24,9 @@ use self::before::{Before, faces_in, person_of, several, tidy};
 use self::rows::{Rows, Stamp, best_first, date_of, tile_of};
 use self::sentences::sentence;
 use crate::catalog::photos::Photo;
-use crate::catalog::{Catalog, decisions, faces, folders, photos, questions};
+use crate::catalog::{
+    Catalog, decisions, faces, folders, learned as learned_rows, photos, questions,
+};
 use crate::faces::{FaceFinder, MODEL};
 use crate::indexing::{DECODED_SIDE, Job, embedded, resolved};
 use crate::people::{Calibration, Decided, Decision, Groups, group_faces, standing};
@@ -76,7 +78,7 @@ impl Library {
             folder: dir.to_owned(),
             catalog: Mutex::new(catalog),
             rows: Mutex::new(None),
-            groups: Mutex::new(Groups::load(&cache.join("index"))),
+            groups: Mutex::new(Groups::of(&cache.join("index"))),
             finder: Mutex::new(None),
             thumbnails: Thumbnails::at(cache.join("thumbnails")),
         })
@@ -573,6 +575,19 @@ impl Library {
     /// The catalog's rows, read anew if something changed them since.
     fn rows(&self) -> Result<Arc<Rows>> {
         self.rows_of(self.catalog().connection())
+    }
+
+    /// Works out ahead what the next decision needs, so that it does not wait for it: in a large
+    /// library that takes a while. Other calls but decisions are answered meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`], [`Error::Index`].
+    pub fn prepare(&self) -> Result<()> {
+        let mut groups = self.groups();
+        let rows = self.rows()?;
+        let head = learned_rows::in_use(self.catalog().connection(), &MODEL)?;
+        let faces = group_faces(&rows.facts.faces, &rows.decided);
+        groups.prepare(faces, &rows.decided, head)
     }
 
     fn rows_of(&self, connection: &Connection) -> Result<Arc<Rows>> {

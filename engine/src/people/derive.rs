@@ -4,13 +4,14 @@
 //! follow a decision, and decisions change no face.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::civil::DateTime;
 use kith_models::Code;
+use kith_models::training::Head;
 use rusqlite::Connection;
 
-use super::grouping::Taught;
+use super::grouping::{Grouped, Taught};
 use super::{Decided, GroupFace};
 use crate::catalog::faces::StoredFace;
 use crate::catalog::placements::{self, Placement};
@@ -61,23 +62,61 @@ pub fn group_faces(faces: &[StoredFace], decided: &Decided) -> Vec<GroupFace> {
 /// The neighbours of all faces, and what was learned from the faces the last time.
 #[derive(Debug)]
 pub struct Groups {
-    index: FaceIndex,
+    folder: PathBuf,
+    /// Read when it is needed first: a hundred thousand faces take half a second.
+    index: Option<FaceIndex>,
     taught: Option<Taught>,
 }
 
 impl Groups {
     /// With the index that is kept in `folder`.
     #[must_use]
-    pub fn load(folder: &Path) -> Self {
+    pub fn of(folder: &Path) -> Self {
         Self {
-            index: FaceIndex::load(folder),
+            folder: folder.to_owned(),
+            index: None,
             taught: None,
         }
     }
 
-    /// Begins anew with the index that is kept in `folder`: the catalog is another one.
-    pub fn forget(&mut self, folder: &Path) {
-        *self = Self::load(folder);
+    /// Begins anew: the catalog is another one.
+    pub fn forget(&mut self) {
+        (self.index, self.taught) = (None, None);
+    }
+
+    /// Works out ahead what the next derivation needs, where only the decisions change until then:
+    /// `faces` are those that take part, `head` is what the library learned, if it did.
+    ///
+    /// # Errors
+    /// [`crate::Error::Index`].
+    pub fn prepare(
+        &mut self,
+        faces: Vec<GroupFace>,
+        decided: &Decided,
+        head: Option<Head>,
+    ) -> Result<()> {
+        self.group(faces, decided, head).map(drop)
+    }
+
+    fn group(
+        &mut self,
+        faces: Vec<GroupFace>,
+        decided: &Decided,
+        head: Option<Head>,
+    ) -> Result<Grouped> {
+        let folder = &self.folder;
+        let index = self.index.get_or_insert_with(|| FaceIndex::load(folder));
+        let mut taught = match self.taught.take() {
+            Some(taught) if taught.is_of(&faces, head.as_ref()) => taught,
+            _ => {
+                let codes: Vec<Code> = faces.iter().map(|face| face.code).collect();
+                index.update(&codes)?;
+                Taught::by(faces, index, head)
+            }
+        };
+        let grouped = taught.group(index, decided);
+        self.taught = Some(taught);
+        Ok(grouped)
     }
 
     /// Derives all placements anew and stores what changed. To be called inside a transaction.
@@ -104,16 +143,7 @@ impl Groups {
         old: &BTreeMap<FaceId, Placement>,
     ) -> Result<BTreeMap<FaceId, Placement>> {
         let head = learned::in_use(connection, &MODEL)?;
-        let mut taught = match self.taught.take() {
-            Some(taught) if taught.is_of(&faces, head.as_ref()) => taught,
-            _ => {
-                let codes: Vec<Code> = faces.iter().map(|face| face.code).collect();
-                self.index.update(&codes)?;
-                Taught::by(faces, &self.index, head)
-            }
-        };
-        let grouped = taught.group(&self.index, decided);
-        self.taught = Some(taught);
+        let grouped = self.group(faces, decided, head)?;
         placements::store(connection, old, &grouped.placements)?;
         questions::store(connection, &grouped.questions)?;
         Ok(grouped.placements)

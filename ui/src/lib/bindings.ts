@@ -5,6 +5,8 @@ import { invoke as __TAURI_INVOKE, Channel } from "@tauri-apps/api/core";
 /** Commands */
 export const commands = {
 	welcome: () => __TAURI_INVOKE<Welcome>("welcome"),
+	/**  Works out ahead what the first decision needs; answers at once. */
+	prepare: () => __TAURI_INVOKE<null>("prepare"),
 	/**  Adds the user's own folder for pictures and looks through it. */
 	usePictures: () => __TAURI_INVOKE<null>("use_pictures"),
 	/**  Lets the user choose folders, adds them and looks through them; says whether any was chosen. */
@@ -30,8 +32,24 @@ export const commands = {
 	/**  Adds a face that was missed, in a box `[x, y, w, h]` as fractions of the upright photo. */
 	drawFace: (photo: number, outline: [(number | null), (number | null), (number | null), (number | null)], name: string | null) => __TAURI_INVOKE<Outcome>("draw_face", { photo, outline, name }),
 	history: () => __TAURI_INVOKE<HistoryEntry[]>("history"),
-	search: (query: string) => __TAURI_INVOKE<SearchResult>("search", { query }),
+	search: (query: string) => __TAURI_INVOKE<Found>("search", { query }),
 	cameras: () => __TAURI_INVOKE<string[]>("cameras"),
+	albums: () => __TAURI_INVOKE<Album[]>("albums"),
+	album: (album: number) => __TAURI_INVOKE<number[]>("album", { album }),
+	/**  Shows a photo's file in the platform's file manager. */
+	showInFiles: (photo: number) => __TAURI_INVOKE<null>("show_in_files", { photo }),
+	storage: () => __TAURI_INVOKE<Storage>("storage"),
+	/**
+	 *  Lets the user choose a file and writes all that Kith knows into it; says which, if one was
+	 *  chosen.
+	 */
+	backup: () => __TAURI_INVOKE<string | null>("backup"),
+	/**
+	 *  Lets the user choose a backup and takes it in the place of what the library holds; says whether
+	 *  one was chosen.
+	 */
+	restore: () => __TAURI_INVOKE<boolean>("restore"),
+	forgetFaces: () => __TAURI_INVOKE<null>("forget_faces"),
 };
 
 /* Types */
@@ -118,12 +136,80 @@ favourite: boolean } |
 photos: number[]; 
 /**  0 (none) to 5. */
 stars: number } | 
+/**  The person is also called so: all their other names. */
+{ kind: "aliases"; 
+/**  The person. */
+person: number; 
+/**  The names. */
+aliases: string[] } | 
+/**  The person was born on that day. */
+{ kind: "birthday"; 
+/**  The person. */
+person: number; 
+/**  `YYYY-MM-DD`; none to forget it. */
+birthday: string | null } | 
+/**  These photos go into the album of that name; a new album if there is none. */
+{ kind: "add_to_album"; 
+/**  The photos. */
+photos: number[]; 
+/**  The album's name. */
+name: string } | 
+/**  These photos leave the album. */
+{ kind: "remove_from_album"; 
+/**  The album. */
+album: number; 
+/**  The photos. */
+photos: number[] } | 
+/**  The album is called so from now on. */
+{ kind: "rename_album"; 
+/**  The album. */
+album: number; 
+/**  The name. */
+name: string } | 
+/**  An album of that name holds what this search finds, whenever one looks. */
+{ kind: "save_search"; 
+/**  The album's name. */
+name: string; 
+/**  The search. */
+query: string } | 
+/**  The album is no more; its photos stay. */
+{ kind: "drop_album"; 
+/**  The album. */
+album: number } | 
+/**  Say again what was taken back last. */
+{ kind: "redo" } | 
 /**  Take back the last decision that still holds. */
 { kind: "undo" } | 
 /**  Take back this decision, if it still holds. */
 { kind: "take_back"; 
 /**  The decision. */
 decision: number };
+
+/**  How old somebody was. */
+export type Age = {
+	/**  Their face. */
+	face: number,
+	/**  Whole years. */
+	years: number,
+	/**  Whole months beyond these. */
+	months: number,
+};
+
+/**  An album: photos that the user put together, or a search that was saved. */
+export type Album = {
+	/**  The album. */
+	album: number,
+	/**  Its name. */
+	name: string,
+	/**  The search that it holds; none where the user puts photos into it. */
+	query: string | null,
+	/**  How many photos. */
+	photos: number,
+	/**  The newest of them. */
+	cover: number | null,
+	/**  Why the search of an album finds nothing any more, if it is not understood. */
+	problem: string | null,
+};
 
 /**  Somebody who is on photos with a person. */
 export type Companion = {
@@ -186,13 +272,15 @@ export type Folder = {
 	present: boolean,
 };
 
-/**  A photo that a search found. */
-export type FoundPhoto = {
-	/**  Its path, for reading. */
-	path: string,
-	/**  Names of the people on it, in alphabetical order. */
-	people: string[],
-} & PhotoTile;
+/**  The numbers of the photos that a search found, and how the query was understood. */
+export type Found = {
+	/**  Photos, newest first. */
+	photos: number[],
+	/**  As in [`SearchResult::understood`]. */
+	understood: string[],
+	/**  As in [`SearchResult::without`]. */
+	without: string[],
+};
 
 /**  An entry of the log of decisions, as a sentence. */
 export type HistoryEntry = {
@@ -275,6 +363,10 @@ export type Person = {
 	hidden: boolean,
 	/**  Up to four of the best faces, best first. */
 	best_faces: number[],
+	/**  What else the user calls them. */
+	aliases: string[],
+	/**  The day they were born, `YYYY-MM-DD`, if the user said it. */
+	birthday: string | null,
 };
 
 /**  What a running index job is doing. */
@@ -308,6 +400,10 @@ export type PhotoDetail = {
 	camera: string | null,
 	/**  Faces from left to right, without the ignored ones. */
 	faces: Face[],
+	/**  How old those were whose birthday is known, where the photo tells its date. */
+	ages: Age[],
+	/**  The albums that the user put it into. */
+	albums: string[],
 };
 
 /**  A photo in a grid. */
@@ -351,14 +447,14 @@ export type Progress = {
 	seconds_left: number | null,
 };
 
-/**  What a search found, and how the query was understood. */
-export type SearchResult = {
-	/**  Photos, newest first. */
-	photos: FoundPhoto[],
-	/**  The query as it was understood, in words: `with Anna`, `without Carl`, `in 2019`. */
-	understood: string[],
-	/**  For each part that was understood, the query as it was typed without this part. */
-	without: string[],
+/**  Where a library is, and how much room it takes. */
+export type Storage = {
+	/**  Its folder, for reading. */
+	folder: string,
+	/**  Bytes of the catalog: what was found and decided. */
+	catalog: number | null,
+	/**  Bytes of what can be made again: small pictures, the index of faces. */
+	cache: number | null,
 };
 
 /**  A question to the user: is this group that person? */

@@ -60,6 +60,7 @@ class LibraryState {
       this.photos = await commands.photos();
       this.opening = false;
       await this.#readPeople();
+      await commands.prepare();
     } catch (problem) {
       this.problem = sentenceOf(problem);
     }

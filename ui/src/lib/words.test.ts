@@ -1,6 +1,6 @@
 // Ages and sizes as words.
 import { expect, test } from 'vitest';
-import { ageOf, bytes } from './words';
+import { ageOf, kilobytes } from './words';
 
 test('months count for small children, years for everybody else', () => {
   expect(ageOf({ years: 0, months: 0 })).toBe('0 years');
@@ -11,7 +11,7 @@ test('months count for small children, years for everybody else', () => {
 });
 
 test('sizes are short', () => {
-  expect(bytes(310_000)).toBe('310 kB');
-  expect(bytes(4_210_000)).toBe('4.2 MB');
-  expect(bytes(2_500_000_000)).toBe('2.5 GB');
+  expect(kilobytes(310)).toBe('310 kB');
+  expect(kilobytes(4_210)).toBe('4.2 MB');
+  expect(kilobytes(2_500_000)).toBe('2.5 GB');
 });

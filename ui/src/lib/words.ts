@@ -76,8 +76,8 @@ export function ageOf({ years, months }: { years: number; months: number }): str
 }
 
 /** `4.2 MB`, `310 kB` */
-export function bytes(n: number): string {
-  const [size, unit] = n >= 1e9 ? [n / 1e9, 'GB'] : n >= 1e6 ? [n / 1e6, 'MB'] : [n / 1e3, 'kB'];
+export function kilobytes(n: number): string {
+  const [size, unit] = n >= 1e6 ? [n / 1e6, 'GB'] : n >= 1e3 ? [n / 1e3, 'MB'] : [n, 'kB'];
   return `${size >= 10 ? String(Math.round(size)) : size.toFixed(1)} ${unit}`;
 }
 

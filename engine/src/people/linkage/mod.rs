@@ -12,11 +12,9 @@
 //! the child of two and of twelve. A new face joins the nearest look, not the middle of all. Where
 //! a second person is nearly as near, it joins neither, and the user is asked.
 //!
-//! A decision is about a few faces, while a library has a hundred thousand. So the joins of a run
-//! are kept ([`Told`]), and the next run repeats them without comparing anything, except around the
-//! faces of which something else is said now: these groups are *awake*, and compared as in a first
-//! run. A group wakes when it could be treated otherwise than it is told, so that the outcome is
-//! that of a first run.
+//! After a decision the run before is repeated, but for what the decision changes: see [`replay`].
+
+mod replay;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
@@ -25,6 +23,8 @@ use jiff::civil::Date;
 use kith_models::{EMBEDDING_LEN, Embedding};
 use rayon::prelude::*;
 
+use self::replay::Replay;
+pub(super) use self::replay::Told;
 use super::grouping::{GroupFace, founds};
 use super::{Decided, FOUNDING_QUALITY, Metric};
 use crate::index::FaceIndex;
@@ -213,13 +213,6 @@ impl Graph {
     }
 }
 
-/// A run that was made: what was decided then, and the joins in their order.
-#[derive(Debug, PartialEq)]
-pub(super) struct Told {
-    decided: Decided,
-    joins: Vec<Candidate>,
-}
-
 /// The groups in the making.
 pub(super) struct Linkage<'a> {
     metric: &'a Metric,
@@ -245,19 +238,6 @@ pub(super) struct Linkage<'a> {
     /// Links that are there only because a face is left out.
     new_links: Vec<[u32; 2]>,
     replay: Replay,
-}
-
-/// What of a run goes otherwise than it is told; by the groups' numbers.
-#[derive(Debug, Default)]
-struct Replay {
-    /// Compared as in a first run.
-    awake: Vec<bool>,
-    /// Other than the group of that number is told to be.
-    other: Vec<bool>,
-    /// The person it is told to be.
-    told_person: Vec<Option<PersonId>>,
-    /// All groups of these people are awake.
-    people: BTreeSet<PersonId>,
 }
 
 impl<'a> Linkage<'a> {
@@ -388,14 +368,6 @@ impl<'a> Linkage<'a> {
         }
     }
 
-    /// What a next run can be told.
-    pub(super) fn told(&mut self, decided: &Decided) -> Told {
-        Told {
-            decided: decided.clone(),
-            joins: std::mem::take(&mut self.joins),
-        }
-    }
-
     /// The first candidates: all pairs with a group that is awake.
     fn begin(&mut self, near: &[Candidate]) {
         let awake = &self.replay.awake;
@@ -473,185 +445,6 @@ impl<'a> Linkage<'a> {
             self.wake_around(a, candidate);
         }
         true
-    }
-
-    /// Makes a join that is told, where nothing changed; where something did, the groups wake.
-    fn repeat(&mut self, candidate: Candidate) {
-        let [a, b] = candidate.groups.map(|group| group as usize);
-        let told = self.replay.told_person[a].or(self.replay.told_person[b]);
-        self.replay.told_person[a] = told;
-        if !self.replay.awake[a] && !self.replay.awake[b] {
-            self.join(candidate);
-            let linked = self.groups[a].as_ref().map(|group| group.linked.clone());
-            for with in linked.into_iter().flatten() {
-                if self.replay.awake[with as usize] {
-                    self.compare(a, with as usize);
-                }
-            }
-            return;
-        }
-        for number in [a, b] {
-            // It may have been joined to another group already.
-            let Some(home) = self.group_of[number] else {
-                continue;
-            };
-            self.wake(home, candidate);
-            self.replay.other[number] = true;
-            self.replay.other[home] = true;
-            self.wake_around(home, candidate);
-            if let Some(told) = told {
-                self.wake_linked(home, candidate);
-                self.wake_person(told, candidate);
-            }
-        }
-    }
-
-    /// What depends on a group that is other than it is told: all groups of its person, and all
-    /// that could be kept from another person by being nearly as near to this one.
-    fn wake_around(&mut self, number: usize, now: Candidate) {
-        let person = self.groups[number].as_ref().and_then(|group| group.person);
-        if person.is_some() {
-            self.wake_linked(number, now);
-        }
-        let told = self.replay.told_person[number];
-        for person in [person, told].into_iter().flatten() {
-            self.wake_person(person, now);
-        }
-    }
-
-    fn wake_linked(&mut self, number: usize, now: Candidate) {
-        let linked = self.groups[number]
-            .as_ref()
-            .map(|group| group.linked.clone());
-        for other in linked.into_iter().flatten() {
-            let group = self.groups[other as usize].as_ref();
-            if group.is_some_and(|group| group.person.is_none()) {
-                self.wake(other as usize, now);
-            }
-        }
-    }
-
-    fn wake_person(&mut self, person: PersonId, now: Candidate) {
-        if !self.replay.people.insert(person) {
-            return;
-        }
-        let is_theirs = |at: &usize| {
-            let group = self.groups[*at].as_ref();
-            !self.replay.awake[*at] && group.is_some_and(|group| group.person == Some(person))
-        };
-        let theirs: Vec<usize> = (0..self.groups.len()).filter(is_theirs).collect();
-        for group in theirs {
-            self.wake(group, now);
-        }
-    }
-
-    /// Compares a group from now on; `now` is what comes next, or came last.
-    fn wake(&mut self, number: usize, now: Candidate) {
-        if self.replay.awake[number] {
-            return;
-        }
-        self.replay.awake[number] = true;
-        let Some(group) = &self.groups[number] else {
-            return;
-        };
-        let asleep = |other: &&u32| !self.replay.awake[**other as usize];
-        let candidates: Vec<Candidate> = group
-            .linked
-            .iter()
-            .filter(asleep)
-            .filter_map(|other| self.candidate(number, *other as usize))
-            .filter(|candidate| !self.came_before(*candidate, now))
-            .collect();
-        self.heap.extend(candidates.into_iter().map(Reverse));
-    }
-
-    /// Whether a candidate of two groups that slept had its turn: all that is smaller than what
-    /// comes next had, and all that is smaller than what came since both are as they are.
-    fn came_before(&self, candidate: Candidate, now: Candidate) -> bool {
-        let since = |group: u32| {
-            self.groups[group as usize]
-                .as_ref()
-                .map(|group| group.since)
-        };
-        let since = candidate.groups.map(since).into_iter().flatten().max();
-        let peak = self.peaks.iter().find(|(at, _)| Some(*at) >= since);
-        candidate < now || peak.is_some_and(|(_, peak)| candidate < *peak)
-    }
-
-    /// What is said otherwise than when the run was made that is told.
-    fn wake_what_changed(&mut self, faces: &[GroupFace], decided: &Decided, told: &Told) {
-        let before = &told.decided;
-        let mut people = BTreeSet::new();
-        let mut changed: BTreeSet<FaceId> = BTreeSet::new();
-        for face in faces {
-            let person = |decided: &Decided| decided.confirmed.get(&face.id).copied();
-            let (was, is) = (person(before), person(decided));
-            if was != is {
-                people.extend(was.into_iter().chain(is));
-                changed.insert(face.id);
-            }
-        }
-        changed.extend(before.ignored.symmetric_difference(&decided.ignored));
-        let rejected = before.rejected.symmetric_difference(&decided.rejected);
-        changed.extend(rejected.map(|(face, _)| face));
-        let pairs: Vec<&(FaceId, FaceId)> = before.apart.union(&decided.apart).collect();
-        let said_again = |pair: &(FaceId, FaceId)| {
-            let holds = before.apart.contains(pair) && decided.apart.contains(pair);
-            !holds || changed.contains(&pair.0) || changed.contains(&pair.1)
-        };
-        let of_pairs: Vec<FaceId> = pairs
-            .into_iter()
-            .filter(|pair| said_again(pair))
-            .flat_map(|(a, b)| [*a, *b])
-            .collect();
-        changed.extend(of_pairs);
-
-        let person_before = |face: &GroupFace| {
-            founds(face, before).then(|| before.confirmed.get(&face.id).copied())?
-        };
-        self.replay.told_person = faces.iter().map(person_before).collect();
-        self.replay.other = faces
-            .iter()
-            .map(|face| changed.contains(&face.id))
-            .collect();
-        let left_out = before.ignored.symmetric_difference(&decided.ignored);
-        let left_out: Vec<FaceId> = left_out.copied().collect();
-        let mut awake = vec![false; faces.len()];
-        let position = |face: &FaceId| self.position(*face);
-        let left_out: Vec<usize> = left_out.iter().filter_map(position).collect();
-        for at in left_out {
-            // With it, all that its copies are linked with.
-            let graph = self.graph;
-            for copy in graph.copies_of(at as u32) {
-                self.replay.other[copy as usize] = true;
-                for other in &graph.linked[copy as usize] {
-                    awake[*other as usize] = true;
-                }
-            }
-        }
-        for at in (0..faces.len()).filter(|at| self.replay.other[*at]) {
-            awake[at] = true;
-            let group = self.groups[at].as_ref();
-            let has_person = group.is_some_and(|group| group.person.is_some());
-            if has_person || self.replay.told_person[at].is_some() {
-                for other in group.into_iter().flat_map(|group| &group.linked) {
-                    awake[*other as usize] = true;
-                }
-            }
-        }
-        for (face, awake) in faces.iter().zip(&mut awake) {
-            let of = [before, decided].map(|decided| decided.confirmed.get(&face.id));
-            *awake |= of
-                .into_iter()
-                .flatten()
-                .any(|person| people.contains(person));
-        }
-        self.replay.people = people;
-        self.replay.awake = awake;
-    }
-
-    fn position(&self, face: FaceId) -> Option<usize> {
-        self.face_ids.binary_search(&face).ok()
     }
 
     pub(super) fn may_join(&self, a: &Group, b: &Group) -> bool {
