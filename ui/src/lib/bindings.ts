@@ -451,10 +451,10 @@ export type Progress = {
 export type Storage = {
 	/**  Its folder, for reading. */
 	folder: string,
-	/**  Bytes of the catalog: what was found and decided. */
-	catalog: number | null,
-	/**  Bytes of what can be made again: small pictures, the index of faces. */
-	cache: number | null,
+	/**  Kilobytes of the catalog: what was found and decided. */
+	catalog_kb: number,
+	/**  Kilobytes of what can be made again: small pictures, the index of faces. */
+	cache_kb: number,
 };
 
 /**  A question to the user: is this group that person? */

@@ -15,6 +15,7 @@
 //! comes next, and before any join since both groups are as they are. So the outcome is that of a
 //! first run, to the order of the joins; a property test of `grouping` says so.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::super::grouping::{GroupFace, founds};
