@@ -34,8 +34,10 @@ use crate::{FaceId, PersonId, PhotoId};
 /// about.
 const NEARLY_AS_NEAR: f32 = 0.1;
 
-/// Groups of one person are one look below this mean distance.
-const ANOTHER_LOOK: f32 = 1.3;
+/// Groups of one person are one look below this mean distance. The smaller it is, the more the
+/// single faces of a person count when it is asked who a group is: on families, 92 of 193 questions
+/// about people with answers named the right one with 0.6, and 82 with 1.3.
+const ANOTHER_LOOK: f32 = 0.6;
 
 /// A corrected distance is never below the negative of this.
 const LOWEST: f32 = 8.0;
@@ -368,19 +370,23 @@ impl<'a> Linkage<'a> {
         }
     }
 
-    /// The first candidates: all pairs with a group that is awake.
+    /// The first candidates: all pairs with a group that is awake. Looks of one person have a
+    /// threshold of their own.
     fn begin(&mut self, near: &[Candidate]) {
         let awake = &self.replay.awake;
-        let there = |face: u32| self.groups[face as usize].is_some();
+        let group = |face: u32| self.groups[face as usize].as_ref();
         let first = near.iter().filter(|candidate| {
             let [a, b] = candidate.groups;
-            (awake[a as usize] || awake[b as usize]) && there(a) && there(b)
+            let (Some(group_a), Some(group_b)) = (group(a), group(b)) else {
+                return false;
+            };
+            let one_person = group_a.person.is_some() && group_a.person == group_b.person;
+            !one_person && (awake[a as usize] || awake[b as usize])
         });
         self.heap = first.copied().map(Reverse).collect();
         for [a, b] in std::mem::take(&mut self.new_links) {
             self.compare(a as usize, b as usize);
         }
-        // Looks of one person are compared beyond the threshold.
         for at in 0..self.groups.len() {
             let Some(group) = &self.groups[at] else {
                 continue;
