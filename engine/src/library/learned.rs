@@ -45,6 +45,16 @@ impl Library {
         })
     }
 
+    /// How many answers nothing was learned from yet, and how many the newest version was.
+    pub(crate) fn answers(&self) -> Result<(u32, u32)> {
+        let catalog = self.catalog();
+        let (faces, decided) = read(catalog.connection())?;
+        let answers = Lessons::gather(&faces, &decided).answers();
+        let versions = learned::all(catalog.connection(), &MODEL)?;
+        let before = versions.first().map_or(0, |of| of.trial.answers);
+        Ok((answers.saturating_sub(before), before))
+    }
+
     /// What was learned so far, the newest first.
     ///
     /// # Errors
