@@ -467,7 +467,7 @@ impl Step {
 
     fn forward(&self, values: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Convolution(layer) => layer.forward(values)?.relu(),
+            Self::Convolution(layer) => convolved(layer, values)?.relu(),
             Self::MaxPool => pooled(values, Pool::Max, 2),
             Self::Normalise => normalised(values),
             Self::AveragePool => values.mean_keepdim((2, 3)),
@@ -492,34 +492,57 @@ impl Branches {
         };
         let mut outputs = Vec::new();
         if let Some(one) = &self.one {
-            outputs.push(one.forward(values)?.relu()?);
+            outputs.push(convolved(one, values)?.relu()?);
         }
         outputs.push(through(&self.three)?);
         outputs.push(through(&self.five)?);
         let pooled = pooled(values, self.module.pool, self.module.stride)?;
         outputs.push(match &self.projection {
-            Some(projection) => projection.forward(&pooled)?.relu()?,
+            Some(projection) => convolved(projection, &pooled)?.relu()?,
             None => pooled,
         });
         Tensor::cat(&outputs, 1)
     }
 }
 
-/// A convolution whose output has the input's sides over the stride, rounded up. With a stride of 2
-/// even sides get a row and a column of zeros: Candle's backward pass takes it that both sides are
-/// even, or both odd.
+/// A convolution whose output has the input's sides over the stride, rounded up: a copy of the input
+/// for each place in the kernel, and one product with the weights. Candle's own backward pass of a
+/// convolution takes many times as long, and refuses some odd sides.
 fn convolved(layer: &Conv2d, values: &Tensor) -> Result<Tensor> {
-    let (_, _, height, width) = values.dims4()?;
-    if layer.config().stride == 1 {
-        return layer.forward(values);
-    }
+    let (images, channels, height, width) = values.dims4()?;
+    let (filters, kernel) = (layer.weight().dim(0)?, layer.weight().dim(2)?);
+    let stride = layer.config().stride;
+    let (rows, columns) = (height.div_ceil(stride), width.div_ceil(stride));
     let padded = values
-        .pad_with_zeros(2, 0, 1 - height % 2)?
-        .pad_with_zeros(3, 0, 1 - width % 2)?;
-    layer
-        .forward(&padded)?
-        .narrow(2, 0, height.div_ceil(2))?
-        .narrow(3, 0, width.div_ceil(2))
+        .pad_with_zeros(2, kernel / 2, kernel / 2)?
+        .pad_with_zeros(3, kernel / 2, kernel / 2)?;
+    let every = |values: &Tensor, axis: usize, first: usize, count: usize| {
+        if stride == 1 {
+            return values.narrow(axis, first, count);
+        }
+        let at: Vec<u32> = (0..count)
+            .map(|step| (first + step * stride) as u32)
+            .collect();
+        values.index_select(&Tensor::new(at, values.device())?, axis)
+    };
+    let mut shifted = Vec::with_capacity(kernel * kernel);
+    for down in 0..kernel {
+        let of_rows = every(&padded, 2, down, rows)?;
+        for right in 0..kernel {
+            shifted.push(every(&of_rows, 3, right, columns)?);
+        }
+    }
+    let patches = Tensor::cat(&shifted, 1)?;
+    let patches = patches.reshape((images, kernel * kernel * channels, rows * columns))?;
+    let weights = layer.weight().permute((0, 2, 3, 1))?.contiguous()?;
+    let weights = weights.reshape((filters, kernel * kernel * channels))?;
+    let sums = weights
+        .broadcast_matmul(&patches)?
+        .reshape((images, filters, rows, columns))?;
+    match layer.bias() {
+        Some(bias) => sums.broadcast_add(&bias.reshape((1, filters, 1, 1))?),
+        None => Ok(sums),
+    }
 }
 
 /// Added before a root is taken, whose slope at 0 is infinite.
@@ -680,6 +703,32 @@ mod tests {
                 .to_scalar::<f32>()
                 .unwrap();
             assert!(size.is_finite());
+        }
+    }
+
+    #[test]
+    fn convolutions_are_those_of_candle() {
+        let map = VarMap::new();
+        let parameters = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
+        for (number, (kernel, stride, height, width)) in [
+            (1, 1, 5, 4),
+            (3, 1, 6, 7),
+            (3, 2, 7, 8),
+            (5, 2, 9, 9),
+            (7, 2, 12, 11),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let layer = same(kernel, stride, [3, 4], &parameters.pp(number)).unwrap();
+            let shape = (2, 3, height, width);
+            let values = Tensor::rand(-1.0_f32, 1.0, shape, &Device::Cpu).unwrap();
+            let (ours, theirs) = (convolved(&layer, &values), layer.forward(&values));
+            let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
+            assert_eq!(ours.dims(), theirs.dims());
+            let off = (ours - theirs).unwrap().abs().unwrap();
+            let off = off.max_all().unwrap().to_scalar::<f32>().unwrap();
+            assert!(off < 1e-5, "{kernel} {stride}: {off}");
         }
     }
 
