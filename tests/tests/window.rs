@@ -863,7 +863,7 @@ fn a_person_has_other_names_and_a_birthday_and_settings_show_and_forget() -> Res
 
 /// Names that one types, as they come to mind.
 const TWENTY: [&str; 20] = [
-    "Anna", "Ben", "Carla", "Dimitri", "Elif", "Farid", "Grandma", "Hannes", "Ines", "Jonas",
+    "Bea", "Ben", "Carla", "Dimitri", "Elif", "Farid", "Grandma", "Hannes", "Ines", "Jonas",
     "Kaito", "Leonie", "Marta", "Noah", "Olga", "Paul", "Quentin", "Rosa", "Samuel", "Tamara",
 ];
 

@@ -260,7 +260,7 @@ impl Unlabelled {
         )
     }
 
-    /// Groups them as [`group`] does, when the faces at some positions were said to be people; the
+    /// Groups them as a library does, when the faces at some positions were said to be people; the
     /// number of a face is its position and 1.
     #[must_use]
     pub fn group(&self, metric: &Metric, named: &[(usize, PersonId)]) -> Grouped {
