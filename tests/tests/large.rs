@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
+use kith_engine::faces::MODEL;
 use kith_engine::{Action, Library};
 use kith_journeys::webdriver::{Look, Window, until};
 use kith_journeys::{Crowd, make_crowd};
@@ -64,11 +65,11 @@ fn target() -> Result<PathBuf> {
 /// One measurement at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// The home of the large library, made when it is not there.
+/// The home of the large library, made when it is not there or was made for other networks.
 fn home() -> Result<PathBuf> {
     let home = target()?.join("large");
     let made = home.join("made");
-    if !made.is_file() {
+    if std::fs::read_to_string(&made).ok().as_ref() != Some(&*MODEL) {
         if home.exists() {
             std::fs::remove_dir_all(&home)?;
         }
@@ -81,7 +82,7 @@ fn home() -> Result<PathBuf> {
         )?;
         let library = home.join(".local/share/kith");
         make_crowd(&library, &home.join("Pictures"), &samples, &LARGE)?;
-        std::fs::write(&made, "")?;
+        std::fs::write(&made, &*MODEL)?;
         println!("made in {:.0} s", began.elapsed().as_secs_f64());
     }
     Ok(home)
