@@ -192,6 +192,9 @@ impl Job<'_> {
     }
 
     fn read_all(&mut self, files: &[(PathBuf, Stamp)], progress: &mut Progress) -> Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
         let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let under_way = threads * UNDER_WAY;
         let known = photos::contents(self.catalog.connection(), &MODEL)?;
