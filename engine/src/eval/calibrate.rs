@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::cluster::Answered;
 use super::labels::LabelledFolder;
-use super::read::{Framing, LabelledFace, read_labelled};
+use super::read::{Framing, LabelledFace, read_labelled, sightings};
 use super::scores::{Smallest, share_below};
 use super::{EvalError, OnPhoto};
 use crate::faces::{FaceFinder, MODEL};
@@ -38,12 +38,7 @@ pub fn calibrate(
         });
     }
     let read = read_labelled(finder, folder, Framing::Photo, on_photo)?;
-    let embeddings: Vec<_> = read
-        .faces
-        .iter()
-        .map(|face| (face.embedding, face.photo))
-        .collect();
-    let unlabelled = Unlabelled::new(&embeddings)?;
+    let unlabelled = Unlabelled::new(&sightings(&read.faces))?;
     let metric = unlabelled.metric(MetricKind::Library);
     let plain = Measured::of(&read.faces, &unlabelled.metric(MetricKind::Plain))?;
     let library = Measured::of(&read.faces, &metric)?;

@@ -9,7 +9,7 @@ use kith_models::Embedder;
 use serde::Serialize;
 
 use super::labels::LabelledFolder;
-use super::read::{Framing, read_labelled};
+use super::read::{Framing, read_labelled, sightings};
 use super::{EvalError, OnPhoto};
 use crate::faces::FaceFinder;
 use crate::people::{Calibration, Grouped, MetricKind, Question, Unlabelled};
@@ -140,12 +140,8 @@ pub fn cluster(
         .faces
         .chunk_by(|a, b| library(a.family) == library(b.family))
     {
-        let embeddings: Vec<_> = together
-            .iter()
-            .map(|face| (face.embedding, face.photo))
-            .collect();
         let people: Vec<u32> = together.iter().map(|face| face.person).collect();
-        let library = Unlabelled::new(&embeddings)?;
+        let library = Unlabelled::new(&sightings(together))?;
         let said = named.map_or_else(Vec::new, |first| first_of_each(&people, first));
         let grouped = library.group(&library.metric(metric), &said);
         let answered = Answered::of(&people, &said, &grouped);

@@ -12,16 +12,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
-use kith_models::{Embedder, Embedding};
+use kith_models::Embedder;
 use serde::Serialize;
 
 use super::labels::LabelledFolder;
-use super::read::{Framing, LabelledFace, read_labelled};
+use super::read::{Framing, LabelledFace, read_labelled, sightings};
 use super::verify::compare_all;
 use super::{EvalError, OnPhoto, chance};
 use crate::faces::FaceFinder;
 use crate::people::{Learned, Metric, MetricKind, Unlabelled, wrong};
-use crate::{FailedFile, PersonId, PhotoId};
+use crate::{FailedFile, PersonId};
 
 /// How many questions a user answers.
 const ANSWERS: [usize; 4] = [10, 50, 200, 1000];
@@ -132,11 +132,7 @@ pub fn learn(
 }
 
 fn unlabelled(faces: &[LabelledFace]) -> Result<Unlabelled, EvalError> {
-    let on_photos: Vec<(Embedding, PhotoId)> = faces
-        .iter()
-        .map(|face| (face.embedding, face.photo))
-        .collect();
-    Ok(Unlabelled::new(&on_photos)?)
+    Ok(Unlabelled::new(&sightings(faces))?)
 }
 
 /// Positions of faces, each with their person.
@@ -291,6 +287,7 @@ mod tests {
                     person,
                     family: person / 5,
                     photo: faces.len() as u32,
+                    day: None,
                     embedding: [0.0; kith_models::EMBEDDING_LEN],
                 });
             }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use image::{Rgb, RgbImage, imageops};
+use jiff::civil::{Date, DateTime};
 use kith_models::{CROP_SIDE, Code, Crop, Embedding};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -12,6 +13,7 @@ use super::labels::LabelledFolder;
 use super::{EvalError, OnPhoto};
 use crate::faces::{FaceFinder, FoundFace, resized};
 use crate::indexing::DECODED_SIDE;
+use crate::people::Sighting;
 use crate::photo::{self, PhotoError};
 use crate::{FailedFile, PhotoId};
 
@@ -55,6 +57,8 @@ pub(super) struct ReadFace {
     pub embedding: Embedding,
     /// As the network gave it.
     pub exact: Embedding,
+    /// The day its photo was taken, if that is known.
+    pub day: Option<Date>,
     /// Whether a face was found on it.
     pub detected: bool,
 }
@@ -66,7 +70,19 @@ pub(super) struct LabelledFace {
     pub family: u32,
     /// The photo it is on; several crops may be of one.
     pub photo: PhotoId,
+    /// The day it was taken, if that is known.
+    pub day: Option<Date>,
     pub embedding: Embedding,
+}
+
+/// The faces as a library has them.
+pub(super) fn sightings(faces: &[LabelledFace]) -> Vec<Sighting> {
+    let sighting = |face: &LabelledFace| Sighting {
+        embedding: face.embedding,
+        photo: face.photo,
+        day: face.day,
+    };
+    faces.iter().map(sighting).collect()
 }
 
 /// The faces of a folder, in its order.
@@ -103,6 +119,7 @@ pub(super) fn read_labelled(
                     person: photo.person,
                     family: photo.family,
                     photo: number,
+                    day: face.day,
                     embedding: face.embedding,
                 });
             }
@@ -136,18 +153,19 @@ pub(super) fn read_photos(
         for found in found {
             readable.push(found.map(|found| {
                 views.push(found.views);
-                found.detected
+                (found.day, found.detected)
             }));
         }
         let embeddings = finder.embed(&views)?;
         let mut embeddings = embeddings.into_iter();
-        for detected in readable {
-            match detected {
-                Ok(detected) => {
+        for found in readable {
+            match found {
+                Ok((day, detected)) => {
                     read.extend(embeddings.next().map(|exact| {
                         Ok(ReadFace {
                             embedding: Code::of(&exact).embedding(),
                             exact,
+                            day,
                             detected,
                         })
                     }));
@@ -163,6 +181,7 @@ pub(super) fn read_photos(
 pub(super) struct FoundOne {
     /// The face as the embedder wants it: by its landmarks, and by its box, mirrored.
     pub views: [Crop; 2],
+    day: Option<Date>,
     detected: bool,
 }
 
@@ -172,8 +191,8 @@ pub(super) fn find_one(
     path: &Path,
     framing: Framing,
 ) -> crate::Result<Result<FoundOne, PhotoError>> {
-    let pixels = match photo::decode(path, DECODED_SIDE) {
-        Ok(upright) => upright.pixels,
+    let (pixels, taken_at) = match photo::read(path, DECODED_SIDE) {
+        Ok((upright, facts)) => (upright.pixels, facts.taken_at),
         Err(error) => return Ok(Err(error)),
     };
     let pixels = match framing {
@@ -192,7 +211,11 @@ pub(super) fn find_one(
         (None, Framing::Photo | Framing::Centre | Framing::Small(_)) => whole(&centre(&pixels))?,
         (None, Framing::Cropped) => whole(&pixels)?,
     };
-    Ok(Ok(FoundOne { views, detected }))
+    Ok(Ok(FoundOne {
+        views,
+        day: taken_at.map(DateTime::date),
+        detected,
+    }))
 }
 
 /// The face whose box has its middle nearest to the middle of the picture.

@@ -3,16 +3,16 @@
 
 use std::path::Path;
 
-use kith_models::{Embedder, Embedding};
+use kith_models::Embedder;
 use serde::Serialize;
 
 use super::labels::{LabelledFolder, PairList};
-use super::read::{Framing, LabelledFace, read_labelled, read_photos};
+use super::read::{Framing, LabelledFace, read_labelled, read_photos, sightings};
 use super::scores::{ScoredPair, Smallest, folded, share_below};
 use super::{EvalError, OnPhoto};
+use crate::FailedFile;
 use crate::faces::FaceFinder;
-use crate::people::{Metric, MetricKind, Unlabelled};
-use crate::{FailedFile, PhotoId};
+use crate::people::{Metric, MetricKind, Sighting, Unlabelled};
 
 const FAR_1E_2: f64 = 1e-2;
 const FAR_1E_3: f64 = 1e-3;
@@ -81,12 +81,12 @@ pub fn verify_pairs(
             reason,
         })?);
     }
-    let on_photos: Vec<(Embedding, PhotoId)> = faces
-        .iter()
-        .zip(1..)
-        .map(|(face, photo)| (face.embedding, photo))
-        .collect();
-    let metric = Unlabelled::new(&on_photos)?.metric(metric);
+    let seen = faces.iter().zip(1..).map(|(face, photo)| Sighting {
+        embedding: face.embedding,
+        photo,
+        day: face.day,
+    });
+    let metric = Unlabelled::new(&seen.collect::<Vec<_>>())?.metric(metric);
     let scored: Vec<ScoredPair> = list
         .pairs
         .iter()
@@ -197,12 +197,7 @@ pub fn verify_people(
     let folder = LabelledFolder::list(dir)?;
     let families = folder.families;
     let read = read_labelled(finder, folder, framing, on_photo)?;
-    let on_photos: Vec<(Embedding, PhotoId)> = read
-        .faces
-        .iter()
-        .map(|face| (face.embedding, face.photo))
-        .collect();
-    let metric = Unlabelled::new(&on_photos)?.metric(metric);
+    let metric = Unlabelled::new(&sightings(&read.faces))?.metric(metric);
     let figures = compare_all(&read.faces, families.is_some(), &metric)?;
     let mut people: Vec<u32> = read.faces.iter().map(|face| face.person).collect();
     people.dedup();
@@ -323,6 +318,7 @@ mod tests {
             person,
             family,
             photo: 0,
+            day: None,
             embedding,
         }
     }

@@ -101,9 +101,20 @@ impl Calibration {
     /// Below this mean distance two groups are joined.
     #[must_use]
     pub fn same_group(&self, metric: &Metric) -> f32 {
-        let groups = metric.groups().max(2) as f64;
-        let rate = CHANCE_JOINS / (groups * (groups - 1.0) / 2.0);
-        distance_at(self.rates(metric), rate.min(LARGEST_RATE))
+        self.same_group_among(metric.groups() as f64 - 1.0, metric)
+    }
+
+    /// The same of two that have so many groups to be told from, and not the whole library.
+    #[must_use]
+    pub fn same_group_among(&self, others: f64, metric: &Metric) -> f32 {
+        let pairs = metric.groups() as f64 * others.max(1.0) / 2.0;
+        distance_at(self.rates(metric), (CHANCE_JOINS / pairs).min(LARGEST_RATE))
+    }
+
+    /// The largest of these distances, however few there are to be told from.
+    #[must_use]
+    pub fn same_group_at_most(&self, metric: &Metric) -> f32 {
+        distance_at(self.rates(metric), LARGEST_RATE)
     }
 
     /// Below this mean distance two are one person even when both are on one photo.
@@ -112,10 +123,12 @@ impl Calibration {
         distance_at(self.rates(metric), TWICE_RATE)
     }
 
-    /// How many of the library's groups are expected to be as near to a stranger.
+    /// How many strangers are expected to be as near to a face: of so many groups, or of all that
+    /// the library has.
     #[must_use]
-    pub fn strangers_within(&self, distance: f32, metric: &Metric) -> f64 {
-        rate_at(self.rates(metric), distance) * metric.groups() as f64
+    pub fn strangers_within(&self, distance: f32, metric: &Metric, among: Option<f64>) -> f64 {
+        let all = metric.groups() as f64;
+        rate_at(self.rates(metric), distance) * among.map_or(all, |among| among.min(all))
     }
 
     /// How sure it is that the answer to the question is yes, 0 to 1; none where it is too unlikely

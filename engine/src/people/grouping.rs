@@ -11,6 +11,8 @@ use jiff::civil::Date;
 use kith_models::training::Head;
 use kith_models::{Code, Embedding};
 
+use super::days::Days;
+use super::limits::Limits;
 use super::linkage::{Candidate, Graph, Group, Linkage, Told};
 use super::{Calibration, Decided, FOUNDING_QUALITY, Lessons, Metric, MetricKind};
 use crate::catalog::placements::Placement;
@@ -67,8 +69,8 @@ pub struct Question {
 pub(super) struct Taught {
     faces: Vec<GroupFace>,
     head: Option<Head>,
+    seen: Seen,
     metric: Metric,
-    graph: Graph,
     near: Vec<Candidate>,
     told: Option<Told>,
 }
@@ -77,14 +79,14 @@ impl Taught {
     /// `faces` are in the order of their numbers, ignored ones among them, and their points in the
     /// index; `head` is what the library learned, if it did.
     pub(super) fn by(faces: Vec<GroupFace>, index: &FaceIndex, head: Option<Head>) -> Self {
-        let graph = Graph::of(&faces, index);
-        let metric = learn(&faces, index, &graph, head.as_ref());
-        let near = graph.near(&metric, Calibration::built_in().same_group(&metric));
+        let seen = Seen::of(&faces, index);
+        let metric = seen.metric(&faces, index, head.as_ref());
+        let near = seen.graph.near(&faces, Limits::of(&metric, &seen.days));
         Self {
             faces,
             head,
+            seen,
             metric,
-            graph,
             near,
             told: None,
         }
@@ -101,7 +103,7 @@ impl Taught {
         let of = Of {
             faces: &self.faces,
             index,
-            graph: &self.graph,
+            seen: &self.seen,
             metric: &self.metric,
         };
         let (grouped, told) = of.group(&self.near, decided, self.told.as_ref());
@@ -110,21 +112,39 @@ impl Taught {
     }
 }
 
-/// What the faces teach about distances, whatever was decided of them, as the head sees them that
-/// the library learned, if there is one.
-fn learn(faces: &[GroupFace], index: &FaceIndex, graph: &Graph, head: Option<&Head>) -> Metric {
-    let nothing = Decided::default();
-    let codes = codes(faces);
-    let plain = Metric::plain(&codes, 0);
-    let surely = Calibration::built_in().surely_same();
-    let twice = Calibration::built_in().twice_on_a_photo(&plain);
-    let near = graph.near(&plain, surely);
-    let mut linkage = Linkage::new(faces, &nothing, &plain, graph, [surely, twice]);
-    linkage.run(&near, faces, &nothing, None);
-    let (group_of, neighbours) = (&linkage.group_of, neighbours(faces, index));
-    match head {
-        Some(head) => Metric::learn_with(head, &codes, group_of, &neighbours),
-        None => Metric::learn(&codes, group_of, &neighbours),
+/// What the faces say by themselves, whatever was decided of them.
+#[derive(Debug)]
+struct Seen {
+    graph: Graph,
+    /// The group that each face surely belongs to; none for faces that found none.
+    group_of: Vec<Option<usize>>,
+    days: Days,
+}
+
+impl Seen {
+    fn of(faces: &[GroupFace], index: &FaceIndex) -> Self {
+        let graph = Graph::of(faces, index);
+        let (nothing, no_days) = (Decided::default(), Days::default());
+        let plain = Metric::plain(&codes(faces), 0);
+        let limits = Limits::sure(&plain, &no_days);
+        let mut linkage = Linkage::new(faces, &nothing, limits, &graph);
+        linkage.run(&graph.near(faces, limits), faces, &nothing, None);
+        let group_of = linkage.group_of;
+        let days = Days::of(faces, &group_of);
+        Self {
+            graph,
+            group_of,
+            days,
+        }
+    }
+
+    /// The metric that they teach, as the head sees them that the library learned, if there is one.
+    fn metric(&self, faces: &[GroupFace], index: &FaceIndex, head: Option<&Head>) -> Metric {
+        let (codes, neighbours) = (codes(faces), neighbours(faces, index));
+        match head {
+            Some(head) => Metric::learn_with(head, &codes, &self.group_of, &neighbours),
+            None => Metric::learn(&codes, &self.group_of, &neighbours),
+        }
     }
 }
 
@@ -165,29 +185,26 @@ fn neighbours(faces: &[GroupFace], index: &FaceIndex) -> Vec<Vec<usize>> {
 struct Of<'a> {
     faces: &'a [GroupFace],
     index: &'a FaceIndex,
-    graph: &'a Graph,
+    seen: &'a Seen,
     metric: &'a Metric,
 }
 
 impl Of<'_> {
     fn near(&self) -> Vec<Candidate> {
-        let threshold = Calibration::built_in().same_group(self.metric);
-        self.graph.near(self.metric, threshold)
+        let limits = Limits::of(self.metric, &self.seen.days);
+        self.seen.graph.near(self.faces, limits)
     }
 
     /// `near` are the pairs below the threshold, `told` is an earlier run over the same faces.
     fn group(&self, near: &[Candidate], decided: &Decided, told: Option<&Told>) -> (Grouped, Told) {
-        let calibration = Calibration::built_in();
-        let thresholds = [
-            calibration.same_group(self.metric),
-            calibration.twice_on_a_photo(self.metric),
-        ];
-        let mut linkage = Linkage::new(self.faces, decided, self.metric, self.graph, thresholds);
+        let limits = Limits::of(self.metric, &self.seen.days);
+        let mut linkage = Linkage::new(self.faces, decided, limits, &self.seen.graph);
         linkage.run(near, self.faces, decided, told);
         let told = linkage.told(decided);
         let mut groups = Named {
             linkage,
             metric: self.metric,
+            days: &self.seen.days,
         };
         groups.attach_poor_faces(self.faces, self.index, decided);
         let number_of = groups.numbers(decided);
@@ -199,44 +216,52 @@ impl Of<'_> {
     }
 }
 
+/// A good face, where measurements have nothing else of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sighting {
+    /// Its embedding.
+    pub embedding: Embedding,
+    /// The photo it is on.
+    pub photo: PhotoId,
+    /// The day it was taken, if that is known.
+    pub day: Option<Date>,
+}
+
 /// Faces without numbers or decisions, as measurements have them.
 #[derive(Debug)]
 pub struct Unlabelled {
     faces: Vec<GroupFace>,
     index: FaceIndex,
+    seen: Seen,
 }
 
 impl Unlabelled {
-    /// Each embedding is a good face, on the photo of that number.
+    /// A library of these faces.
     ///
     /// # Errors
     /// [`crate::Error::Index`] when the neighbour index cannot be built.
-    pub fn new(embeddings: &[(Embedding, PhotoId)]) -> Result<Self> {
-        let faces: Vec<GroupFace> = embeddings
+    pub fn new(seen: &[Sighting]) -> Result<Self> {
+        let faces: Vec<GroupFace> = seen
             .iter()
             .zip(1..)
-            .map(|((embedding, photo), id)| GroupFace {
+            .map(|(seen, id)| GroupFace {
                 id,
-                photo: *photo,
-                day: None,
-                code: Code::of(embedding),
+                photo: seen.photo,
+                day: seen.day,
+                code: Code::of(&seen.embedding),
                 quality: 1.0,
             })
             .collect();
         let mut index = FaceIndex::in_memory();
         index.update(&codes(&faces))?;
-        Ok(Self { faces, index })
+        let seen = Seen::of(&faces, &index);
+        Ok(Self { faces, index, seen })
     }
 
     /// The metric of a library that holds these faces.
     #[must_use]
     pub fn metric(&self, kind: MetricKind) -> Metric {
-        let learned = learn(
-            &self.faces,
-            &self.index,
-            &Graph::of(&self.faces, &self.index),
-            None,
-        );
+        let learned = self.seen.metric(&self.faces, &self.index, None);
         match kind {
             MetricKind::Plain => Metric::plain(&codes(&self.faces), learned.groups()),
             MetricKind::Library => learned,
@@ -252,23 +277,17 @@ impl Unlabelled {
     /// The metric of a library that holds these faces and learned that head.
     #[must_use]
     pub fn metric_with(&self, head: &Head) -> Metric {
-        learn(
-            &self.faces,
-            &self.index,
-            &Graph::of(&self.faces, &self.index),
-            Some(head),
-        )
+        self.seen.metric(&self.faces, &self.index, Some(head))
     }
 
     /// Groups them as a library does, when the faces at some positions were said to be people; the
     /// number of a face is its position and 1.
     #[must_use]
     pub fn group(&self, metric: &Metric, named: &[(usize, PersonId)]) -> Grouped {
-        let graph = Graph::of(&self.faces, &self.index);
         let of = Of {
             faces: &self.faces,
             index: &self.index,
-            graph: &graph,
+            seen: &self.seen,
             metric,
         };
         of.group(&of.near(), &self.decided(named), None).0
@@ -288,6 +307,7 @@ impl Unlabelled {
 struct Named<'a> {
     linkage: Linkage<'a>,
     metric: &'a Metric,
+    days: &'a Days,
 }
 
 impl Named<'_> {
@@ -327,8 +347,9 @@ impl Named<'_> {
                         .map(|group| (home, group))
                 })
                 .filter(|(_, group)| self.linkage.may_join(&alone, group))
-                .map(|(home, group)| (alone.mean_distance(group), home))
-                .filter(|(distance, _)| *distance < self.linkage.threshold)
+                .map(|(home, group)| (alone.mean_distance(group), home, group))
+                .filter(|(distance, _, group)| self.linkage.near_enough(&alone, group, *distance))
+                .map(|(distance, home, _)| (distance, home))
                 .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             let Some((_, home)) = nearest else { continue };
             joins.push((position, home));
@@ -362,18 +383,8 @@ impl Named<'_> {
         number_of
     }
 
-    /// How many groups were seen on each day.
-    fn groups_of_days(&self) -> HashMap<Date, usize> {
-        let mut seen_on: HashMap<Date, usize> = HashMap::new();
-        for day in self.linkage.all().flat_map(|(_, group)| &group.days) {
-            *seen_on.entry(*day).or_default() += 1;
-        }
-        seen_on
-    }
-
     /// For each group of which the user said nothing, the nearest one that it may belong to.
     fn questions(&self, number_of: &BTreeMap<usize, PersonId>, decided: &Decided) -> Vec<Question> {
-        let groups = number_of.len();
         let rank = |home: usize, group: &Group| {
             (
                 group.person.is_some(),
@@ -385,10 +396,9 @@ impl Named<'_> {
             let person = group.person.and_then(|of| decided.people.get(&of));
             person.is_none_or(|of| !of.hidden)
         };
-        let seen_on = self.groups_of_days();
         let chance = |distance: f32, group: &Group, other: &Group| {
-            let all = Calibration::built_in().strangers_within(distance, self.metric);
-            all * share_of_strangers(group, other, &seen_on, groups)
+            let among = self.days.among(&group.days, &other.days);
+            Calibration::built_in().strangers_within(distance, self.metric, among)
         };
         let mut questions = Vec::new();
         for (home, group) in self.linkage.all() {
@@ -485,25 +495,6 @@ pub(super) fn founds(face: &GroupFace, decided: &Decided) -> bool {
     face.quality >= FOUNDING_QUALITY && !decided.ignored.contains(&face.id)
 }
 
-/// The share of all groups that `group` has to be told from. Whoever looks alike and was there on
-/// the same day is one of the few who were.
-fn share_of_strangers(
-    group: &Group,
-    other: &Group,
-    seen_on: &HashMap<Date, usize>,
-    all: usize,
-) -> f64 {
-    if !group
-        .days
-        .iter()
-        .any(|day| other.days.binary_search(day).is_ok())
-    {
-        return 1.0;
-    }
-    let seen: usize = group.days.iter().filter_map(|day| seen_on.get(day)).sum();
-    (seen as f64 / all as f64).min(1.0)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
@@ -517,7 +508,7 @@ mod tests {
     use crate::people::Decision;
 
     /// Faces of 150 people, one to nine each, some of them hard to tell from others; every third
-    /// photo shows two people. The same every time.
+    /// photo shows two people, and most say when they were taken. The same every time.
     fn faces() -> Vec<GroupFace> {
         let mut state = 0x2545_F491_4F6C_DD1D_u64;
         let mut next = move || {
@@ -534,10 +525,16 @@ mod tests {
                 let vector = middle.map(|value| value + noise * next());
                 let length = dot(&vector, &vector).sqrt();
                 let id = faces.len() as u32 + 1;
+                let photo = if id.is_multiple_of(3) { id - 1 } else { id };
+                let day = jiff::civil::date(
+                    2019,
+                    1 + (photo / 28 % 12) as i8,
+                    1 + (photo % 28 / 4) as i8,
+                );
                 faces.push(GroupFace {
                     id,
-                    photo: if id.is_multiple_of(3) { id - 1 } else { id },
-                    day: None,
+                    photo,
+                    day: (!photo.is_multiple_of(5)).then_some(day),
                     code: Code::of(&vector.map(|value| value / length)),
                     quality: if id.is_multiple_of(11) { 0.1 } else { 0.9 },
                 });
@@ -626,7 +623,7 @@ mod tests {
         let of = Of {
             faces,
             index: &index,
-            graph: &Graph::of(faces, &index),
+            seen: &Seen::of(faces, &index),
             metric: &metric,
         };
         of.group(&of.near(), &decided, None).0
@@ -689,6 +686,46 @@ mod tests {
         };
         assert_eq!((same_day.group, other_day.group), (2, 4));
         assert!((same_day.chance / other_day.chance - 0.5).abs() < 1e-6);
+    }
+
+    /// Two faces that are too far apart among the hundred people of a library are near enough among
+    /// the two who were there on a day.
+    #[test]
+    fn whoever_was_there_that_day_is_joined_sooner() {
+        let groups = 100;
+        let mut faces: Vec<GroupFace> = Vec::new();
+        for id in 1..=groups {
+            let mut vector = [0.01; EMBEDDING_LEN];
+            vector[id as usize] = 1.0;
+            let length = dot(&vector, &vector).sqrt();
+            faces.push(good(id, id, Code::of(&vector.map(|value| value / length))));
+        }
+        let metric_of = |faces: &[GroupFace]| Metric::plain(&codes(faces), groups as usize);
+        let calibration = Calibration::built_in();
+        let metric = metric_of(&faces);
+        let [strict, loose] = [
+            calibration.same_group(&metric),
+            calibration.same_group_among(2.0, &metric),
+        ];
+        assert!(strict + 0.02 < loose, "{strict} {loose}");
+        // Between the two limits: 2 - 2·cos of the angle.
+        let apart = (1.0 - f32::midpoint(strict, loose) / 2.0)
+            .acos()
+            .to_degrees();
+        faces.push(good(groups + 1, 201, at([0, 1], 0.0)));
+        faces.push(good(groups + 2, 202, at([0, 1], apart)));
+        let joined = |days: [Option<i8>; 2]| {
+            let mut faces = faces.clone();
+            for (face, day) in faces[groups as usize..].iter_mut().zip(days) {
+                face.day = day.map(|day| jiff::civil::date(2019, 7, day));
+            }
+            let placements = grouped(&faces, &[]).placements;
+            placements[&(groups + 1)].person == placements[&(groups + 2)].person
+        };
+        assert!(joined([Some(1), Some(1)]));
+        assert!(!joined([Some(1), Some(2)]));
+        assert!(!joined([Some(1), None]));
+        assert!(!joined([None, None]));
     }
 
     #[test]

@@ -6,10 +6,12 @@
 //! [`Metric`], and what they mean stands in the [`Calibration`].
 
 mod calibration;
+mod days;
 mod decided;
 mod derive;
 mod grouping;
 mod learning;
+mod limits;
 mod linkage;
 mod metric;
 mod split;
@@ -18,7 +20,7 @@ pub use calibration::{Answers, Calibration, Rate};
 pub use decided::{Decided, DecidedAlbum, DecidedPerson, Decision, standing, to_redo};
 pub use derive::{Derived, Groups, group_faces, read};
 pub(crate) use grouping::free_number;
-pub use grouping::{GroupFace, Grouped, Question, Unlabelled};
+pub use grouping::{GroupFace, Grouped, Question, Sighting, Unlabelled};
 pub(crate) use learning::wrong;
 pub use learning::{Learned, Lessons, Mistakes, Trial};
 pub use metric::{Metric, MetricKind};

@@ -26,7 +26,8 @@ use rayon::prelude::*;
 use self::replay::Replay;
 pub(super) use self::replay::Told;
 use super::grouping::{GroupFace, founds};
-use super::{Decided, FOUNDING_QUALITY, Metric};
+use super::limits::Limits;
+use super::{Decided, FOUNDING_QUALITY};
 use crate::index::FaceIndex;
 use crate::{FaceId, PersonId, PhotoId};
 
@@ -157,9 +158,11 @@ impl Graph {
         Self { linked, copies }
     }
 
-    /// The pairs of faces that are nearer than `threshold`.
-    pub(super) fn near(&self, metric: &Metric, threshold: f32) -> Vec<Candidate> {
+    /// The pairs of faces that are near enough to be joined.
+    pub(super) fn near(&self, faces: &[GroupFace], limits: Limits<'_>) -> Vec<Candidate> {
+        let metric = limits.metric;
         let single = |face: u32| (metric.point(face as usize), 1, metric.offset(face as usize));
+        let day = |face: u32| faces[face as usize].day;
         let near = |face: usize| {
             let face = face as u32;
             let others = self.linked[face as usize].iter();
@@ -167,7 +170,9 @@ impl Graph {
                 .filter(move |other| face < **other)
                 .filter_map(move |other| {
                     let distance = mean_distance(single(face), single(*other));
-                    (distance < threshold).then(|| Candidate::new(distance, [face, *other], [0, 0]))
+                    let days = [face, *other].map(day);
+                    let near = limits.hold(distance, days[0].as_slice(), days[1].as_slice());
+                    near.then(|| Candidate::new(distance, [face, *other], [0, 0]))
                 })
         };
         (0..self.linked.len())
@@ -217,12 +222,8 @@ impl Graph {
 
 /// The groups in the making.
 pub(super) struct Linkage<'a> {
-    metric: &'a Metric,
+    limits: Limits<'a>,
     graph: &'a Graph,
-    /// Groups are joined below this mean distance.
-    pub(super) threshold: f32,
-    /// Below this one, even two that are on one photo.
-    twice_on_a_photo: f32,
     pub(super) groups: Vec<Option<Group>>,
     /// The group of each face, by position; none for faces left out so far.
     pub(super) group_of: Vec<Option<usize>>,
@@ -247,9 +248,8 @@ impl<'a> Linkage<'a> {
     pub(super) fn new(
         faces: &[GroupFace],
         decided: &Decided,
-        metric: &'a Metric,
+        limits: Limits<'a>,
         graph: &'a Graph,
-        [threshold, twice_on_a_photo]: [f32; 2],
     ) -> Self {
         let left_out = |(_, face): &(u32, &GroupFace)| decided.ignored.contains(&face.id);
         let left_out: BTreeSet<u32> = if decided.ignored.is_empty() {
@@ -259,10 +259,8 @@ impl<'a> Linkage<'a> {
         };
         let (linked, new_links) = graph.without(&left_out);
         let mut linkage = Self {
-            metric,
+            limits,
             graph,
-            threshold,
-            twice_on_a_photo,
             groups: Vec::with_capacity(faces.len()),
             group_of: vec![None; faces.len()],
             photos_of: BTreeMap::new(),
@@ -315,8 +313,8 @@ impl<'a> Linkage<'a> {
         let of_faces = not_faces.iter().filter_map(|of| decided.confirmed.get(of));
         not_people.extend(of_faces.filter(|of| Some(**of) != person));
         Group {
-            sum: *self.metric.point(position),
-            offset: self.metric.offset(position),
+            sum: *self.limits.metric.point(position),
+            offset: self.limits.metric.offset(position),
             members: vec![position],
             person,
             photos: vec![face.photo],
@@ -410,13 +408,13 @@ impl<'a> Linkage<'a> {
         let (group_a, group_b) = (self.groups[a].as_ref()?, self.groups[b].as_ref()?);
         let distance = group_a.mean_distance(group_b);
         let one_person = group_a.person.is_some() && group_a.person == group_b.person;
-        let threshold = if one_person {
-            ANOTHER_LOOK
+        let near = if one_person {
+            distance < ANOTHER_LOOK
         } else {
-            self.threshold
+            self.near_enough(group_a, group_b, distance)
         };
         let versions = [group_a.version, group_b.version];
-        (distance < threshold).then(|| Candidate::new(distance, [a as u32, b as u32], versions))
+        near.then(|| Candidate::new(distance, [a as u32, b as u32], versions))
     }
 
     fn compare(&mut self, a: usize, b: usize) {
@@ -453,12 +451,17 @@ impl<'a> Linkage<'a> {
         true
     }
 
+    /// Whether two groups at that mean distance are near enough to be one person.
+    pub(super) fn near_enough(&self, a: &Group, b: &Group, distance: f32) -> bool {
+        self.limits.hold(distance, &a.days, &b.days)
+    }
+
     pub(super) fn may_join(&self, a: &Group, b: &Group) -> bool {
         if let (Some(person), Some(other)) = (a.person, b.person) {
             return person == other;
         }
         let distance = a.mean_distance(b);
-        let twice = distance >= self.twice_on_a_photo && self.on_one_photo(a, b);
+        let twice = distance >= self.limits.twice_on_a_photo && self.on_one_photo(a, b);
         !twice && !self.barred(a, b) && !self.between_people(a, b, distance)
     }
 
