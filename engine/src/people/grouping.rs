@@ -14,7 +14,7 @@ use kith_models::{Code, Embedding};
 use super::days::Days;
 use super::limits::Limits;
 use super::linkage::{Candidate, Graph, Group, Linkage, Told};
-use super::{Calibration, Decided, FOUNDING_QUALITY, Lessons, Metric, MetricKind};
+use super::{Decided, FOUNDING_QUALITY, Lessons, Metric, MetricKind};
 use crate::catalog::placements::Placement;
 use crate::index::FaceIndex;
 use crate::{FaceId, FaceState, PersonId, PhotoId, Result};
@@ -201,11 +201,7 @@ impl Of<'_> {
         let mut linkage = Linkage::new(self.faces, decided, limits, &self.seen.graph);
         linkage.run(near, self.faces, decided, told);
         let told = linkage.told(decided);
-        let mut groups = Named {
-            linkage,
-            metric: self.metric,
-            days: &self.seen.days,
-        };
+        let mut groups = Named { linkage };
         groups.attach_poor_faces(self.faces, self.index, decided);
         let number_of = groups.numbers(decided);
         let grouped = Grouped {
@@ -306,8 +302,6 @@ impl Unlabelled {
 /// The groups as they are told: with a number each.
 struct Named<'a> {
     linkage: Linkage<'a>,
-    metric: &'a Metric,
-    days: &'a Days,
 }
 
 impl Named<'_> {
@@ -397,8 +391,8 @@ impl Named<'_> {
             person.is_none_or(|of| !of.hidden)
         };
         let chance = |distance: f32, group: &Group, other: &Group| {
-            let among = self.days.among(&group.days, &other.days);
-            Calibration::built_in().strangers_within(distance, self.metric, among)
+            let limits = self.linkage.limits;
+            limits.strangers_within(distance, &group.days, &other.days)
         };
         let mut questions = Vec::new();
         for (home, group) in self.linkage.all() {
@@ -505,7 +499,7 @@ mod tests {
     use super::super::linkage::dot;
     use super::*;
     use crate::catalog::decisions::Entry;
-    use crate::people::Decision;
+    use crate::people::{Calibration, Decision};
 
     /// Faces of 150 people, one to nine each, some of them hard to tell from others; every third
     /// photo shows two people, and most say when they were taken. The same every time.

@@ -11,7 +11,7 @@ pub(super) struct Limits<'a> {
     pub(super) metric: &'a Metric,
     days: &'a Days,
     /// Any two.
-    pub(super) same: f32,
+    same: f32,
     /// At most, two who were there on one day.
     same_of_a_day: f32,
     /// Even two that are on one photo.
@@ -50,5 +50,11 @@ impl<'a> Limits<'a> {
         among.is_some_and(|others| {
             distance < Calibration::built_in().same_group_among(others, self.metric)
         })
+    }
+
+    /// How many strangers are expected to be as near to one that was seen on these days, in order.
+    pub(super) fn strangers_within(&self, distance: f32, a: &[Date], b: &[Date]) -> f64 {
+        let among = self.days.among(a, b);
+        Calibration::built_in().strangers_within(distance, self.metric, among)
     }
 }

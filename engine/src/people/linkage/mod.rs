@@ -222,7 +222,7 @@ impl Graph {
 
 /// The groups in the making.
 pub(super) struct Linkage<'a> {
-    limits: Limits<'a>,
+    pub(super) limits: Limits<'a>,
     graph: &'a Graph,
     pub(super) groups: Vec<Option<Group>>,
     /// The group of each face, by position; none for faces left out so far.
