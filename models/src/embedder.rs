@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 
 use crate::{
     CROP_SIDE, Crop, EMBEDDING_LEN, Embedding, Error, Precision, Weights,
-    embedding::unit,
+    embedding::make_unit,
     facenet::{self, Facenet},
 };
 
@@ -34,8 +34,13 @@ impl Embedder {
     /// # Errors
     /// When the weight file is missing, damaged or of another version.
     pub fn load_with(weights: &Weights, precision: Precision) -> Result<Self, Error> {
-        let network = Facenet::new(&weights.open(&facenet::FILE)?, precision).map_err(failed)?;
-        Ok(Self { network })
+        let parameters = weights.open(&facenet::FILE)?;
+        let network = Facenet::new(&parameters, EMBEDDING_LEN, precision);
+        Ok(Self::of(network.map_err(failed)?))
+    }
+
+    pub(crate) fn of(network: Facenet) -> Self {
+        Self { network }
     }
 
     /// One embedding a face: the mean of its two views', of unit length. See
@@ -44,11 +49,9 @@ impl Embedder {
     /// # Errors
     /// When Candle fails, as by lack of memory.
     pub fn embed(&self, faces: &[[Crop; 2]]) -> Result<Vec<Embedding>, Error> {
-        let mut embeddings = Vec::with_capacity(faces.len());
-        for faces in faces.chunks(BATCH) {
-            embed_batch(&self.network, faces, &mut embeddings).map_err(failed)?;
-        }
-        Ok(embeddings)
+        let numbers = embedded(&self.network, Scaled::ByItself, faces);
+        let numbers = numbers.map_err(failed)?;
+        Ok(numbers.as_chunks::<EMBEDDING_LEN>().0.to_vec())
     }
 }
 
@@ -59,29 +62,51 @@ fn failed(source: candle_core::Error) -> Error {
     }
 }
 
-/// Appends the embeddings of a batch.
-pub(crate) fn embed_batch(
+/// What a network wants done to the pixels of a crop first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scaled {
+    /// Its own mean taken off, divided by its own deviation: how Kith's weights were trained.
+    ByItself,
+    /// `(x - 127.5) / 128`: how those of facenet-pytorch were.
+    Fixed,
+}
+
+/// The embeddings of the faces one after the other: each the mean of its two views', of unit length.
+pub(crate) fn embedded(
     network: &Facenet,
+    scaled: Scaled,
     faces: &[[Crop; 2]],
-    embeddings: &mut Vec<Embedding>,
-) -> candle_core::Result<()> {
-    let mut values = Vec::with_capacity(2 * faces.len() * 3 * CROP_SIDE * CROP_SIDE);
-    for view in faces.as_flattened() {
-        standardise(view, &mut values);
+) -> candle_core::Result<Vec<f32>> {
+    let mut embeddings = Vec::new();
+    for faces in faces.chunks(BATCH) {
+        let views = faces.as_flattened();
+        let mut values = Vec::with_capacity(views.len() * 3 * CROP_SIDE * CROP_SIDE);
+        for view in views {
+            match scaled {
+                Scaled::ByItself => standardise(view, &mut values),
+                Scaled::Fixed => {
+                    values.extend(
+                        view.pixels()
+                            .iter()
+                            .map(|p| (f32::from(*p) - 127.5) / 128.0),
+                    );
+                }
+            }
+        }
+        let shape = (views.len(), CROP_SIDE, CROP_SIDE, 3);
+        let input = Tensor::from_vec(values, shape, &Device::Cpu)?;
+        let output = network.forward(&input)?;
+        let numbers = output.dim(1)?;
+        let mut output = output.flatten_all()?.to_vec1::<f32>()?;
+        output.chunks_exact_mut(numbers).for_each(make_unit);
+        for both in output.chunks_exact(2 * numbers) {
+            let (first, second) = both.split_at(numbers);
+            let mut mean: Vec<f32> = first.iter().zip(second).map(|(a, b)| a + b).collect();
+            make_unit(&mut mean);
+            embeddings.extend(mean);
+        }
     }
-    let input = Tensor::from_vec(
-        values,
-        (2 * faces.len(), CROP_SIDE, CROP_SIDE, 3),
-        &Device::Cpu,
-    )?;
-    let output = network.forward(&input)?.flatten_all()?.to_vec1::<f32>()?;
-    let (output, _) = output.as_chunks::<EMBEDDING_LEN>();
-    let (pairs, _) = output.as_chunks::<2>();
-    embeddings.extend(pairs.iter().map(|[first, second]| {
-        let [first, second] = [unit(first), unit(second)];
-        unit(&std::array::from_fn(|i| first[i] + second[i]))
-    }));
-    Ok(())
+    Ok(embeddings)
 }
 
 /// Appends the crop's values with their mean taken off, divided by their deviation:

@@ -25,17 +25,25 @@ pub fn distance(a: &Embedding, b: &Embedding) -> f32 {
 /// The embedding in the direction of `vector`, or the first axis where that has no direction.
 #[must_use]
 pub fn unit(vector: &Embedding) -> Embedding {
+    let mut unit = *vector;
+    make_unit(&mut unit);
+    unit
+}
+
+/// The same in place, for as many numbers as there are.
+pub(crate) fn make_unit(vector: &mut [f32]) {
     let length = vector
         .iter()
         .map(|v| f64::from(*v) * f64::from(*v))
         .sum::<f64>()
         .sqrt();
     if length > 0.0 && length.is_finite() {
-        vector.map(|v| (f64::from(v) / length) as f32)
+        for v in vector {
+            *v = (f64::from(*v) / length) as f32;
+        }
     } else {
-        let mut axis = [0.0; EMBEDDING_LEN];
-        axis[0] = 1.0;
-        axis
+        vector.fill(0.0);
+        vector[0] = 1.0;
     }
 }
 

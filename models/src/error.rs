@@ -38,6 +38,18 @@ pub enum Error {
         /// The SHA-256 of the file as it is.
         found: String,
     },
+    /// A file that the user gave holds no network that Kith can run.
+    #[error(
+        "no network could be read from this file ({reason}); give safetensors or a PyTorch file with \
+         the parameters of facenet-pytorch's InceptionResnetV1: {}",
+        .path.display()
+    )]
+    NoNetwork {
+        /// What is wrong with it.
+        reason: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// The number of bytes is not three for each pixel, or a side is zero.
     #[error("{bytes} bytes are no RGB image of {width} x {height} pixels")]
     PixelCount {

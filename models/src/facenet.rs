@@ -1,9 +1,10 @@
-//! FaceNet as a network: Inception-ResNet-v1, 160x160 RGB to 128 numbers.
+//! FaceNet as a network: Inception-ResNet-v1, 160x160 RGB to 128 numbers, or as many as its last
+//! layer has.
 //!
 //! The graph is the one that `facenet_keras.h5` describes and its layers keep their names there
 //! (Schroff et al. 2015 for the embedding; Szegedy et al. 2016, section 3, for the network).
-//! BatchNorm has no gamma and is folded into the convolution before it; the scale of a residual
-//! branch is folded into the branch's last convolution.
+//! BatchNorm, which has no gamma in that file, is folded into the convolution before it; the scale
+//! of a residual branch is folded into the branch's last convolution.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -37,9 +38,17 @@ pub(crate) struct Facenet {
     bottleneck: Conv,
 }
 
+/// Channels before the last layer.
+pub(crate) const FEATURES: usize = 1792;
+
 impl Facenet {
-    /// The network with the parameters of `facenet.safetensors`.
-    pub(crate) fn new(parameters: &VarBuilder, precision: Precision) -> Result<Self> {
+    /// The network with parameters that are named as in `facenet.safetensors`, and an embedding of so
+    /// many numbers.
+    pub(crate) fn new(
+        parameters: &VarBuilder,
+        numbers: usize,
+        precision: Precision,
+    ) -> Result<Self> {
         let p = Parameters {
             file: parameters,
             precision,
@@ -51,11 +60,11 @@ impl Facenet {
             blocks17: (1..=10).map(|i| p.block17(i)).collect::<Result<_>>()?,
             mixed_7a: p.mixed_7a()?,
             blocks8: (1..=6).map(|i| p.block8(i)).collect::<Result<_>>()?,
-            bottleneck: p.bottleneck()?,
+            bottleneck: p.bottleneck(numbers)?,
         })
     }
 
-    /// `[n, 160, 160, 3]`, each image standardised, to `[n, 128]`, not normalised.
+    /// `[n, 160, 160, 3]`, each image standardised, to `[n, numbers]`, not normalised.
     ///
     /// Each thread takes its share of the images through the whole network, so that none waits for
     /// another between layers; where there are fewer images than threads, layers are shared too.
@@ -241,20 +250,24 @@ impl Parameters<'_> {
         Conv::new(&kernel, &bias, 1, Same, relu, self.precision)
     }
 
-    /// The product 1792 to 128 and its BatchNorm, as a 1x1 convolution.
-    fn bottleneck(&self) -> Result<Conv> {
-        let kernel = self.file.get((1792, 128), "Bottleneck.kernel")?;
-        let (factor, bias) = self.batchnorm("Bottleneck_BatchNorm", 128)?;
-        let kernel = kernel.broadcast_mul(&factor)?.reshape((1, 1, 1792, 128))?;
+    /// The product that makes the embedding, and its BatchNorm, as a 1x1 convolution.
+    fn bottleneck(&self, numbers: usize) -> Result<Conv> {
+        let kernel = self.file.get((FEATURES, numbers), "Bottleneck.kernel")?;
+        let (factor, bias) = self.batchnorm("Bottleneck_BatchNorm", numbers)?;
+        let kernel = kernel.broadcast_mul(&factor)?;
+        let kernel = kernel.reshape((1, 1, FEATURES, numbers))?;
         Conv::new(&kernel, &bias, 1, Valid, false, self.precision)
     }
 
-    /// BatchNorm as `x * factor + bias`.
+    /// BatchNorm as `x * factor + bias`. Where the file has no gamma it is 1.
     fn batchnorm(&self, name: &str, channels: usize) -> Result<(Tensor, Tensor)> {
         let p = self.file.pp(name);
-        let factor = (p.get(channels, "variance")? + BATCHNORM_EPSILON)?
+        let mut factor = (p.get(channels, "variance")? + BATCHNORM_EPSILON)?
             .sqrt()?
             .recip()?;
+        if p.contains_tensor("gamma") {
+            factor = (factor * p.get(channels, "gamma")?)?;
+        }
         let bias = (p.get(channels, "beta")? - (p.get(channels, "mean")? * &factor)?)?;
         Ok((factor, bias))
     }

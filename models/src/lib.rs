@@ -6,6 +6,7 @@
 //! compared by their [`distance`]. This crate knows pixels and faces, and nothing of photos,
 //! folders or people.
 
+mod added;
 mod align;
 mod centerface;
 mod detector;
@@ -22,6 +23,7 @@ mod references;
 pub mod training;
 mod weights;
 
+pub use added::AddedEmbedder;
 pub use align::views;
 pub use detector::{Detection, Detector};
 pub use embedder::Embedder;

@@ -10,10 +10,9 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 
 use crate::{
-    Crop, Detector, Embedder, Embedding, Precision, RgbView, Weights,
+    Crop, Detector, EMBEDDING_LEN, Embedder, Embedding, Precision, RgbView, Weights,
     centerface::{Centerface, STRIDE},
     detector,
-    embedder::embed_batch,
     facenet::Facenet,
     weights::parameters,
 };
@@ -88,9 +87,9 @@ fn facenet_agrees_with_onnxruntime() {
 fn facenet_agrees_with_onnxruntime_on_the_original_weights() {
     let dir = std::env::var("KITH_F32_WEIGHTS").expect("the folder that make.py --f32 wrote");
     let file = std::fs::read(Path::new(&dir).join("facenet.safetensors")).unwrap();
-    let network = Facenet::new(&parameters(file).unwrap(), Precision::F32).unwrap();
-    let mut embeddings = Vec::new();
-    embed_batch(&network, &faces(), &mut embeddings).unwrap();
+    let parameters = parameters(file).unwrap();
+    let network = Facenet::new(&parameters, EMBEDDING_LEN, Precision::F32).unwrap();
+    let embeddings = Embedder::of(network).embed(&faces()).unwrap();
     let difference = embedding_difference(&embeddings, "original");
     println!("facenet: {difference:.2e} on the original weights");
     assert!(difference < SAME_WEIGHTS, "{difference}");
