@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
-use kith_engine::FailedFile;
 use kith_engine::eval::{
     AfterAnswers, ClusterReport, Figure, Framing, Grouping, PairsReport, PaperReport, PeopleReport,
     Told, TrainPlan, calibrate, cluster, detect, learn, paper, train, verify_pairs, verify_people,
@@ -12,6 +11,7 @@ use kith_engine::eval::{
 };
 use kith_engine::faces::FaceFinder;
 use kith_engine::people::{MetricKind, Rate};
+use kith_engine::{AddedEmbedder, FailedFile};
 
 use crate::output::{Output, complain, count};
 use crate::progress::Shown;
@@ -330,8 +330,12 @@ impl EvalLearn {
 /// Distances are the network's own.
 #[derive(Args)]
 #[command(after_long_help = "\
-Example:
+Examples:
   kith eval paper --images lfw --pairs pairs.txt
+  kith eval paper --images lfw --pairs pairs.txt --new vggface2.pt
+
+With --new the network in that file is the new one of the harmonic embeddings (the appendix), and
+Kith's the old one; without, both are Kith's, on two crops.
 
 VAL is the share of the pairs of one person accepted at the largest distance at which at most one
 in a thousand pairs of different people is; over all pairs of the photos, people cut into five
@@ -344,15 +348,23 @@ pub struct EvalPaper {
     /// Pair file of LFW: pairs.txt, pairsDevTrain.txt or pairsDevTest.txt
     #[arg(long, value_name = "FILE")]
     pairs: PathBuf,
+    /// A network to compare with Kith's: see `kith model add`
+    #[arg(long, value_name = "NETWORK")]
+    new: Option<PathBuf>,
 }
 
 impl EvalPaper {
     fn run(self, out: &mut Output) -> anyhow::Result<()> {
+        let added = self.new.as_deref().map(AddedEmbedder::read).transpose()?;
         let finder = FaceFinder::load()?;
         let mut shown = Shown::new();
-        let report = paper(&finder, &self.images, &self.pairs, &mut |done, total| {
-            show(&mut shown, done, total);
-        })?;
+        let report = paper(
+            &finder,
+            added.as_ref(),
+            &self.images,
+            &self.pairs,
+            &mut |done, total| show(&mut shown, done, total),
+        )?;
         drop(shown);
         if out.is_json() {
             out.object(&report)
@@ -731,23 +743,32 @@ fn tell_paper(report: &PaperReport, out: &mut Output) -> anyhow::Result<()> {
     let harmonic = &report.harmonic;
     let row =
         |what: &str, told: &Told| [what.to_owned(), percent(told.accuracy), percent(told.val)];
-    out.table(
-        ["HARMONIC", "ACCURACY", "VAL"],
-        &[
-            row("old against old", &harmonic.old_to_old),
-            row("new against old", &harmonic.new_to_old),
-            row("new through the map against old", &harmonic.mapped_to_old),
-            row("the same, learned without names", &harmonic.nameless_to_old),
-            row("new against new", &harmonic.new_to_new),
-            row(
-                "new against new, both through the map",
-                &harmonic.mapped_to_mapped,
-            ),
-        ],
-    )?;
+    let mut rows = vec![row("old against old", &harmonic.old_to_old)];
+    rows.extend(
+        harmonic
+            .new_to_old
+            .map(|told| row("new against old", &told)),
+    );
+    rows.extend([
+        row("new through the map against old", &harmonic.mapped_to_old),
+        row("the same, learned without names", &harmonic.nameless_to_old),
+        row("new against new", &harmonic.new_to_new),
+        row(
+            "new against new, both through the map",
+            &harmonic.mapped_to_mapped,
+        ),
+    ]);
+    out.table(["HARMONIC", "ACCURACY", "VAL"], &rows)?;
+    let pair = if harmonic.new_to_old.is_some() {
+        "Old: the fixed centre crop; new: detected and aligned.".to_owned()
+    } else {
+        format!(
+            "Old: Kith's network; new: the one that was given, {} numbers a face.",
+            harmonic.numbers
+        )
+    };
     out.line(&format!(
-        "Old: the fixed centre crop; new: detected and aligned. The map was learned from {} people \
-         and measured on {} others.",
+        "{pair} The map was learned from {} people and measured on {} others.",
         harmonic.people_learned_from, harmonic.people_measured
     ))?;
     out.line(&format!(

@@ -1,15 +1,16 @@
-//! `kith model`: what the library learned of your people.
+//! `kith model`: what the library learned of your people, and networks that you add.
 
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::{Args, Subcommand};
-use kith_engine::{Control, LearnedVersion, Library};
+use kith_engine::{Control, LearnedVersion, Library, Network};
 use serde::Serialize;
 
 use crate::output::Output;
 use crate::progress::Shown;
 
-/// Let Kith learn to tell your people apart, from what you said
+/// Let Kith learn to tell your people apart, from what you said; and add other networks
 ///
 /// What is learned stays in the library. It is tried on answers that were held back, and used only
 /// where it makes fewer mistakes on them.
@@ -18,6 +19,8 @@ pub enum Model {
     Train(ModelTrain),
     List(ModelList),
     Use(ModelUse),
+    Add(ModelAdd),
+    Remove(ModelRemove),
 }
 
 impl Model {
@@ -26,6 +29,8 @@ impl Model {
             Self::Train(ModelTrain {}) => train(library, out),
             Self::List(ModelList {}) => list(library, out),
             Self::Use(command) => command.run(library, out),
+            Self::Add(command) => command.run(library, out),
+            Self::Remove(command) => command.run(library, out),
         }
     }
 }
@@ -63,14 +68,17 @@ fn train(library: &Library, out: &mut Output) -> anyhow::Result<()> {
     })
 }
 
-/// List what was learned
+/// List what was learned, and the networks that you added
 #[derive(Args)]
 pub struct ModelList {}
 
 fn list(library: &Library, out: &mut Output) -> anyhow::Result<()> {
-    let versions = library.learned()?;
+    let (versions, networks) = (library.learned()?, library.networks()?);
     if out.is_json() {
-        return versions.iter().try_for_each(|version| out.object(version));
+        versions
+            .iter()
+            .try_for_each(|version| out.object(version))?;
+        return networks.iter().try_for_each(|network| out.object(network));
     }
     let row = |version: &LearnedVersion| {
         [
@@ -86,7 +94,20 @@ fn list(library: &Library, out: &mut Output) -> anyhow::Result<()> {
         if none_used { "in use" } else { "" }.to_owned(),
         "As Kith came, nothing learned".to_owned(),
     ]);
-    out.table(["VERSION", "", "WHAT"], &rows)
+    out.table(["VERSION", "", "WHAT"], &rows)?;
+    if networks.is_empty() {
+        return Ok(());
+    }
+    let row = |network: &Network| {
+        [
+            network.name.clone(),
+            network.numbers.to_string(),
+            network.sha256.clone(),
+        ]
+    };
+    let rows: Vec<_> = networks.iter().map(row).collect();
+    out.line("")?;
+    out.table(["NETWORK", "NUMBERS", "SHA-256"], &rows)
 }
 
 /// Use a version of what was learned, or none
@@ -119,5 +140,60 @@ impl ModelUse {
             Some(version) => out.line(&format!("Version {version} is in use.")),
             None => out.line("Nothing that was learned is in use."),
         }
+    }
+}
+
+/// Add a network of your own
+///
+/// Kith comes with one network that turns faces into numbers. Other weights for it go around, as
+/// those of facenet-pytorch; a file of them is copied into the library and called by its name.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  kith model add 20180402-114759-vggface2.pt
+  kith eval paper --images lfw --pairs pairs.txt --new 20180402-114759-vggface2.pt
+                                     measure it first
+
+The file is safetensors or a PyTorch file, and holds the parameters of facenet-pytorch's
+InceptionResnetV1.")]
+pub struct ModelAdd {
+    /// The file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+impl ModelAdd {
+    fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
+        let network = library.add_network(&self.file)?;
+        if out.is_json() {
+            return out.object(&network);
+        }
+        out.line(&format!(
+            "{} is in the library: {} numbers a face. Nothing uses it yet.",
+            network.name, network.numbers
+        ))
+    }
+}
+
+/// Take a network that you added out of the library
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  kith model remove 20180402-114759-vggface2
+
+The copy in the library is deleted; the file that you added is not touched.")]
+pub struct ModelRemove {
+    /// The network, as `kith model list` shows it
+    #[arg(value_name = "NETWORK")]
+    name: String,
+}
+
+impl ModelRemove {
+    fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
+        let network = library.remove_network(&self.name)?;
+        if out.is_json() {
+            return out.object(&network);
+        }
+        out.line(&format!("{} is no longer in the library.", network.name))
     }
 }

@@ -265,6 +265,57 @@ fn what_was_learned_is_told_listed_and_taken_back() {
 }
 
 #[test]
+fn a_network_is_added_listed_and_removed() {
+    let place = Place::with(&[]);
+    // Kith's own parameters are such a file; one number of its last layer is changed.
+    let shipped = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../models/weights/facenet.safetensors"
+    );
+    let mut bytes = fs::read(shipped).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    let file = place.photos.path().join("other.safetensors");
+    fs::write(&file, &bytes).unwrap();
+    let file = file.to_str().unwrap();
+    let added = place.json(&["model", "add", file]).remove(0);
+    assert_eq!(
+        keys(&added),
+        BTreeSet::from(["network", "numbers", "sha256"])
+    );
+    assert_eq!(
+        (&added["network"], &added["numbers"]),
+        (&"other".into(), &128.into())
+    );
+    assert_eq!(place.json(&["model", "list"]), std::slice::from_ref(&added));
+    let copy = place.library.path().join("networks/other.network");
+    assert_eq!(fs::read(&copy).unwrap(), bytes);
+    let listed = String::from_utf8(place.run(&["model", "list"]).stdout).unwrap();
+    assert!(
+        listed.contains(added["sha256"].as_str().unwrap()),
+        "{listed}"
+    );
+
+    assert!(refused(&place.run(&["model", "add", file])).contains("already: other"));
+    let second = place.photos.path().join("the other.safetensors");
+    fs::copy(file, &second).unwrap();
+    let said = refused(&place.run(&["model", "add", second.to_str().unwrap()]));
+    assert!(said.contains("“the other”"), "{said}");
+    let photo = portrait("obama.jpg");
+    let said = refused(&place.run(&["model", "add", photo.to_str().unwrap()]));
+    assert!(
+        said.contains("neither safetensors") && said.contains("obama.jpg"),
+        "{said}"
+    );
+    fs::write(file, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(refused(&place.run(&["model", "add", file])).contains("damaged"));
+
+    assert!(refused(&place.run(&["model", "remove", "nothing"])).contains("nothing"));
+    assert_eq!(place.json(&["model", "remove", "Other"]), [added]);
+    assert!(place.json(&["model", "list"]).is_empty());
+    assert!(!copy.exists());
+}
+
+#[test]
 fn words_for_people_and_complaints_of_one_line() {
     let place = Place::with(&["obama.jpg", "biden.jpg"]);
     let nobody = place.run(&["people"]);
@@ -344,6 +395,9 @@ fn help_shows_examples_of_every_command() {
         "eval cluster",
         "eval learn",
         "model use",
+        "model add",
+        "model remove",
+        "eval paper",
     ] {
         let output = kith()
             .args(command.split(' '))

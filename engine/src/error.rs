@@ -95,6 +95,19 @@ pub enum Error {
     /// A learned version that is not kept, or was learned for another network.
     #[error("There is no version {0} of what was learned. `kith model list` shows them.")]
     NoVersion(u32),
+    /// A file whose name cannot be that of a network.
+    #[error(
+        "A network is called by the name of its file, and “{0}” has more in it than letters, digits, - and _. Rename the file."
+    )]
+    NetworkName(String),
+    /// The network, or one of its name, was added before.
+    #[error("This network, or another of its name, is in this library already: {0}.")]
+    NetworkKnown(String),
+    /// A network that was not added.
+    #[error(
+        "There is no network {0} in this library. `kith model list` shows them, and `kith model add FILE` adds one."
+    )]
+    NoNetwork(String),
     /// An album that is not there.
     #[error("There is no album number {0} in this library.")]
     NoAlbum(AlbumId),

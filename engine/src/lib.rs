@@ -27,7 +27,7 @@ mod types;
 pub use control::Control;
 pub use doctor::{Checkup, FolderCheck, check};
 pub use error::Error;
-pub use kith_models::distance;
+pub use kith_models::{AddedEmbedder, distance};
 pub use learner::{Learner, LearnerNews};
 pub use library::Library;
 pub use outside::embed_photo;

@@ -465,6 +465,19 @@ pub struct LearnedVersion {
     pub said: String,
 }
 
+/// A network that the user added: FaceNet with other weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Network {
+    /// What it is called: the name of its file.
+    #[serde(rename = "network")]
+    pub name: String,
+    /// How many numbers its embeddings have.
+    pub numbers: u32,
+    /// SHA-256 of its file, in hexadecimal.
+    pub sha256: String,
+}
+
 /// Where a library is, and how much room it takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]

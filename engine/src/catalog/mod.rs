@@ -15,6 +15,7 @@ pub mod decisions;
 pub mod faces;
 pub mod folders;
 pub mod learned;
+pub mod networks;
 pub mod photos;
 pub mod placements;
 pub mod questions;
@@ -34,6 +35,7 @@ const MIGRATIONS: &[&[&str]] = &[
     &[questions::CREATE],
     &[learned::CREATE],
     &[faces::ADD_DRAWN],
+    &[networks::CREATE],
 ];
 
 /// How long a write waits for another process before it fails.

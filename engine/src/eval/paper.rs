@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use kith_models::training::{Harmonic, SeenTwice};
-use kith_models::{Code, Embedder, Embedding, distance};
+use kith_models::{AddedEmbedder, Code, Embedder, Embedding, distance};
 use serde::Serialize;
 
 use super::labels::{Pair, PairList};
@@ -99,18 +99,21 @@ pub struct CodesReport {
 }
 
 /// New embeddings against old ones (the appendix), on the half of the people that no map was learned
-/// from. Old is the network on the fixed crop of the centre, new the same one on faces that were
-/// detected and aligned.
+/// from. Old is Kith's network and new one that was added, both on faces that were detected and
+/// aligned; where none was added, old is Kith's network on the fixed crop of the centre, and new the
+/// same one on aligned faces.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct HarmonicReport {
+    /// Numbers of a new embedding.
+    pub numbers: u32,
     /// People whose faces the map was learned from.
     pub people_learned_from: u32,
     /// The other people, who are measured.
     pub people_measured: u32,
     /// Old against old.
     pub old_to_old: Told,
-    /// New against old, as the networks are.
-    pub new_to_old: Told,
+    /// New against old, as the networks are; none of an added network, as it has a space of its own.
+    pub new_to_old: Option<Told>,
     /// New through the map, against old.
     pub mapped_to_old: Told,
     /// The same where the map was learned without names: only that both saw the same face.
@@ -132,25 +135,30 @@ pub struct Told {
 
 /// Measures the pairs of an LFW pair file as section 5.6 does: with a fixed crop of the centre, and
 /// with detection and alignment; and VAL at FAR 1e-3 as section 4 defines it, over all pairs of
-/// these photos.
+/// these photos. The new network of the harmonic embeddings is `added`, if there is one.
 pub fn paper(
     finder: &FaceFinder,
+    added: Option<&AddedEmbedder>,
     images: &Path,
     pairs_file: &Path,
     on_photo: OnPhoto<'_>,
 ) -> Result<PaperReport, EvalError> {
     let list = PairList::read(images, pairs_file)?;
     let total = 2 * list.photos.len();
-    let mut read = |framing, before: usize| {
+    let mut read = |added, framing, before: usize| {
         let mut on_photo = |done, _| on_photo(before + done, total);
-        all_read(finder, &list.photos, framing, &mut on_photo)
+        all_read(finder, added, &list.photos, framing, &mut on_photo)
     };
-    let centre = read(Framing::Centre, 0)?;
-    let aligned = read(Framing::Photo, list.photos.len())?;
+    let centre = read(None, Framing::Centre, 0)?;
+    let mut aligned = read(added, Framing::Photo, list.photos.len())?;
     let rounded = |faces: &[ReadFace]| -> Vec<Embedding> {
         faces.iter().map(|face| face.embedding).collect()
     };
     let exact: Vec<Embedding> = aligned.iter().map(|face| face.exact).collect();
+    let new: Vec<Vec<f32>> = aligned
+        .iter_mut()
+        .map(|face| std::mem::take(&mut face.added))
+        .collect();
     let (centre, codes) = (rounded(&centre), rounded(&aligned));
     let people = people_of(&list.photos);
     let judged = |faces: &[Embedding]| judged(faces, &list.pairs, list.folds);
@@ -162,7 +170,14 @@ pub fn paper(
         ))
     };
     let (in_f32, in_codes) = (judged(&exact), judged(&codes));
-    let harmonic = harmonic(&centre, &codes, &people)?;
+    let harmonic = if added.is_some() {
+        harmonic(&codes, &new, &people)?
+    } else {
+        HarmonicReport {
+            new_to_old: Some(among_the_measured(&codes, &centre, &people)?),
+            ..harmonic(&centre, &codes, &people)?
+        }
+    };
     Ok(PaperReport {
         pairs: list.pairs.len() as u32,
         photos: list.photos.len() as u32,
@@ -205,16 +220,15 @@ pub fn paper(
 }
 
 /// Learns maps on one half of the people and measures the other.
-fn harmonic(
+fn harmonic<E: AsRef<[f32]>>(
     old: &[Embedding],
-    new: &[Embedding],
+    new: &[E],
     people: &[u32],
 ) -> Result<HarmonicReport, EvalError> {
-    let is_learned_from = |at: &usize| people[*at].is_multiple_of(2);
-    let (from, measured): (Vec<usize>, Vec<usize>) = (0..old.len()).partition(is_learned_from);
+    let (from, measured) = halves(people);
     let pairs = |named: bool| -> Vec<SeenTwice> {
         let seen = |at: &usize| SeenTwice {
-            new: new[*at].to_vec(),
+            new: new[*at].as_ref().to_vec(),
             old: old[*at],
             person: if named { people[*at] } else { *at as u32 },
         };
@@ -226,29 +240,42 @@ fn harmonic(
             crate::Error::Models(kith_models::Error::Network { network, source })
         };
         let map = Harmonic::train(&pairs(named)).map_err(failed)?;
-        Ok(new.iter().map(|embedding| map.embed(embedding)).collect())
+        let mapped = new.iter().map(|embedding| map.embed(embedding.as_ref()));
+        Ok(mapped.collect())
     };
     let (mapped, nameless) = (through(true)?, through(false)?);
-    let told = |a: &[Embedding], b: &[Embedding]| {
-        told(a, b, people, &measured).ok_or(EvalError::TooLittle(
-            "half of the people make fewer than a thousand pairs of different people, or no pair \
-             of one",
-        ))
-    };
+    let told = |a: &[Embedding], b: &[Embedding]| among_the_measured(a, b, people);
     let number_of = |positions: &[usize]| {
         let people: BTreeSet<u32> = positions.iter().map(|at| people[*at]).collect();
         people.len() as u32
     };
     Ok(HarmonicReport {
+        numbers: new.first().map_or(0, |of| of.as_ref().len()) as u32,
         people_learned_from: number_of(&from),
         people_measured: number_of(&measured),
         old_to_old: told(old, old)?,
-        new_to_old: told(new, old)?,
+        new_to_old: None,
         mapped_to_old: told(&mapped, old)?,
         nameless_to_old: told(&nameless, old)?,
-        new_to_new: told(new, new)?,
+        new_to_new: among_the_measured(new, new, people)?,
         mapped_to_mapped: told(&mapped, &mapped)?,
     })
+}
+
+/// The positions of the people that maps are learned from, and of those who are measured.
+fn halves(people: &[u32]) -> (Vec<usize>, Vec<usize>) {
+    (0..people.len()).partition(|at| people[*at].is_multiple_of(2))
+}
+
+/// [`told`] of the people who are measured.
+fn among_the_measured<E: AsRef<[f32]>>(
+    a: &[E],
+    b: &[E],
+    people: &[u32],
+) -> Result<Told, EvalError> {
+    told(a, b, people, &halves(people).1).ok_or(EvalError::TooLittle(
+        "half of the people make fewer than a thousand pairs of different people, or no pair of one",
+    ))
 }
 
 /// Compares each of the photos at some positions, as `a` sees them, with each other one, as `b`
@@ -300,11 +327,12 @@ pub(super) fn stated(percent: f64, standard_error: f64) -> Figure {
 
 fn all_read(
     finder: &FaceFinder,
+    added: Option<&AddedEmbedder>,
     photos: &[PathBuf],
     framing: Framing,
     on_photo: OnPhoto<'_>,
 ) -> Result<Vec<ReadFace>, EvalError> {
-    let read = read_photos(finder, photos, framing, on_photo)?;
+    let read = read_photos(finder, added, photos, framing, on_photo)?;
     let faces = photos.iter().zip(read).map(|(path, face)| {
         face.map_err(|reason| EvalError::Photo {
             path: path.clone(),

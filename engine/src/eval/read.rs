@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use image::{Rgb, RgbImage, imageops};
 use jiff::civil::{Date, DateTime};
-use kith_models::{CROP_SIDE, Code, Crop, Embedding};
+use kith_models::{AddedEmbedder, CROP_SIDE, Code, Crop, Embedding};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -57,6 +57,8 @@ pub(super) struct ReadFace {
     pub embedding: Embedding,
     /// As the network gave it.
     pub exact: Embedding,
+    /// As a network that was added gave it; empty where there is none.
+    pub added: Vec<f32>,
     /// The day its photo was taken, if that is known.
     pub day: Option<Date>,
     /// Whether a face was found on it.
@@ -104,7 +106,7 @@ pub(super) fn read_labelled(
         .iter()
         .map(|photo| photo.path.clone())
         .collect();
-    let read = read_photos(finder, &paths, framing, on_photo)?;
+    let read = read_photos(finder, None, &paths, framing, on_photo)?;
     let mut labelled = LabelledFaces {
         faces: Vec::new(),
         undetected: 0,
@@ -136,9 +138,10 @@ pub(super) fn read_labelled(
 /// [`DECODED_SIDE`] this bounds the pixels held in memory to 200 MB.
 pub(super) const PHOTOS_AT_ONCE: usize = 16;
 
-/// One face of each photo, in the order given.
+/// One face of each photo, in the order given, also as `added` sees it.
 pub(super) fn read_photos(
     finder: &FaceFinder,
+    added: Option<&AddedEmbedder>,
     paths: &[PathBuf],
     framing: Framing,
     on_photo: OnPhoto<'_>,
@@ -157,14 +160,19 @@ pub(super) fn read_photos(
             }));
         }
         let embeddings = finder.embed(&views)?;
-        let mut embeddings = embeddings.into_iter();
+        let added = match added {
+            Some(network) => network.embed(&views).map_err(crate::Error::from)?,
+            None => vec![Vec::new(); views.len()],
+        };
+        let mut embeddings = embeddings.into_iter().zip(added);
         for found in readable {
             match found {
                 Ok((day, detected)) => {
-                    read.extend(embeddings.next().map(|exact| {
+                    read.extend(embeddings.next().map(|(exact, added)| {
                         Ok(ReadFace {
                             embedding: Code::of(&exact).embedding(),
                             exact,
+                            added,
                             day,
                             detected,
                         })

@@ -74,7 +74,7 @@ pub fn verify_pairs(
     for (path, face) in
         list.photos
             .iter()
-            .zip(read_photos(finder, &list.photos, framing, on_photo)?)
+            .zip(read_photos(finder, None, &list.photos, framing, on_photo)?)
     {
         faces.push(face.map_err(|reason| EvalError::Photo {
             path: path.clone(),

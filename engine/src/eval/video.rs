@@ -138,7 +138,7 @@ fn look_at(
     let (mut with_face, mut without) = (Vec::new(), Vec::new());
     let mut unreadable = 0;
     for together in frames.chunks(PHOTOS_AT_ONCE) {
-        for frame in read_photos(finder, together, Framing::Photo, &mut |_, _| ())? {
+        for frame in read_photos(finder, None, together, Framing::Photo, &mut |_, _| ())? {
             match frame {
                 Ok(face) if face.detected => with_face.push(face.embedding),
                 Ok(face) => without.push(face.embedding),

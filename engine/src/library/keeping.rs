@@ -131,7 +131,7 @@ fn beside(file: &Path) -> PathBuf {
     name.into()
 }
 
-fn remove_if_there(file: &Path) -> Result<()> {
+pub(super) fn remove_if_there(file: &Path) -> Result<()> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Error::io("Deleting an old file", file)(error))

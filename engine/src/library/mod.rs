@@ -8,6 +8,7 @@ mod albums;
 mod before;
 mod keeping;
 mod learned;
+mod networks;
 mod rows;
 mod search;
 mod sentences;
