@@ -5,6 +5,8 @@
 
 mod commands;
 mod desk;
+#[cfg(target_os = "linux")]
+mod drawing;
 mod file_manager;
 mod job;
 mod pace;
@@ -16,6 +18,8 @@ use anyhow::Context as _;
 use tauri::Manager as _;
 
 use crate::desk::Desk;
+#[cfg(target_os = "linux")]
+pub use crate::drawing::choose_renderer;
 use crate::pictures::PicturePool;
 
 /// Opens the window and stays until it is closed.

@@ -23,6 +23,8 @@ struct Arguments {
 }
 
 fn main() -> anyhow::Result<()> {
+    #[cfg(target_os = "linux")]
+    kith_app::choose_renderer();
     let Arguments { folders, library } = Arguments::parse();
     kith_app::run(library, &folders)
 }

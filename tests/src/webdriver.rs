@@ -3,9 +3,10 @@
 //! `WebKitWebDriver` starts the program and speaks JSON over HTTP on this machine only; the few
 //! calls that a journey needs are written out here.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// How long a thing on the screen may take to appear.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -20,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(150);
 /// What the window needs to paint a change, on a machine busy with other tests.
 const PAINT: Duration = Duration::from_millis(600);
+/// How often the screen is looked at for changes: several times a frame.
+const LOOK: Duration = Duration::from_millis(3);
 /// The name under which `WebDriver` hides an element's number.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -75,7 +79,15 @@ pub struct Window {
     port: u16,
     session: String,
     _driver: Helper,
-    _screen: Helper,
+    screen: Screen,
+}
+
+/// A screen that nobody sees.
+struct Screen {
+    _server: Helper,
+    name: String,
+    /// Holds what is on it, as the server keeps it.
+    folder: TempDir,
 }
 
 impl Window {
@@ -86,7 +98,7 @@ impl Window {
             height,
             dark,
         } = look;
-        let (screen, display) = screen(width, height)?;
+        let screen = Screen::of(width, height)?;
         let theme = if dark { "Adwaita:dark" } else { "Adwaita" };
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
             .local_addr()?
@@ -94,7 +106,7 @@ impl Window {
         let driver = Helper(
             Command::new("WebKitWebDriver")
                 .arg(format!("--port={port}"))
-                .env("DISPLAY", &display)
+                .env("DISPLAY", &screen.name)
                 .env("GDK_BACKEND", "x11")
                 .env("GTK_THEME", theme)
                 .env("HOME", home)
@@ -114,7 +126,7 @@ impl Window {
             port,
             session: String::new(),
             _driver: driver,
-            _screen: screen,
+            screen,
         };
         until("the driver answers", || {
             Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())
@@ -273,6 +285,11 @@ impl Window {
         )
     }
 
+    /// How often a second what is in the middle of the screen changes, looked at for so long.
+    pub fn changes(&self, looked_at: Duration) -> Result<f64> {
+        self.screen.changes(looked_at)
+    }
+
     /// Saves what is on the screen as a PNG, once its pictures are there and it is painted.
     pub fn screenshot(&self, file: &Path) -> Result<()> {
         until("all pictures are there", || {
@@ -333,21 +350,59 @@ impl Drop for Window {
     }
 }
 
-/// A screen that nobody sees, and its name.
-fn screen(width: u32, height: u32) -> Result<(Helper, String)> {
-    let size = format!("{width}x{height}x24");
-    let mut child = Command::new("Xvfb")
-        .args(["-displayfd", "1", "-screen", "0", &size, "-nolisten", "tcp"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("Xvfb does not start: install it (apt install xvfb)")?;
-    let stdout = child.stdout.take().context("Xvfb has no output")?;
-    let screen = Helper(child);
-    let mut number = String::new();
-    BufReader::new(stdout).read_line(&mut number)?;
-    ensure!(!number.trim().is_empty(), "Xvfb found no free display");
-    Ok((screen, format!(":{}", number.trim())))
+impl Screen {
+    fn of(width: u32, height: u32) -> Result<Self> {
+        let folder = TempDir::new()?;
+        let size = format!("{width}x{height}x24");
+        let mut child = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-screen", "0", &size, "-nolisten", "tcp"])
+            .arg("-fbdir")
+            .arg(folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("Xvfb does not start: install it (apt install xvfb)")?;
+        let stdout = child.stdout.take().context("Xvfb has no output")?;
+        let server = Helper(child);
+        let mut number = String::new();
+        BufReader::new(stdout).read_line(&mut number)?;
+        ensure!(!number.trim().is_empty(), "Xvfb found no free display");
+        Ok(Self {
+            _server: server,
+            name: format!(":{}", number.trim()),
+            folder,
+        })
+    }
+
+    /// How often a second the line of pixels in its middle is another one, looked at for so long.
+    fn changes(&self, looked_at: Duration) -> Result<f64> {
+        let file = File::open(self.folder.path().join("Xvfb_screen0"))?;
+        // The header of X's window dumps: numbers of 32 bits, big endian.
+        let mut header = [0; 100];
+        file.read_exact_at(&mut header, 0)?;
+        let field = |at: usize| {
+            let bytes = header[4 * at..][..4].try_into();
+            bytes.map_or(0, |bytes| u64::from(u32::from_be_bytes(bytes)))
+        };
+        let (header_size, height, line_size, colours) = (field(0), field(5), field(12), field(19));
+        // A colour takes twelve bytes.
+        let at = header_size + 12 * colours + height / 2 * line_size;
+        let look = || -> Result<Vec<u8>> {
+            let mut line = vec![0; line_size as usize];
+            file.read_exact_at(&mut line, at)?;
+            Ok(line)
+        };
+        let mut changes = 0;
+        let (mut last, began) = (look()?, Instant::now());
+        while began.elapsed() < looked_at {
+            sleep(LOOK);
+            let now = look()?;
+            if now != last {
+                (changes, last) = (changes + 1, now);
+            }
+        }
+        Ok(f64::from(changes) / began.elapsed().as_secs_f64())
+    }
 }
 
 /// Waits until `holds`, or fails saying that `what` did not come true.

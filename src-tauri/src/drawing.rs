@@ -1,0 +1,37 @@
+//! How the web view draws where there is no graphics processor.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+/// What tells the web view not to hand its pictures over in the graphics processor's memory.
+const RENDERER: &str = "WEBKIT_DISABLE_DMABUF_RENDERER";
+
+/// Begins the program anew with `WEBKIT_DISABLE_DMABUF_RENDERER` set where the system has no graphics processor, unless
+/// the user said something else: the web view would draw with the processor as if it were one, at a third of
+/// the frames and with more memory (`docs/window.md`).
+///
+/// It reads its environment, which a running program cannot change safely.
+pub fn choose_renderer() {
+    if std::env::var_os(RENDERER).is_some() || has_graphics_processor() {
+        return;
+    }
+    if let Ok(program) = std::env::current_exe() {
+        // Only comes back when it fails, and then the window is merely slower.
+        let _ = Command::new(program)
+            .args(std::env::args_os().skip(1))
+            .env(RENDERER, "1")
+            .exec();
+    }
+}
+
+/// Whether there is a device that draws.
+fn has_graphics_processor() -> bool {
+    std::fs::read_dir("/dev/dri").is_ok_and(|devices| {
+        devices.flatten().any(|device| {
+            device
+                .file_name()
+                .as_encoded_bytes()
+                .starts_with(b"renderD")
+        })
+    })
+}
