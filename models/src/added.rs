@@ -23,8 +23,9 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Crop, Error, Precision,
-    embedder::{Scaled, embedded},
+    embedder::{BATCH, Scaled, embedded},
     facenet::{FEATURES, Facenet},
+    ops::Place,
 };
 
 /// The largest file that is opened, in bytes: such a network has 90 to 110 MB.
@@ -76,7 +77,8 @@ impl AddedEmbedder {
             }
         }
         let parameters = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
-        let network = Facenet::new(&parameters, numbers, Precision::wanted()).map_err(of_candle)?;
+        let place = Place::Processor(Precision::wanted());
+        let network = Facenet::new(&parameters, numbers, place).map_err(of_candle)?;
         Ok(Self {
             network,
             numbers,
@@ -103,7 +105,8 @@ impl AddedEmbedder {
     /// # Errors
     /// When Candle fails, as by lack of memory.
     pub fn embed(&self, faces: &[[Crop; 2]]) -> Result<Vec<Vec<f32>>, Error> {
-        let numbers = embedded(&self.network, self.scaled, faces).map_err(failed)?;
+        let batch = BATCH.into();
+        let numbers = embedded(&self.network, self.scaled, &batch, faces).map_err(failed)?;
         let rows = numbers.chunks_exact(self.numbers);
         Ok(rows.map(<[f32]>::to_vec).collect())
     }

@@ -9,8 +9,8 @@ use candle_nn::VarBuilder;
 
 use crate::{
     ops::{
-        Conv, Depthwise, InvertedResidual, Padding, Precision, Upsample, conv, inverted_residual,
-        upsample,
+        Block, Padding, Place, plain,
+        plain::{Conv, Depthwise, InvertedResidual, Upsample},
     },
     weights::WeightFile,
 };
@@ -51,24 +51,28 @@ const NECK: usize = 24;
 /// The network, ready to run.
 pub(crate) struct Centerface {
     /// The very first block begins with the network's first convolution.
-    stages: Vec<Vec<InvertedResidual>>,
-    top: Conv,
+    stages: Vec<Vec<Block>>,
+    top: Block,
     /// From the coarsest map to the finest.
     levels: Vec<Level>,
-    shared: Conv,
-    heads: Conv,
+    shared: Block,
+    heads: Block,
+    place: Place,
 }
 
 /// One doubling of the neck: what comes from above, enlarged, plus the trunk's map of that size.
 struct Level {
-    up: Upsample,
-    lateral: Conv,
+    up: Block,
+    lateral: Block,
 }
 
 impl Centerface {
     /// The network with the parameters of `centerface.safetensors`.
-    pub(crate) fn new(parameters: &VarBuilder) -> Result<Self> {
-        let p = Parameters(parameters);
+    pub(crate) fn new(parameters: &VarBuilder, place: Place) -> Result<Self> {
+        let p = Parameters {
+            file: parameters,
+            place: &place,
+        };
         let mut channels = 32;
         let mut names = 1..;
         let mut stages = Vec::new();
@@ -102,48 +106,56 @@ impl Centerface {
             .map(|(level, &stage)| p.level(level, trunk_channels(stage)));
         Ok(Self {
             stages,
-            top: p.conv("neck.top", [1, 1, trunk_channels(coarsest), NECK], 1, true)?,
+            top: p.layer("neck.top", [1, 1, trunk_channels(coarsest), NECK])?,
             levels: levels.collect::<Result<_>>()?,
-            shared: p.conv("head.shared", [3, 3, NECK, NECK], 1, true)?,
+            shared: p.layer("head.shared", [3, 3, NECK, NECK])?,
             heads: p.heads()?,
+            place,
         })
     }
 
-    /// `[n, height, width, 3]`, RGB 0 to 255 with sides that are multiples of 32, to
-    /// `[n, height / 4, width / 4, 15]`, see [`CELL_LEN`].
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let mut x = x.clone();
+    /// `[n, height, width, 3]` in f32 on the processor, RGB 0 to 255 with sides that are multiples of
+    /// 32, to `[n, height / 4, width / 4, 15]`, see [`CELL_LEN`].
+    pub(crate) fn forward(&self, x: Tensor) -> Result<Tensor> {
+        let mut x = self.place.take(x)?;
         let mut maps = Vec::new();
         for (stage, blocks) in self.stages.iter().enumerate() {
-            for block in blocks {
-                x = inverted_residual(&x, block)?;
-            }
+            x = blocks.iter().try_fold(x, |x, block| block.forward(x))?;
             if NECK_STAGES.contains(&stage) {
                 maps.push(x.clone());
             }
         }
-        let mut x = conv(&x, &self.top)?;
-        for (level, map) in self.levels.iter().zip(maps.iter().rev().skip(1)) {
-            x = (upsample(&x, &level.up)? + conv(map, &level.lateral)?)?;
+        let mut x = self.top.forward(x)?;
+        for (level, map) in self.levels.iter().zip(maps.into_iter().rev().skip(1)) {
+            x = (level.up.forward(x)? + level.lateral.forward(map)?)?;
         }
-        conv(&conv(&x, &self.shared)?, &self.heads)
+        self.place
+            .give(self.heads.forward(self.shared.forward(x)?)?)
     }
 }
 
 /// Layers from the parameters of the file.
-struct Parameters<'a>(&'a VarBuilder<'a>);
+struct Parameters<'a> {
+    file: &'a VarBuilder<'a>,
+    place: &'a Place,
+}
 
 impl Parameters<'_> {
     fn conv(&self, name: &str, shape: [usize; 4], stride: usize, relu: bool) -> Result<Conv> {
-        let p = self.0.pp(name);
+        let p = self.file.pp(name);
         Conv::new(
             &p.get(&shape, "kernel")?,
             &p.get(shape[3], "bias")?,
             stride,
             Padding::Same,
             relu,
-            Precision::F32,
         )
+    }
+
+    /// A convolution of stride 1 with a ReLU, ready to run.
+    fn layer(&self, name: &str, shape: [usize; 4]) -> Result<Block> {
+        let layer = self.conv(name, shape, 1, true)?;
+        self.place.block(&plain::Block::Conv(layer))
     }
 
     /// What follows `expand`, whose result has `inner` channels.
@@ -154,8 +166,8 @@ impl Parameters<'_> {
         [inner, channels_out]: [usize; 2],
         stride: usize,
         residual: bool,
-    ) -> Result<InvertedResidual> {
-        let p = self.0.pp(format!("{name}.depthwise"));
+    ) -> Result<Block> {
+        let p = self.file.pp(format!("{name}.depthwise"));
         let depthwise = Depthwise::new(
             &p.get((3, 3, inner), "kernel")?,
             &p.get(inner, "bias")?,
@@ -163,37 +175,41 @@ impl Parameters<'_> {
         )?;
         let shape = [1, 1, inner, channels_out];
         let project = self.conv(&format!("{name}.project"), shape, 1, false)?;
-        InvertedResidual::new(expand, depthwise, project, residual)
+        self.place
+            .block(&plain::Block::InvertedResidual(InvertedResidual {
+                expand,
+                depthwise,
+                project,
+                residual,
+            }))
     }
 
     fn level(&self, level: usize, channels_in: usize) -> Result<Level> {
-        let p = self.0.pp(format!("neck.up.{level}"));
+        let p = self.file.pp(format!("neck.up.{level}"));
         let norm = |name: &str| p.get(NECK, &format!("batchnorm.{name}"));
         let factor = (norm("gamma")? / (norm("variance")? + BATCHNORM_EPSILON)?.sqrt()?)?;
         let bias = (norm("beta")? - (norm("mean")? * &factor)?)?;
         let kernel = p
             .get((2, 2, NECK, NECK), "kernel")?
             .broadcast_mul(&factor)?;
+        let up = plain::Block::Upsample(Upsample::new(&kernel, &bias)?);
+        let lateral = format!("neck.lateral.{level}");
         Ok(Level {
-            up: Upsample::new(&kernel, &bias)?,
-            lateral: self.conv(
-                &format!("neck.lateral.{level}"),
-                [1, 1, channels_in, NECK],
-                1,
-                true,
-            )?,
+            up: self.place.block(&up)?,
+            lateral: self.layer(&lateral, [1, 1, channels_in, NECK])?,
         })
     }
 
     /// The four heads side by side.
-    fn heads(&self) -> Result<Conv> {
+    fn heads(&self) -> Result<Block> {
         let (mut kernels, mut biases) = (Vec::new(), Vec::new());
         for (name, channels) in [("heat", 1), ("size", 2), ("offset", 2), ("landmarks", 10)] {
-            let p = self.0.pp(format!("head.{name}"));
+            let p = self.file.pp(format!("head.{name}"));
             kernels.push(p.get((1, 1, NECK, channels), "kernel")?);
             biases.push(p.get(channels, "bias")?);
         }
         let (kernel, bias) = (Tensor::cat(&kernels, 3)?, Tensor::cat(&biases, 0)?);
-        Conv::new(&kernel, &bias, 1, Padding::Same, false, Precision::F32)
+        let heads = Conv::new(&kernel, &bias, 1, Padding::Same, false)?;
+        self.place.block(&plain::Block::Conv(heads))
     }
 }

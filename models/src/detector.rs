@@ -4,8 +4,9 @@
 use candle_core::{Device, Tensor};
 
 use crate::{
-    Error, RgbView, Weights,
+    Accelerator, Error, Precision, RgbView, Weights,
     centerface::{self, CELL_LEN, Centerface, INPUT_MULTIPLE, STRIDE},
+    ops::Place,
 };
 
 /// Two boxes whose intersection is this share of their union are one face (CenterFace's own value).
@@ -38,7 +39,19 @@ impl Detector {
     /// # Errors
     /// When the weight file is missing, damaged or of another version.
     pub fn load(weights: &Weights) -> Result<Self, Error> {
-        let network = Centerface::new(&weights.open(&centerface::FILE)?).map_err(failed)?;
+        Self::load_at(weights, Place::Processor(Precision::F32))
+    }
+
+    /// The detector on an accelerator, in f32, so that it finds the same faces.
+    ///
+    /// # Errors
+    /// When the weight file is missing, damaged or of another version, or does not fit on the device.
+    pub fn load_on(weights: &Weights, accelerator: &Accelerator) -> Result<Self, Error> {
+        Self::load_at(weights, accelerator.detecting())
+    }
+
+    fn load_at(weights: &Weights, place: Place) -> Result<Self, Error> {
+        let network = Centerface::new(&weights.open(&centerface::FILE)?, place).map_err(failed)?;
         Ok(Self { network })
     }
 
@@ -67,7 +80,7 @@ impl Detector {
             return Ok(Vec::new());
         };
         let maps = input(images)
-            .and_then(|input| self.network.forward(&input))
+            .and_then(|input| self.network.forward(input))
             .map_err(failed)?;
         let (_, rows, columns, _) = maps.dims4().map_err(failed)?;
         let cells = maps

@@ -1,19 +1,24 @@
 //! From faces to embeddings: the two views of each face through FaceNet, a few faces at a time.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use candle_core::{Device, Tensor};
 
 use crate::{
-    CROP_SIDE, Crop, EMBEDDING_LEN, Embedding, Error, Precision, Weights,
+    Accelerator, CROP_SIDE, Crop, EMBEDDING_LEN, Embedding, Error, Precision, Weights,
     embedding::make_unit,
     facenet::{self, Facenet},
+    ops::Place,
 };
 
-/// Faces that go through the network together. More are no faster.
-const BATCH: usize = 16;
+/// Faces that go through the network together on the processor. More are no faster.
+pub(crate) const BATCH: usize = 16;
 
 /// FaceNet, which turns a face into an embedding.
 pub struct Embedder {
     network: Facenet,
+    /// Faces that go through it together; fewer once they did not fit.
+    batch: AtomicUsize,
 }
 
 impl Embedder {
@@ -34,25 +39,61 @@ impl Embedder {
     /// # Errors
     /// When the weight file is missing, damaged or of another version.
     pub fn load_with(weights: &Weights, precision: Precision) -> Result<Self, Error> {
-        let parameters = weights.open(&facenet::FILE)?;
-        let network = Facenet::new(&parameters, EMBEDDING_LEN, precision);
-        Ok(Self::of(network.map_err(failed)?))
+        Self::load_at(weights, Place::Processor(precision), BATCH)
     }
 
-    pub(crate) fn of(network: Facenet) -> Self {
-        Self { network }
+    /// The embedder on an accelerator. At most [`Accelerator::FACES`] go through it together.
+    ///
+    /// # Errors
+    /// When the weight file is missing, damaged or of another version, or does not fit on the device.
+    pub fn load_on(weights: &Weights, accelerator: &Accelerator) -> Result<Self, Error> {
+        Self::load_at(weights, accelerator.embedding(), Accelerator::FACES)
+    }
+
+    fn load_at(weights: &Weights, place: Place, batch: usize) -> Result<Self, Error> {
+        let parameters = weights.open(&facenet::FILE)?;
+        let network = Facenet::new(&parameters, EMBEDDING_LEN, place).map_err(failed)?;
+        Ok(Self::of(network, batch))
+    }
+
+    /// A network whose embeddings have 128 numbers.
+    pub(crate) fn of(network: Facenet, batch: usize) -> Self {
+        Self {
+            network,
+            batch: batch.into(),
+        }
     }
 
     /// One embedding a face: the mean of its two views', of unit length. See
-    /// [`views`](crate::views); a crop that was made otherwise goes with its mirror image.
+    /// [`views`](crate::views); a crop that was made otherwise goes with its mirror image. Faces that
+    /// do not fit into memory together are tried fewer at a time.
     ///
     /// # Errors
-    /// When Candle fails, as by lack of memory.
+    /// When Candle fails with one face alone.
     pub fn embed(&self, faces: &[[Crop; 2]]) -> Result<Vec<Embedding>, Error> {
-        let numbers = embedded(&self.network, Scaled::ByItself, faces);
+        let numbers = embedded(&self.network, Scaled::ByItself, &self.batch, faces);
         let numbers = numbers.map_err(failed)?;
         Ok(numbers.as_chunks::<EMBEDDING_LEN>().0.to_vec())
     }
+}
+
+/// Runs the items in batches, in order. A batch that fails is tried again in halves, and no later one
+/// is larger: what a device says when its memory is full differs, so any failure counts as that.
+fn in_batches<T, E>(
+    items: &[T],
+    batch: &AtomicUsize,
+    mut run: impl FnMut(&[T]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut left = items;
+    while !left.is_empty() {
+        let (some, rest) = left.split_at(batch.load(Ordering::Relaxed).clamp(1, left.len()));
+        match run(some) {
+            Ok(()) => left = rest,
+            Err(error) if some.len() == 1 => return Err(error),
+            Err(_) => batch.store(some.len() / 2, Ordering::Relaxed),
+        }
+    }
+    Ok(())
 }
 
 fn failed(source: candle_core::Error) -> Error {
@@ -75,36 +116,47 @@ pub(crate) enum Scaled {
 pub(crate) fn embedded(
     network: &Facenet,
     scaled: Scaled,
+    batch: &AtomicUsize,
     faces: &[[Crop; 2]],
 ) -> candle_core::Result<Vec<f32>> {
     let mut embeddings = Vec::new();
-    for faces in faces.chunks(BATCH) {
-        let views = faces.as_flattened();
-        let mut values = Vec::with_capacity(views.len() * 3 * CROP_SIDE * CROP_SIDE);
-        for view in views {
-            match scaled {
-                Scaled::ByItself => standardise(view, &mut values),
-                Scaled::Fixed => {
-                    values.extend(
-                        view.pixels()
-                            .iter()
-                            .map(|p| (f32::from(*p) - 127.5) / 128.0),
-                    );
-                }
+    in_batches(faces, batch, |faces| {
+        embedded_together(network, scaled, faces).map(|some| embeddings.extend(some))
+    })?;
+    Ok(embeddings)
+}
+
+fn embedded_together(
+    network: &Facenet,
+    scaled: Scaled,
+    faces: &[[Crop; 2]],
+) -> candle_core::Result<Vec<f32>> {
+    let views = faces.as_flattened();
+    let mut values = Vec::with_capacity(views.len() * 3 * CROP_SIDE * CROP_SIDE);
+    for view in views {
+        match scaled {
+            Scaled::ByItself => standardise(view, &mut values),
+            Scaled::Fixed => {
+                values.extend(
+                    view.pixels()
+                        .iter()
+                        .map(|p| (f32::from(*p) - 127.5) / 128.0),
+                );
             }
         }
-        let shape = (views.len(), CROP_SIDE, CROP_SIDE, 3);
-        let input = Tensor::from_vec(values, shape, &Device::Cpu)?;
-        let output = network.forward(&input)?;
-        let numbers = output.dim(1)?;
-        let mut output = output.flatten_all()?.to_vec1::<f32>()?;
-        output.chunks_exact_mut(numbers).for_each(make_unit);
-        for both in output.chunks_exact(2 * numbers) {
-            let (first, second) = both.split_at(numbers);
-            let mut mean: Vec<f32> = first.iter().zip(second).map(|(a, b)| a + b).collect();
-            make_unit(&mut mean);
-            embeddings.extend(mean);
-        }
+    }
+    let shape = (views.len(), CROP_SIDE, CROP_SIDE, 3);
+    let input = Tensor::from_vec(values, shape, &Device::Cpu)?;
+    let output = network.forward(&input)?;
+    let numbers = output.dim(1)?;
+    let mut output = output.flatten_all()?.to_vec1::<f32>()?;
+    output.chunks_exact_mut(numbers).for_each(make_unit);
+    let mut embeddings = Vec::with_capacity(faces.len() * numbers);
+    for both in output.chunks_exact(2 * numbers) {
+        let (first, second) = both.split_at(numbers);
+        let start = embeddings.len();
+        embeddings.extend(first.iter().zip(second).map(|(a, b)| a + b));
+        make_unit(&mut embeddings[start..]);
     }
     Ok(embeddings)
 }
@@ -130,6 +182,34 @@ fn standardise(crop: &Crop, values: &mut Vec<f32>) {
 mod tests {
     use super::*;
     use crate::distance;
+
+    #[test]
+    fn what_does_not_fit_together_goes_in_smaller_batches() {
+        let items: Vec<u32> = (0..100).collect();
+        for fits in [1, 3, 16, 64] {
+            let batch = AtomicUsize::new(64);
+            let mut done = Vec::new();
+            let mut failures = 0;
+            in_batches(&items, &batch, |items| {
+                if items.len() > fits {
+                    failures += 1;
+                    return Err("out of memory");
+                }
+                done.extend_from_slice(items);
+                Ok(())
+            })
+            .unwrap();
+            assert_eq!(done, items, "{fits}");
+            assert!(failures <= 6, "{fits}: {failures}");
+            assert!(batch.into_inner() <= fits);
+        }
+        let batch = AtomicUsize::new(64);
+        assert_eq!(in_batches(&items, &batch, |_| Err("lost")), Err("lost"));
+        assert_eq!(
+            in_batches::<u32, &str>(&[], &batch, |_| Err("asked")),
+            Ok(())
+        );
+    }
 
     /// A crop of two slanted waves.
     fn crop(step: usize) -> Crop {

@@ -50,6 +50,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// No graphics processor can run the networks.
+    #[error("no graphics processor can be used: {reason}")]
+    NoAccelerator {
+        /// Why.
+        reason: String,
+    },
     /// The number of bytes is not three for each pixel, or a side is zero.
     #[error("{bytes} bytes are no RGB image of {width} x {height} pixels")]
     PixelCount {

@@ -12,8 +12,10 @@ use rayon::prelude::*;
 
 use crate::{
     ops::{
-        Branches, Conv, Layer, Padding, Padding::Same, Padding::Valid, Precision, Residual,
-        branches, conv, residual,
+        Block, Padding,
+        Padding::{Same, Valid},
+        Place, plain,
+        plain::{Branches, Conv, Layer, Residual},
     },
     weights::WeightFile,
 };
@@ -29,13 +31,9 @@ const BATCHNORM_EPSILON: f64 = 1e-3;
 
 /// The network, ready to run.
 pub(crate) struct Facenet {
-    stem: Branches,
-    blocks35: Vec<Residual>,
-    mixed_6a: Branches,
-    blocks17: Vec<Residual>,
-    mixed_7a: Branches,
-    blocks8: Vec<Residual>,
-    bottleneck: Conv,
+    /// One after the other.
+    blocks: Vec<Block>,
+    place: Place,
 }
 
 /// Channels before the last layer.
@@ -44,62 +42,60 @@ pub(crate) const FEATURES: usize = 1792;
 impl Facenet {
     /// The network with parameters that are named as in `facenet.safetensors`, and an embedding of so
     /// many numbers.
-    pub(crate) fn new(
-        parameters: &VarBuilder,
-        numbers: usize,
-        precision: Precision,
-    ) -> Result<Self> {
-        let p = Parameters {
-            file: parameters,
-            precision,
-        };
-        Ok(Self {
-            stem: p.stem()?,
-            blocks35: (1..=5).map(|i| p.block35(i)).collect::<Result<_>>()?,
-            mixed_6a: p.mixed_6a()?,
-            blocks17: (1..=10).map(|i| p.block17(i)).collect::<Result<_>>()?,
-            mixed_7a: p.mixed_7a()?,
-            blocks8: (1..=6).map(|i| p.block8(i)).collect::<Result<_>>()?,
-            bottleneck: p.bottleneck(numbers)?,
-        })
+    pub(crate) fn new(parameters: &VarBuilder, numbers: usize, place: Place) -> Result<Self> {
+        let p = Parameters(parameters);
+        let stem = std::iter::once_with(|| p.stem().map(plain::Block::Branches));
+        let blocks35 = (1..=5).map(|i| p.block35(i).map(plain::Block::Residual));
+        let mixed_6a = std::iter::once_with(|| p.mixed_6a().map(plain::Block::Branches));
+        let blocks17 = (1..=10).map(|i| p.block17(i).map(plain::Block::Residual));
+        let mixed_7a = std::iter::once_with(|| p.mixed_7a().map(plain::Block::Branches));
+        let blocks8 = (1..=6).map(|i| p.block8(i).map(plain::Block::Residual));
+        let mean = std::iter::once(Ok(plain::Block::Mean));
+        let bottleneck = std::iter::once_with(|| p.bottleneck(numbers).map(plain::Block::Conv));
+        let blocks = stem
+            .chain(blocks35)
+            .chain(mixed_6a)
+            .chain(blocks17)
+            .chain(mixed_7a)
+            .chain(blocks8)
+            .chain(mean)
+            .chain(bottleneck)
+            .map(|block| place.block(&block?))
+            .collect::<Result<_>>()?;
+        Ok(Self { blocks, place })
     }
 
-    /// `[n, 160, 160, 3]`, each image standardised, to `[n, numbers]`, not normalised.
+    /// `[n, 160, 160, 3]` in f32 on the processor, each image standardised, to `[n, numbers]`, not
+    /// normalised.
     ///
-    /// Each thread takes its share of the images through the whole network, so that none waits for
-    /// another between layers; where there are fewer images than threads, layers are shared too.
+    /// On the processor each thread takes its share of the images through the whole network, so that
+    /// none waits for another between layers; where there are fewer images than threads, layers are
+    /// shared too.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let n = x.dim(0)?;
-        let share = n.div_ceil(rayon::current_num_threads()).max(1);
+        let share = match self.place {
+            Place::Processor(_) => n.div_ceil(rayon::current_num_threads()).max(1),
+            Place::Device(..) => n.max(1),
+        };
         let results = (0..n.div_ceil(share))
             .into_par_iter()
-            .map(|i| self.forward_some(&x.narrow(0, i * share, share.min(n - i * share))?))
+            .map(|i| self.forward_some(x.narrow(0, i * share, share.min(n - i * share))?))
             .collect::<Result<Vec<_>>>()?;
         Tensor::cat(&results, 0)
     }
 
-    fn forward_some(&self, x: &Tensor) -> Result<Tensor> {
-        let x = branches(x, &self.stem)?;
-        residuals(&x, &self.blocks35)?;
-        let x = branches(&x, &self.mixed_6a)?;
-        residuals(&x, &self.blocks17)?;
-        let x = branches(&x, &self.mixed_7a)?;
-        residuals(&x, &self.blocks8)?;
-        let x = x.mean_keepdim((1, 2))?;
-        conv(&x, &self.bottleneck)?.flatten_from(1)
+    fn forward_some(&self, x: Tensor) -> Result<Tensor> {
+        let x = self.place.take(x)?;
+        let x = self
+            .blocks
+            .iter()
+            .try_fold(x, |x, block| block.forward(x))?;
+        self.place.give(x)?.flatten_from(1)
     }
 }
 
-/// Puts `x` through the blocks, in its place.
-fn residuals(x: &Tensor, blocks: &[Residual]) -> Result<()> {
-    blocks.iter().try_for_each(|block| residual(x, block))
-}
-
 /// Layers from the parameters of the file, with what can be folded folded.
-struct Parameters<'a> {
-    file: &'a VarBuilder<'a>,
-    precision: Precision,
-}
+struct Parameters<'a>(&'a VarBuilder<'a>);
 
 impl Parameters<'_> {
     fn stem(&self) -> Result<Branches> {
@@ -236,32 +232,32 @@ impl Parameters<'_> {
         stride: usize,
         padding: Padding,
     ) -> Result<Layer> {
-        let kernel = self.file.get(&shape, &format!("{name}.kernel"))?;
+        let kernel = self.0.get(&shape, &format!("{name}.kernel"))?;
         let (factor, bias) = self.batchnorm(&format!("{name}_BatchNorm"), shape[3])?;
         let kernel = kernel.broadcast_mul(&factor)?;
-        Conv::new(&kernel, &bias, stride, padding, true, self.precision).map(Layer::Conv)
+        Conv::new(&kernel, &bias, stride, padding, true).map(Layer::Conv)
     }
 
     /// The last, 1x1 convolution of a residual block, its result scaled.
     fn up(&self, block: &str, channels: [usize; 2], scale: f64, relu: bool) -> Result<Conv> {
-        let p = self.file.pp(format!("{block}_Conv2d_1x1"));
+        let p = self.0.pp(format!("{block}_Conv2d_1x1"));
         let kernel = (p.get((1, 1, channels[0], channels[1]), "kernel")? * scale)?;
         let bias = (p.get(channels[1], "bias")? * scale)?;
-        Conv::new(&kernel, &bias, 1, Same, relu, self.precision)
+        Conv::new(&kernel, &bias, 1, Same, relu)
     }
 
     /// The product that makes the embedding, and its BatchNorm, as a 1x1 convolution.
     fn bottleneck(&self, numbers: usize) -> Result<Conv> {
-        let kernel = self.file.get((FEATURES, numbers), "Bottleneck.kernel")?;
+        let kernel = self.0.get((FEATURES, numbers), "Bottleneck.kernel")?;
         let (factor, bias) = self.batchnorm("Bottleneck_BatchNorm", numbers)?;
         let kernel = kernel.broadcast_mul(&factor)?;
         let kernel = kernel.reshape((1, 1, FEATURES, numbers))?;
-        Conv::new(&kernel, &bias, 1, Valid, false, self.precision)
+        Conv::new(&kernel, &bias, 1, Valid, false)
     }
 
     /// BatchNorm as `x * factor + bias`. Where the file has no gamma it is 1.
     fn batchnorm(&self, name: &str, channels: usize) -> Result<(Tensor, Tensor)> {
-        let p = self.file.pp(name);
+        let p = self.0.pp(name);
         let mut factor = (p.get(channels, "variance")? + BATCHNORM_EPSILON)?
             .sqrt()?
             .recip()?;

@@ -6,6 +6,7 @@
 //! compared by their [`distance`]. This crate knows pixels and faces, and nothing of photos,
 //! folders or people.
 
+mod accelerator;
 mod added;
 mod align;
 mod centerface;
@@ -23,6 +24,7 @@ mod references;
 pub mod training;
 mod weights;
 
+pub use accelerator::Accelerator;
 pub use added::AddedEmbedder;
 pub use align::views;
 pub use detector::{Detection, Detector};

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 
 use crate::{
-    Crop, Detector, EMBEDDING_LEN, Embedder, Embedding, Precision, RgbView, Weights,
+    Accelerator, Crop, Detector, EMBEDDING_LEN, Embedder, Embedding, Precision, RgbView, Weights,
     centerface::{Centerface, STRIDE},
     detector,
     facenet::Facenet,
+    ops::Place,
     weights::parameters,
 };
 
@@ -79,6 +80,10 @@ fn facenet_agrees_with_onnxruntime() {
     let fastest = embedding_difference(&fastest.embed(&faces()).unwrap(), "original");
     println!("facenet: {fastest:.2e} as fast as this processor can");
     assert!(fastest < FASTEST, "{fastest} as fast as this processor can");
+    let plain = Embedder::load_on(&weights, &Accelerator::stand_in()).unwrap();
+    let plain = embedding_difference(&plain.embed(&faces()).unwrap(), "rounded");
+    println!("facenet: {plain:.2e} in Candle's own operations");
+    assert!(plain < SAME_WEIGHTS, "{plain} in Candle's own operations");
 }
 
 /// Run with the folder that `make.py --f32 DIR` wrote in the variable `KITH_F32_WEIGHTS`.
@@ -88,8 +93,9 @@ fn facenet_agrees_with_onnxruntime_on_the_original_weights() {
     let dir = std::env::var("KITH_F32_WEIGHTS").expect("the folder that make.py --f32 wrote");
     let file = std::fs::read(Path::new(&dir).join("facenet.safetensors")).unwrap();
     let parameters = parameters(file).unwrap();
-    let network = Facenet::new(&parameters, EMBEDDING_LEN, Precision::F32).unwrap();
-    let embeddings = Embedder::of(network).embed(&faces()).unwrap();
+    let place = Place::Processor(Precision::F32);
+    let network = Facenet::new(&parameters, EMBEDDING_LEN, place).unwrap();
+    let embeddings = Embedder::of(network, 16).embed(&faces()).unwrap();
     let difference = embedding_difference(&embeddings, "original");
     println!("facenet: {difference:.2e} on the original weights");
     assert!(difference < SAME_WEIGHTS, "{difference}");
@@ -99,9 +105,7 @@ fn facenet_agrees_with_onnxruntime_on_the_original_weights() {
 fn map_difference(network: &Centerface, weights: &str) -> (f32, f32) {
     let picture = picture("portrait.png");
     let image = view(&picture);
-    let maps = network
-        .forward(&detector::input(&[image]).unwrap())
-        .unwrap();
+    let maps = network.forward(detector::input(&[image]).unwrap()).unwrap();
     let rows = image.height().next_multiple_of(32) / STRIDE;
     assert_eq!(maps.dims()[1], rows);
     let mut found = maps.flatten(0, 2).unwrap().to_vec2::<f32>().unwrap();
@@ -137,7 +141,7 @@ fn centerface_agrees_with_onnxruntime() {
         .unwrap()
         .open(&crate::centerface::FILE)
         .unwrap();
-    let network = Centerface::new(&parameters).unwrap();
+    let network = Centerface::new(&parameters, Place::Processor(Precision::F32)).unwrap();
     let (same, largest) = map_difference(&network, "rounded");
     let (original, _) = map_difference(&network, "original");
     println!(
@@ -147,6 +151,10 @@ fn centerface_agrees_with_onnxruntime() {
     // The values are logits, logs and shares of a box: 2e-5 is the f32 sums' part of 2.7, and 2e-2
     // moves no landmark of a face of 50 pixels by more than one.
     assert!(same < 2e-5, "{same} on the same weights");
+    let plain = Centerface::new(&parameters, Accelerator::stand_in().detecting()).unwrap();
+    let (plain, _) = map_difference(&plain, "rounded");
+    println!("centerface: {plain:.2e} in Candle's own operations");
+    assert!(plain < 2e-5, "{plain} in Candle's own operations");
     assert!(original < 2e-2, "{original} against the original weights");
 }
 

@@ -4,7 +4,7 @@
 //! the cache; the im2col matrix of a whole image never exists. A 1x1 convolution of stride 1 reads
 //! the image itself.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, bail};
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -12,7 +12,7 @@ use super::{
     Precision,
     bf16::{Bf16Product, Kernel},
     columns::Columns,
-    image,
+    image, plain,
     product::Product,
     scratch::scratch,
     winograd::{Images, Winograd},
@@ -69,15 +69,8 @@ pub(super) struct Shapes {
 }
 
 impl Conv {
-    /// `kernel` is `[height, width, in, out]`, `bias` is `[out]`.
-    pub(crate) fn new(
-        kernel: &Tensor,
-        bias: &Tensor,
-        stride: usize,
-        padding: Padding,
-        relu: bool,
-        precision: Precision,
-    ) -> Result<Self> {
+    /// The same layer, fast on this processor.
+    pub(super) fn of(layer: &plain::Conv, precision: Precision) -> Result<Self> {
         let faster = match precision {
             Precision::F32 => None,
             Precision::Fastest => Kernel::fastest(),
@@ -86,25 +79,14 @@ impl Conv {
             arch: Arch::new(),
             bf16: faster,
         };
-        Self::with(kernel, bias, stride, padding, relu, instructions)
+        Self::with(layer, instructions)
     }
 
-    /// [`new`](Self::new) with the instructions given.
-    fn with(
-        kernel: &Tensor,
-        bias: &Tensor,
-        stride: usize,
-        padding: Padding,
-        relu: bool,
-        Instructions { arch, bf16 }: Instructions,
-    ) -> Result<Self> {
-        let (height, width, channels_in, channels_out) = kernel.dims4()?;
-        if bias.dims1()? != channels_out {
-            bail!(
-                "{channels_out} channels need as many biases, not {:?}",
-                bias.shape()
-            );
-        }
+    /// [`of`](Self::of) with the instructions given.
+    fn with(layer: &plain::Conv, Instructions { arch, bf16 }: Instructions) -> Result<Self> {
+        let (kernel, bias) = layer.kernel_and_bias()?;
+        let (height, width, channels_in, _) = kernel.dims4()?;
+        let (stride, relu) = (layer.stride, layer.relu);
         let matrix = kernel.flatten_all()?.to_vec1()?;
         let bias = bias.to_vec1()?;
         let winograd = (bf16.is_none() && [height, width, stride] == [3, 3, 1])
@@ -118,7 +100,7 @@ impl Conv {
             size: [height, width],
             channels_in,
             stride,
-            padding,
+            padding: layer.padding,
         })
     }
 
@@ -322,13 +304,12 @@ impl CustomOp1 for Conv {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::DType;
+    use candle_core::{DType, Tensor};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ops::{
-        against_candle::{TOLERANCE, archs, channels_first, difference, random},
-        conv,
+    use crate::ops::against_candle::{
+        TOLERANCE, archs, channels_first, channels_last, difference, random,
     };
 
     fn bf16(kernel: Kernel) -> Instructions {
@@ -406,36 +387,19 @@ mod tests {
             } else {
                 Padding::Valid
             };
-            let layer = Conv::with(
-                &kernel,
-                &bias,
-                self.stride,
-                padding,
-                self.relu,
-                instructions,
-            )
-            .unwrap();
-
-            let mut padded = channels_first(&x).unwrap();
-            if self.same {
-                let pad = size.map(|side| (side - 1) / 2);
-                padded = padded.pad_with_zeros(2, pad[0], pad[0]).unwrap();
-                padded = padded.pad_with_zeros(3, pad[1], pad[1]).unwrap();
-            }
-            let weight = kernel.permute((3, 2, 0, 1)).unwrap().contiguous().unwrap();
-            let bias = bias.reshape((1, channels[1], 1, 1)).unwrap();
-            let sums = padded.conv2d(&weight, 0, self.stride, 1, 1).unwrap();
-            let mut expected = sums.broadcast_add(&bias).unwrap();
-            let dims = expected.permute((0, 2, 3, 1)).unwrap().dims().to_vec();
-            let trunk = random(&dims, seed ^ 3);
+            let plain =
+                |relu| plain::Conv::new(&kernel, &bias, self.stride, padding, relu).unwrap();
+            let sums = plain(false).forward(&channels_first(&x)).unwrap();
+            let mut expected = channels_last(&sums);
+            let trunk = random(expected.dims(), seed ^ 3);
             if self.onto {
-                expected = (expected + channels_first(&trunk).unwrap()).unwrap();
+                expected = (expected + &trunk).unwrap();
             }
-            let found = self.written(&layer, &x, &trunk);
             if self.relu {
                 expected = expected.relu().unwrap();
             }
-            difference(&found, &expected)
+            let layer = Conv::with(&plain(self.relu), instructions).unwrap();
+            difference(&self.written(&layer, &x, &trunk), &expected)
         }
 
         /// What the layer writes onto the trunk, or over it, between other columns.
@@ -521,11 +485,13 @@ mod tests {
         for instructions in kernels.chain(in_f32) {
             let weights = random(&[3, 3, 40, 50], 1);
             let bias = random(&[50], 2);
-            let layer = Conv::with(&weights, &bias, 1, Padding::Same, true, instructions).unwrap();
+            let layer = plain::Conv::new(&weights, &bias, 1, Padding::Same, true).unwrap();
+            let layer = Conv::with(&layer, instructions).unwrap();
             let x = random(&[5, 17, 19, 40], 3);
-            let together = conv(&x, &layer).unwrap();
+            let together = x.apply_op1_no_bwd(&layer).unwrap();
             for i in 0..5 {
-                let alone = conv(&x.narrow(0, i, 1).unwrap(), &layer).unwrap();
+                let alone = x.narrow(0, i, 1).unwrap();
+                let alone = alone.apply_op1_no_bwd(&layer).unwrap();
                 let same = together.narrow(0, i, 1).unwrap();
                 assert_eq!(
                     alone.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
@@ -538,14 +504,16 @@ mod tests {
     #[test]
     fn refuses_shapes_that_do_not_fit() {
         let kernel = random(&[3, 3, 4, 5], 1);
-        let layer =
-            |padding| Conv::new(&kernel, &random(&[5], 2), 1, padding, true, Precision::F32);
-        let layer = |padding| layer(padding).unwrap();
-        let bias = random(&[4], 2);
-        assert!(Conv::new(&kernel, &bias, 1, Padding::Same, true, Precision::F32).is_err());
-        assert!(conv(&random(&[1, 9, 9, 3], 3), &layer(Padding::Same)).is_err());
-        assert!(conv(&random(&[1, 2, 9, 4], 3), &layer(Padding::Valid)).is_err());
-        let x = random(&[1, 9, 9, 4], 3);
-        assert!(conv(&x.transpose(1, 2).unwrap(), &layer(Padding::Same)).is_err());
+        let plain =
+            |biases, padding| plain::Conv::new(&kernel, &random(&[biases], 2), 1, padding, true);
+        assert!(plain(4, Padding::Same).is_err());
+        let refused = |x: Tensor, padding| {
+            let layer = Conv::of(&plain(5, padding).unwrap(), Precision::F32).unwrap();
+            x.apply_op1_no_bwd(&layer).is_err()
+        };
+        assert!(refused(random(&[1, 9, 9, 3], 3), Padding::Same));
+        assert!(refused(random(&[1, 2, 9, 4], 3), Padding::Valid));
+        let turned = random(&[1, 9, 9, 4], 3).transpose(1, 2).unwrap();
+        assert!(refused(turned, Padding::Same));
     }
 }

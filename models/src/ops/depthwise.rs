@@ -1,9 +1,12 @@
 //! Depthwise 3x3 convolution: each channel with its own kernel, one row of output at a time.
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::Result;
 use pulp::{Arch, Simd, WithSimd};
 
-use super::vectors::{load, store};
+use super::{
+    plain,
+    vectors::{load, store},
+};
 
 pub(super) const SIDE: usize = 3;
 
@@ -18,25 +21,14 @@ pub(crate) struct Depthwise {
 }
 
 impl Depthwise {
-    /// `kernel` is `[3, 3, channels]`, `bias` is `[channels]`.
-    pub(crate) fn new(kernel: &Tensor, bias: &Tensor, stride: usize) -> Result<Self> {
-        Self::with(Arch::new(), kernel, bias, stride)
-    }
-
-    /// [`new`](Self::new) with the vector instructions given.
-    pub(super) fn with(arch: Arch, kernel: &Tensor, bias: &Tensor, stride: usize) -> Result<Self> {
-        let channels = bias.dims1()?;
-        if kernel.dims3()? != (SIDE, SIDE, channels) {
-            bail!(
-                "a depthwise kernel of {channels} channels is not {:?}",
-                kernel.shape()
-            );
-        }
+    /// The same layer, with the vector instructions given.
+    pub(super) fn with(arch: Arch, layer: &plain::Depthwise) -> Result<Self> {
+        let (kernel, bias) = layer.kernel_and_bias()?;
         Ok(Self {
             arch,
             kernel: kernel.flatten_all()?.to_vec1()?,
             bias: bias.to_vec1()?,
-            stride,
+            stride: layer.stride,
         })
     }
 

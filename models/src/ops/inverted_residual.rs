@@ -5,14 +5,15 @@
 //! makes them and uses them up.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, bail};
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::{
-    Conv,
+    Conv, Precision,
     columns::Columns,
     conv::Shapes,
     depthwise::{Depthwise, SIDE},
-    image,
+    image, plain,
     scratch::scratch,
 };
 
@@ -54,13 +55,16 @@ struct Strip<'a> {
 }
 
 impl InvertedResidual {
-    /// `expand` and `project` are f32; of the usual block they are 1x1, and only the first has a ReLU.
-    pub(crate) fn new(
-        expand: Conv,
-        depthwise: Depthwise,
-        project: Conv,
-        residual: bool,
-    ) -> Result<Self> {
+    /// The same block, fast on this processor, in f32.
+    pub(super) fn of(block: &plain::InvertedResidual) -> Result<Self> {
+        Self::with(Arch::new(), block)
+    }
+
+    /// [`of`](Self::of), its depthwise convolution with the vector instructions given.
+    fn with(arch: Arch, block: &plain::InvertedResidual) -> Result<Self> {
+        let expand = Conv::of(&block.expand, Precision::F32)?;
+        let depthwise = Depthwise::with(arch, &block.depthwise)?;
+        let project = Conv::of(&block.project, Precision::F32)?;
         let channels = depthwise.channels();
         let expanded = expand.channels_out();
         if expanded != channels || project.channels_in() != channels {
@@ -73,7 +77,7 @@ impl InvertedResidual {
             expand,
             depthwise,
             project,
-            residual,
+            residual: block.residual,
         })
     }
 
@@ -207,63 +211,33 @@ impl CustomOp1 for InvertedResidual {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Tensor;
     use proptest::prelude::*;
 
     use super::*;
     use crate::ops::{
-        Padding, Precision,
-        against_candle::{archs, channels_first, difference, random},
-        inverted_residual,
+        Padding,
+        against_candle::{archs, channels_first, channels_last, difference, random},
     };
 
     /// Two sums in a row of numbers that reach to about 10.
     const TOLERANCE: f32 = 2e-4;
 
-    /// What a dense convolution of a test is made of.
-    struct Dense {
-        kernel: Tensor,
-        bias: Tensor,
-        stride: usize,
-        relu: bool,
+    fn dense(side: usize, channels: [usize; 2], stride: usize, relu: bool) -> plain::Conv {
+        let kernel = random(&[side, side, channels[0], channels[1]], 11);
+        let bias = random(&[channels[1]], 12);
+        plain::Conv::new(&kernel, &bias, stride, Padding::Same, relu).unwrap()
     }
 
-    impl Dense {
-        fn new(side: usize, channels: [usize; 2], stride: usize, relu: bool, seed: u64) -> Self {
-            Self {
-                kernel: random(&[side, side, channels[0], channels[1]], seed),
-                bias: random(&[channels[1]], seed ^ 1),
-                stride,
-                relu,
-            }
-        }
-
-        fn layer(&self) -> Conv {
-            let Self {
-                kernel,
-                bias,
-                stride,
-                relu,
-            } = self;
-            Conv::new(kernel, bias, *stride, Padding::Same, *relu, Precision::F32).unwrap()
-        }
-
-        /// The same with Candle's own operations, in its order.
-        fn candles(&self, x: &Tensor) -> Result<Tensor> {
-            let weight = self.kernel.permute((3, 2, 0, 1))?.contiguous()?;
-            let bias = self.bias.reshape((1, (), 1, 1))?;
-            let pad = (weight.dims()[3] - 1) / 2;
-            let sums = x.conv2d(&weight, pad, self.stride, 1, 1)?;
-            let sums = sums.broadcast_add(&bias)?;
-            if self.relu { sums.relu() } else { Ok(sums) }
-        }
+    fn depthwise(channels: usize, stride: usize) -> plain::Depthwise {
+        let bias = random(&[channels], 14);
+        plain::Depthwise::new(&random(&[3, 3, channels], 13), &bias, stride).unwrap()
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn equals_candles_convolutions(
+        fn equals_candles_operations(
             n in 1usize..3,
             image in [1usize..40, 1usize..20],
             channels in [1usize..20, 1usize..40, 1usize..20],
@@ -279,58 +253,38 @@ mod tests {
                 channels_out = channels_in;
             }
             let x = random(&[n, image[0], image[1], channels_in], seed);
-            let expand = Dense::new(expand[0], [channels_in, inner], expand[1], true, seed ^ 2);
-            let kernel = random(&[3, 3, inner], seed ^ 4);
-            let bias = random(&[inner], seed ^ 5);
-            let project = Dense::new(1, [inner, channels_out], 1, false, seed ^ 6);
-            let found = archs().into_iter().map(|arch| {
-                let layer = InvertedResidual::new(
-                    expand.layer(),
-                    Depthwise::with(arch, &kernel, &bias, stride).unwrap(),
-                    project.layer(),
-                    residual,
-                );
-                inverted_residual(&x, &layer.unwrap()).unwrap()
-            });
-            let found: Vec<Tensor> = found.collect();
-
-            let first = channels_first(&x).unwrap();
-            let expanded = expand.candles(&first).unwrap();
-            let weight = kernel.permute((2, 0, 1)).unwrap().unsqueeze(1).unwrap();
-            let bias = bias.reshape((1, inner, 1, 1)).unwrap();
-            let filtered = expanded
-                .conv2d(&weight.contiguous().unwrap(), 1, stride, 1, inner)
-                .unwrap()
-                .broadcast_add(&bias)
-                .unwrap()
-                .relu()
-                .unwrap();
-            let mut expected = project.candles(&filtered).unwrap();
-            if residual {
-                expected = (expected + first).unwrap();
-            }
-            let largest = expected.abs().unwrap().flatten_all().unwrap().max(0).unwrap();
-            let largest = largest.to_scalar::<f32>().unwrap().max(10.0);
-            for found in found {
-                let difference = difference(&found, &expected);
-                prop_assert!(difference < TOLERANCE * largest / 10.0, "{}", difference);
+            let plain = plain::InvertedResidual {
+                expand: dense(expand[0], [channels_in, inner], expand[1], true),
+                depthwise: depthwise(inner, stride),
+                project: dense(1, [inner, channels_out], 1, false),
+                residual,
+            };
+            let expected = channels_last(&plain.forward(&channels_first(&x))?);
+            let largest = expected.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
+            for arch in archs() {
+                let layer = InvertedResidual::with(arch, &plain)?;
+                let difference = difference(&x.apply_op1_no_bwd(&layer)?, &expected);
+                prop_assert!(difference < TOLERANCE * largest.max(10.0) / 10.0, "{}", difference);
             }
         }
     }
 
     #[test]
     fn refuses_shapes_that_do_not_fit() {
-        assert!(Depthwise::new(&random(&[3, 3, 4], 1), &random(&[5], 2), 1).is_err());
-        let depthwise = || Depthwise::new(&random(&[3, 3, 4], 1), &random(&[4], 2), 1).unwrap();
-        let dense = |channels| Dense::new(1, channels, 1, false, 3).layer();
+        assert!(plain::Depthwise::new(&random(&[3, 3, 4], 1), &random(&[5], 2), 1).is_err());
         let block = |expand, project, residual| {
-            InvertedResidual::new(dense(expand), depthwise(), dense(project), residual)
+            InvertedResidual::of(&plain::InvertedResidual {
+                expand: dense(1, expand, 1, false),
+                depthwise: depthwise(4, 1),
+                project: dense(1, project, 1, false),
+                residual,
+            })
         };
         assert!(block([2, 5], [4, 3], false).is_err());
         assert!(block([2, 4], [5, 3], false).is_err());
         let layer = block([2, 4], [4, 3], false).unwrap();
-        assert!(inverted_residual(&random(&[1, 9, 9, 5], 5), &layer).is_err());
+        assert!(random(&[1, 9, 9, 5], 5).apply_op1_no_bwd(&layer).is_err());
         let layer = block([2, 4], [4, 3], true).unwrap();
-        assert!(inverted_residual(&random(&[1, 9, 9, 2], 5), &layer).is_err());
+        assert!(random(&[1, 9, 9, 2], 5).apply_op1_no_bwd(&layer).is_err());
     }
 }

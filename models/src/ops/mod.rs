@@ -1,10 +1,13 @@
-//! The operations the networks are written in, each fused with its bias and activation.
+//! The operations the networks are written in.
 //!
-//! An image is a contiguous f32 tensor `[n, height, width, channels]`: with the channel last, a
+//! A network is put together from the blocks of [`plain`], in Candle's own operations, and each
+//! [`Place`] makes of them what it runs. A graphics processor runs them as they are. For the processor
+//! each becomes a Candle custom operation of this folder, fused with its bias and activation.
+//!
+//! There an image is a contiguous f32 tensor `[n, height, width, channels]`: with the channel last, a
 //! 1x1 convolution is one matrix product over all pixels of the batch, a row of an im2col matrix is
 //! a few copies of whole pixel runs, and pooling and depthwise kernels run along the channels.
-//! A layer holds its parameters ready for its operation and is itself a Candle custom operation,
-//! so that another device adds its own forward pass beside the CPU's.
+//! A layer holds its parameters ready for its operation.
 
 #![allow(
     clippy::inline_always,
@@ -18,22 +21,24 @@ mod conv;
 mod depthwise;
 mod inverted_residual;
 mod max_pool;
+pub(crate) mod plain;
 mod product;
 mod scratch;
 mod upsample;
 mod vectors;
 mod winograd;
 
-use candle_core::{CpuStorage, Layout, Result, Tensor, bail};
+use candle_core::{CpuStorage, DType, Device, Layout, Result, Tensor, bail};
 
-pub(crate) use branches::{Branches, Layer, Residual};
 pub(crate) use columns::Columns;
-pub(crate) use conv::{Conv, Padding};
-pub(crate) use depthwise::Depthwise;
-pub(crate) use inverted_residual::InvertedResidual;
+pub(crate) use conv::Padding;
 pub(crate) use product::Product;
 pub(crate) use scratch::scratch;
-pub(crate) use upsample::Upsample;
+
+use branches::{Branches, Residual};
+use conv::Conv;
+use inverted_residual::InvertedResidual;
+use upsample::Upsample;
 
 /// The numbers that a network multiplies; it adds in f32.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,29 +64,90 @@ pub(crate) fn multiplies_bf16() -> bool {
     bf16::Kernel::fastest().is_some()
 }
 
-/// Convolution, bias, and ReLU where the layer has one.
-pub(crate) fn conv(x: &Tensor, layer: &Conv) -> Result<Tensor> {
-    x.apply_op1_no_bwd(layer)
+/// Where a network runs, and in which numbers.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// On this processor, by the operations of this folder.
+    Processor(Precision),
+    /// On a device, by Candle's own operations, in numbers of this type.
+    Device(Device, DType),
 }
 
-/// Chains of layers, their results side by side.
-pub(crate) fn branches(x: &Tensor, block: &Branches) -> Result<Tensor> {
-    x.apply_op1_no_bwd(block)
+/// A block of a network, ready to run at its place.
+pub(crate) enum Block {
+    Conv(Conv),
+    Branches(Branches),
+    Residual(Residual),
+    InvertedResidual(Box<InvertedResidual>),
+    Upsample(Upsample),
+    Mean,
+    Plain(plain::Block),
 }
 
-/// Adds the branches of a block to `x`, in its place.
-pub(crate) fn residual(x: &Tensor, block: &Residual) -> Result<()> {
-    x.inplace_op1(block)
+impl Place {
+    /// The block as it runs here. Its parameters are f32, on the processor.
+    pub(crate) fn block(&self, block: &plain::Block) -> Result<Block> {
+        let precision = match self {
+            Self::Device(device, numbers) => {
+                return block.on(device, *numbers).map(Block::Plain);
+            }
+            Self::Processor(precision) => *precision,
+        };
+        Ok(match block {
+            plain::Block::Conv(block) => Block::Conv(Conv::of(block, precision)?),
+            plain::Block::Branches(block) => Block::Branches(Branches::of(block, precision)?),
+            plain::Block::Residual(block) => Block::Residual(Residual::of(block, precision)?),
+            plain::Block::InvertedResidual(block) => {
+                Block::InvertedResidual(Box::new(InvertedResidual::of(block)?))
+            }
+            plain::Block::Upsample(block) => Block::Upsample(Upsample::of(block)?),
+            plain::Block::Mean => Block::Mean,
+        })
+    }
+
+    /// An image `[n, height, width, channels]` of f32 numbers on the processor, as the blocks here take
+    /// it.
+    pub(crate) fn take(&self, image: Tensor) -> Result<Tensor> {
+        match self {
+            Self::Processor(_) => Ok(image),
+            // Moved as it is: the device is quicker at bringing it in order.
+            Self::Device(device, numbers) => image
+                .to_device(device)?
+                .to_dtype(*numbers)?
+                .permute((3, 0, 1, 2))?
+                .contiguous(),
+        }
+    }
+
+    /// What [`take`](Self::take) takes, from what the blocks here gave.
+    pub(crate) fn give(&self, image: Tensor) -> Result<Tensor> {
+        match self {
+            Self::Processor(_) => Ok(image),
+            Self::Device(..) => image
+                .permute((1, 2, 3, 0))?
+                .contiguous()?
+                .to_dtype(DType::F32)?
+                .to_device(&Device::Cpu),
+        }
+    }
 }
 
-/// A block of `MobileNetV2`.
-pub(crate) fn inverted_residual(x: &Tensor, layer: &InvertedResidual) -> Result<Tensor> {
-    x.apply_op1_no_bwd(layer)
-}
-
-/// Transposed 2x2 convolution of stride 2, bias and ReLU: twice the height and width.
-pub(crate) fn upsample(x: &Tensor, layer: &Upsample) -> Result<Tensor> {
-    x.apply_op1_no_bwd(layer)
+impl Block {
+    /// The block's result for an image.
+    pub(crate) fn forward(&self, x: Tensor) -> Result<Tensor> {
+        match self {
+            Self::Conv(block) => x.apply_op1_no_bwd(block),
+            Self::Branches(block) => x.apply_op1_no_bwd(block),
+            Self::Residual(block) => {
+                x.inplace_op1(block)?;
+                Ok(x)
+            }
+            Self::InvertedResidual(block) => x.apply_op1_no_bwd(block.as_ref()),
+            Self::Upsample(block) => x.apply_op1_no_bwd(block),
+            Self::Mean => x.mean_keepdim((1, 2)),
+            Self::Plain(block) => block.forward(&x),
+        }
+    }
 }
 
 /// The pixels and the shape `[n, height, width, channels]` of an operation's input.
@@ -99,7 +165,7 @@ fn image<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<(&'a [f32], [us
 /// Pictures and kernels of random numbers for comparing the operations with Candle's own.
 #[cfg(test)]
 mod against_candle {
-    use candle_core::{Device, Result, Tensor};
+    use candle_core::{Device, Tensor};
 
     /// All vector instructions of this processor that the operations are compiled for, the portable way
     /// first.
@@ -136,22 +202,22 @@ mod against_candle {
         Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
     }
 
-    /// `[n, height, width, channels]` in Candle's order, `[n, channels, height, width]`.
-    pub(super) fn channels_first(x: &Tensor) -> Result<Tensor> {
-        x.permute((0, 3, 1, 2))?.contiguous()
+    /// `[n, height, width, channels]` in the order of [`plain`](super::plain).
+    pub(super) fn channels_first(x: &Tensor) -> Tensor {
+        x.permute((3, 0, 1, 2)).unwrap().contiguous().unwrap()
     }
 
-    /// The largest difference from `expected`, which is in Candle's order.
+    /// The other way round.
+    pub(super) fn channels_last(x: &Tensor) -> Tensor {
+        x.permute((1, 2, 3, 0)).unwrap().contiguous().unwrap()
+    }
+
+    /// The largest difference between the numbers of two tensors of one shape.
     pub(super) fn difference(found: &Tensor, expected: &Tensor) -> f32 {
-        let expected = expected.permute((0, 2, 3, 1)).unwrap();
         assert_eq!(found.dims(), expected.dims());
-        let difference = (found - expected)
-            .unwrap()
-            .abs()
-            .unwrap()
-            .flatten_all()
-            .unwrap();
-        difference.max(0).unwrap().to_scalar().unwrap()
+        let difference = (found - expected).unwrap().abs().unwrap();
+        let difference = difference.flatten_all().unwrap().max(0).unwrap();
+        difference.to_scalar().unwrap()
     }
 
     /// Sums of up to a thousand products of numbers below 1, added in another order.

@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::{columns::Columns, image, product::Product};
+use super::{columns::Columns, image, plain, product::Product};
 
 /// A transposed convolution (2x2, stride 2) with bias and ReLU.
 #[derive(Debug)]
@@ -18,17 +18,11 @@ pub(crate) struct Upsample {
 }
 
 impl Upsample {
-    /// `kernel` is `[2, 2, in, out]`, `bias` is `[out]`.
-    pub(crate) fn new(kernel: &Tensor, bias: &Tensor) -> Result<Self> {
-        let (height, width, channels_in, channels_out) = kernel.dims4()?;
-        if [height, width, channels_out] != [2, 2, bias.dims1()?] {
-            bail!(
-                "{:?} with {:?} biases is no 2x2 upsampling",
-                kernel.shape(),
-                bias.shape()
-            );
-        }
-        let bias = Tensor::cat(&[bias, bias], 0)?.to_vec1()?;
+    /// The same layer, fast on this processor.
+    pub(super) fn of(layer: &plain::Upsample) -> Result<Self> {
+        let (kernel, bias) = layer.kernel_and_bias()?;
+        let (_, _, channels_in, channels_out) = kernel.dims4()?;
+        let bias = Tensor::cat(&[&bias, &bias], 0)?.to_vec1()?;
         let row = |dy: usize| {
             let kernel = kernel.get(dy)?.transpose(0, 1)?.flatten_all()?.to_vec1()?;
             Ok::<_, candle_core::Error>(Product::new(Arch::new(), &kernel, &bias, true))
@@ -74,16 +68,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ops::{
-        against_candle::{TOLERANCE, channels_first, difference, random},
-        upsample,
+    use crate::ops::against_candle::{
+        TOLERANCE, channels_first, channels_last, difference, random,
     };
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
-        fn equals_candles_transposed_convolution(
+        fn equals_candles_operations(
             n in 1usize..3,
             image in [1usize..12, 1usize..12],
             channels in [1usize..30, 1usize..30],
@@ -91,14 +84,9 @@ mod tests {
         ) {
             let x = random(&[n, image[0], image[1], channels[0]], seed);
             let kernel = random(&[2, 2, channels[0], channels[1]], seed ^ 1);
-            let bias = random(&[channels[1]], seed ^ 2);
-            let found = upsample(&x, &Upsample::new(&kernel, &bias).unwrap()).unwrap();
-
-            let weight = kernel.permute((2, 3, 0, 1)).unwrap().contiguous().unwrap();
-            let sums =
-                channels_first(&x).unwrap().conv_transpose2d(&weight, 0, 0, 2, 1).unwrap();
-            let bias = bias.reshape((1, channels[1], 1, 1)).unwrap();
-            let expected = sums.broadcast_add(&bias).unwrap().relu().unwrap();
+            let plain = plain::Upsample::new(&kernel, &random(&[channels[1]], seed ^ 2))?;
+            let found = x.apply_op1_no_bwd(&Upsample::of(&plain)?)?;
+            let expected = channels_last(&plain.forward(&channels_first(&x))?);
             let difference = difference(&found, &expected);
             prop_assert!(difference < TOLERANCE, "{}", difference);
         }
@@ -106,9 +94,11 @@ mod tests {
 
     #[test]
     fn refuses_shapes_that_do_not_fit() {
-        assert!(Upsample::new(&random(&[2, 2, 4, 5], 1), &random(&[4], 2)).is_err());
-        assert!(Upsample::new(&random(&[3, 2, 4, 5], 1), &random(&[5], 2)).is_err());
-        let layer = Upsample::new(&random(&[2, 2, 4, 5], 1), &random(&[5], 2)).unwrap();
-        assert!(upsample(&random(&[1, 9, 9, 5], 3), &layer).is_err());
+        let plain =
+            |kernel: [usize; 4]| plain::Upsample::new(&random(&kernel, 1), &random(&[5], 2));
+        assert!(plain([2, 2, 5, 4]).is_err());
+        assert!(plain([3, 2, 4, 5]).is_err());
+        let layer = Upsample::of(&plain([2, 2, 4, 5]).unwrap()).unwrap();
+        assert!(random(&[1, 9, 9, 5], 3).apply_op1_no_bwd(&layer).is_err());
     }
 }

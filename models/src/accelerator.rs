@@ -1,0 +1,60 @@
+//! A graphics processor, or whatever else runs the networks in Candle's own operations.
+
+use candle_core::{DType, Device};
+
+use crate::{Error, ops::Place};
+
+/// A device that runs the networks as they are written, in place of the operations for the processor.
+#[derive(Clone, Debug)]
+pub struct Accelerator {
+    device: Device,
+    /// What FaceNet is computed in; the detector is in f32 everywhere.
+    numbers: DType,
+}
+
+impl Accelerator {
+    /// Faces that go through FaceNet together at most. Two views each are 256 images, whose patches
+    /// take up to a gigabyte.
+    pub const FACES: usize = 128;
+
+    /// The first device of the kind that this program was built for, with f16 numbers.
+    ///
+    /// # Errors
+    /// [`Error::NoAccelerator`] when it was built for none, or there is none that can be used.
+    pub fn find() -> Result<Self, Error> {
+        let device = if candle_core::utils::cuda_is_available() {
+            Device::new_cuda(0)
+        } else if candle_core::utils::metal_is_available() {
+            Device::new_metal(0)
+        } else {
+            return Err(Error::NoAccelerator {
+                reason: "this part of Kith was built for the processor only".to_owned(),
+            });
+        };
+        let device = device.map_err(|error| Error::NoAccelerator {
+            reason: error.to_string(),
+        })?;
+        Ok(Self {
+            device,
+            numbers: DType::F16,
+        })
+    }
+
+    /// The processor in place of a graphics processor, in f32: far slower than the operations that are
+    /// meant for it, and for finding out whether an error is of the device or of the program.
+    #[must_use]
+    pub fn stand_in() -> Self {
+        Self {
+            device: Device::Cpu,
+            numbers: DType::F32,
+        }
+    }
+
+    pub(crate) fn embedding(&self) -> Place {
+        Place::Device(self.device.clone(), self.numbers)
+    }
+
+    pub(crate) fn detecting(&self) -> Place {
+        Place::Device(self.device.clone(), DType::F32)
+    }
+}
