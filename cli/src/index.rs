@@ -25,7 +25,7 @@ Examples:
   kith index                                look for what is new in all of them
   kith --library /tmp/try index ~/Pictures  try it without touching your library
 
-Photos: JPEG, PNG, WebP, TIFF, GIF, BMP. `kith failed` lists those that could not be read.")]
+Photos: JPEG, PNG, WebP, TIFF, GIF, BMP, cameras' raw files (the picture inside). `kith failed` lists those that could not be read.")]
 pub struct Index {
     /// Folders of photos
     #[arg(value_name = "FOLDER")]

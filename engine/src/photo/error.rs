@@ -23,6 +23,12 @@ pub enum PhotoError {
     /// A picture of a format, or a kind of one, that is not read yet.
     #[error("Kith cannot read this kind of picture yet ({0}); save a copy of it as JPEG")]
     NotYet(String),
+    /// A camera's raw file with nothing in it that could be shown.
+    #[error(
+        "this raw file holds no picture that could be shown, or only a tiny one; \
+         develop it and save a copy as JPEG"
+    )]
+    NoPictureInRaw,
     /// The file ends before the picture does.
     #[error("the file ends in the middle of the picture; copy it again from where it came from")]
     CutOff,

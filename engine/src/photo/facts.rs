@@ -28,6 +28,16 @@ pub(super) struct Header {
     pub orientation: Orientation,
 }
 
+impl Header {
+    /// That of a file which says nothing.
+    pub const EMPTY: Self = Self {
+        taken_at: None,
+        place: None,
+        camera: None,
+        orientation: Orientation::UPRIGHT,
+    };
+}
+
 /// Reads the EXIF block of a JPEG, PNG, WebP or TIFF file; a file without one says nothing.
 pub(super) fn header(file: &[u8]) -> Header {
     let exif = exif::Reader::new()
@@ -35,12 +45,7 @@ pub(super) fn header(file: &[u8]) -> Header {
         .read_from_container(&mut Cursor::new(file))
         .or_else(|error| error.distill_partial_result(|_| ()));
     let Ok(exif) = exif else {
-        return Header {
-            taken_at: None,
-            place: None,
-            camera: None,
-            orientation: Orientation::UPRIGHT,
-        };
+        return Header::EMPTY;
     };
     Header {
         taken_at: [Tag::DateTimeOriginal, Tag::DateTimeDigitized, Tag::DateTime]

@@ -1,13 +1,15 @@
 //! A file becomes upright pixels, and what its header says.
 //!
 //! The file is opened once and read whole. Its format is told by its content; JPEG is scaled down
-//! while it is decoded; pixels come out upright, in RGB, on white where they were transparent.
+//! while it is decoded; pixels come out upright, in RGB, on white where they were transparent. Of a
+//! camera's raw file, known by its name, the picture that the camera put into it is shown.
 
 mod error;
 mod facts;
 mod formats;
 mod jpeg;
 mod orientation;
+mod raw;
 mod room;
 #[cfg(test)]
 mod tests;
@@ -73,13 +75,20 @@ pub struct Facts {
     pub orientation: Orientation,
 }
 
-/// Whether the name of a file is that of a photo: `jpg jpeg jpe png webp tif tiff gif bmp`, in
-/// either case. What is inside is seen when it is opened.
+/// Whether the name of a file is that of a photo: `jpg jpeg jpe png webp tif tiff gif bmp` or that of
+/// a camera's raw file, in either case. What is inside is seen when it is opened.
 #[must_use]
 pub fn is_supported(path: &Path) -> bool {
+    has_extension(path, &EXTENSIONS) || is_raw(path)
+}
+
+fn is_raw(path: &Path) -> bool {
+    has_extension(path, &raw::EXTENSIONS)
+}
+
+fn has_extension(path: &Path, of: &[&str]) -> bool {
     path.extension().is_some_and(|found| {
-        EXTENSIONS
-            .iter()
+        of.iter()
             .any(|extension| found.eq_ignore_ascii_case(extension))
     })
 }
@@ -92,8 +101,14 @@ pub fn is_supported(path: &Path) -> bool {
 pub fn read(path: &Path, max_side: u32) -> Result<(Upright, Facts), PhotoError> {
     let file = load(path)?;
     // Decoders meet files of every kind of damage. A fault in one of them must not end a scan.
-    catch_unwind(AssertUnwindSafe(|| read_bytes(file, max_side)))
-        .unwrap_or_else(|_| Err(PhotoError::Damaged("its decoder gave up".to_owned())))
+    catch_unwind(AssertUnwindSafe(|| {
+        if is_raw(path) {
+            read_raw(file, max_side)
+        } else {
+            read_bytes(file, max_side)
+        }
+    }))
+    .unwrap_or_else(|_| Err(PhotoError::Damaged("its decoder gave up".to_owned())))
 }
 
 /// The pixels of [`read`] alone.
@@ -137,12 +152,7 @@ fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
 fn read_bytes(file: Vec<u8>, max_side: u32) -> Result<(Upright, Facts), PhotoError> {
     let format = formats::detect(&file)?;
     let content = blake3::hash(&file).into();
-    let facts::Header {
-        taken_at,
-        place,
-        camera,
-        orientation,
-    } = facts::header(&file);
+    let header = facts::header(&file);
     let (decoded, size_in_file) = if format == ImageFormat::Jpeg {
         jpeg::decode(file, max_side)?
     } else {
@@ -150,6 +160,32 @@ fn read_bytes(file: Vec<u8>, max_side: u32) -> Result<(Upright, Facts), PhotoErr
         let size = (decoded.width(), decoded.height());
         (decoded, size)
     };
+    finish(decoded, size_in_file, max_side, content, header)
+}
+
+fn read_raw(mut file: Vec<u8>, max_side: u32) -> Result<(Upright, Facts), PhotoError> {
+    let picture = raw::picture(&file).ok_or(PhotoError::NoPictureInRaw)?;
+    let content = blake3::hash(&file).into();
+    let header = raw::header(&file, picture);
+    file.drain(..picture);
+    let (decoded, size_in_file) = jpeg::decode(file, max_side)?;
+    finish(decoded, size_in_file, max_side, content, header)
+}
+
+/// What was decoded, shrunk and turned upright, with what the file says of it.
+fn finish(
+    decoded: DynamicImage,
+    size_in_file: (u32, u32),
+    max_side: u32,
+    content: [u8; 32],
+    header: facts::Header,
+) -> Result<(Upright, Facts), PhotoError> {
+    let facts::Header {
+        taken_at,
+        place,
+        camera,
+        orientation,
+    } = header;
     let pixels = orientation.upright(on_white(shrunk(decoded, size_in_file, max_side)?));
     let (width, height) = orientation.upright_size_from_file(size_in_file);
     Ok((

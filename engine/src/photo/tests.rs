@@ -206,7 +206,7 @@ fn every_format_is_told_by_its_content() {
 fn names_of_photos() {
     for name in [
         "a.jpg", "a.JPG", "a.b.JpEg", "a.jpe", "a.png", "a.webp", "a.tif", "a.TIFF", "a.gif",
-        "a.bmp",
+        "a.bmp", "a.CR2", "a.nef", "a.dng", "a.cr3",
     ] {
         assert!(is_supported(Path::new(name)), "{name}");
     }
@@ -633,6 +633,113 @@ fn thumbnails_are_upright_and_small() {
     assert!(difference(&small.into_rgb8(), &reference) < 4.0);
 }
 
+/// As cameras write them: a header of TIFF, a picture for a list, the photo, what the sensor saw.
+fn raw_file(little_endian: bool, fields: &[Field], pictures: &[&[u8]]) -> Vec<u8> {
+    let mut writer = Writer::new();
+    for field in fields {
+        writer.push_field(field);
+    }
+    // Noise in which a JPEG seems to begin now and then, one of them without loss.
+    let mut sensor: Vec<u8> = (0..40_000_u32)
+        .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    sensor[1_000..1_003].copy_from_slice(b"\xff\xd8\xff");
+    sensor[9_000..9_013].copy_from_slice(b"\xff\xd8\xff\xc3\0\x11\x0e\x40\0\x40\0\x03\x01");
+    let strips = [sensor.as_slice()];
+    writer.set_strips(&strips, In::PRIMARY);
+    let mut file = Cursor::new(Vec::new());
+    writer
+        .write(&mut file, little_endian)
+        .expect("writes to memory");
+    let mut file = file.into_inner();
+    for picture in pictures {
+        file.extend_from_slice(picture);
+        file.extend_from_slice(&sensor);
+    }
+    file
+}
+
+#[test]
+fn the_largest_picture_of_a_raw_file_is_the_photo() {
+    let (small, large) = (jpeg(&picture(160, 120), &[]), jpeg(&picture(640, 400), &[]));
+    let fields = [
+        oriented(Orientation::from_tag(6)),
+        text(Tag::DateTimeOriginal, "2010:07:24 17:45:09"),
+        text(Tag::Model, "NIKON D70"),
+    ];
+    for (little_endian, pictures) in [(false, [&small, &large]), (true, [&large, &small])] {
+        let file = raw_file(little_endian, &fields, &pictures.map(Vec::as_slice));
+        let (_folder, path) = on_disk("a.NEF", &file);
+        let (upright, facts) = read(&path, 10_000).expect("a raw file");
+        let expected = Orientation::from_tag(6).upright(picture(640, 400));
+        assert_eq!((facts.width, facts.height), (400, 640));
+        assert!(difference(&upright.pixels, &expected) < 2.0);
+        assert_eq!(facts.camera.as_deref(), Some("NIKON D70"));
+        assert_eq!(
+            facts.taken_at.map(|taken| taken.to_string()).as_deref(),
+            Some("2010-07-24T17:45:09")
+        );
+        assert_eq!(facts.content, *blake3::hash(&file).as_bytes());
+    }
+}
+
+#[test]
+fn raw_files_of_every_maker_say_when_and_how() {
+    let fields = [
+        oriented(Orientation::from_tag(8)),
+        text(Tag::DateTime, "2018:02:21 12:08:56"),
+    ];
+    let large = jpeg(&picture(640, 400), &[]);
+    let tiff = raw_file(true, &fields, &[&large]);
+    let with_magic = |magic: &[u8; 4]| [magic.as_slice(), &tiff[4..]].concat();
+
+    let block = exif_block(&fields);
+    let length = u32::try_from(block.len() + 8).expect("short").to_be_bytes();
+    let canon = [
+        b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom\0\0\x10\0moov".as_slice(),
+        &length,
+        b"CMT1",
+        &block,
+        &large,
+    ]
+    .concat();
+    let fuji = [
+        b"FUJIFILMCCD-RAW 0201".as_slice(),
+        &jpeg(&picture(640, 400), &fields),
+    ]
+    .concat();
+
+    for (name, file) in [
+        ("Olympus", with_magic(b"IIRO")),
+        ("Panasonic", with_magic(b"IIU\0")),
+        ("Canon", canon),
+        ("Fujifilm", fuji),
+    ] {
+        let (upright, facts) = read_raw(file, 10_000).expect(name);
+        assert_eq!(upright.pixels.dimensions(), (400, 640), "{name}");
+        assert_eq!(facts.orientation, Orientation::from_tag(8), "{name}");
+        assert_eq!(
+            facts.taken_at.map(|taken| taken.to_string()).as_deref(),
+            Some("2018-02-21T12:08:56"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn raw_files_without_a_picture_and_cut_off_ones_say_so() {
+    let small = jpeg(&picture(160, 120), &[]);
+    let only_small = raw_file(true, &[], &[&small]);
+    assert!(matches!(
+        read_raw(only_small, 10_000),
+        Err(PhotoError::NoPictureInRaw)
+    ));
+    let large = jpeg(&picture(640, 400), &[]);
+    let mut cut = raw_file(true, &[], &[&large]);
+    cut.truncate(cut.len() - 40_000 - large.len() / 2);
+    assert!(matches!(read_raw(cut, 10_000), Err(PhotoError::CutOff)));
+}
+
 /// Neither here nor in the decoders: `read` would catch it, `read_bytes` does not.
 #[test]
 fn damage_anywhere_never_panics() {
@@ -652,7 +759,14 @@ fn damage_anywhere_never_panics() {
         saved(&pixels, ImageFormat::Gif),
         saved(&pixels, ImageFormat::Bmp),
     ];
-    for file in files {
+    let raw = raw_file(
+        true,
+        &fields,
+        &[&jpeg(&picture(320, 24), &fields), &files[0]],
+    );
+    type Read = fn(Vec<u8>, u32) -> Result<(Upright, Facts), PhotoError>;
+    let files = files.map(|file| (file, read_bytes as Read));
+    for (file, read) in files.into_iter().chain([(raw, read_raw as Read)]) {
         let length = file.len();
         // Half of the damage is in the header, where it matters most.
         let place = prop_oneof![0..length.min(200), 0..length];
@@ -668,7 +782,7 @@ fn damage_anywhere_never_panics() {
                     damaged[place] = byte;
                 }
                 damaged.truncate(end);
-                if let Ok((upright, facts)) = read_bytes(damaged, 24) {
+                if let Ok((upright, facts)) = read(damaged, 24) {
                     prop_assert_eq!(
                         (upright.full_width, upright.full_height),
                         (facts.width, facts.height)
