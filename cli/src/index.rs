@@ -30,10 +30,16 @@ pub struct Index {
     /// Folders of photos
     #[arg(value_name = "FOLDER")]
     folders: Vec<PathBuf>,
+    /// Wait whenever the computer runs on its battery
+    #[arg(long)]
+    wait_for_mains: bool,
 }
 
 /// Exit status of a program that Ctrl+C ended.
 const KILLED: i32 = 130;
+
+const ON_BATTERY: &str = "On the battery: waiting for the mains. Ctrl+C stops.";
+const ON_MAINS: &str = "On the mains again.";
 
 /// The summary as the contract has it.
 #[derive(Serialize)]
@@ -50,6 +56,11 @@ impl Index {
     pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
         let control = Arc::new(Control::new());
         stop_on_ctrl_c(Arc::clone(&control))?;
+        if self.wait_for_mains {
+            control.wait_for_mains(Arc::new(true.into()), |waits| {
+                eprintln!("{}", if waits { ON_BATTERY } else { ON_MAINS });
+            });
+        }
         let mut shown = Shown::new();
         let summary = library.index(&self.folders, &control, &mut |progress| {
             show(&mut shown, &progress);

@@ -1,10 +1,23 @@
-//! The hand on a running job: pause it, resume it, cancel it.
+//! The hand on a running job: pause it, resume it, cancel it, and let it wait for the mains.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::{
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::power;
+
+/// How often the power is looked at.
+const LOOK_AT_POWER: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Wish {
     paused: bool,
+    without_mains: bool,
     cancelled: bool,
 }
 
@@ -37,6 +50,45 @@ impl Control {
         self.set(|wish| wish.paused = false);
     }
 
+    /// From now on, for as long as the job lasts, waits whenever that is `wanted` and the power comes
+    /// from a battery. `told` learns of each beginning and end of such a wait, within seconds.
+    pub fn wait_for_mains(
+        self: &Arc<Self>,
+        wanted: Arc<AtomicBool>,
+        told: impl FnMut(bool) + Send + 'static,
+    ) {
+        let waits = move || wanted.load(Ordering::Relaxed) && power::on_battery();
+        self.watch(waits, LOOK_AT_POWER, told);
+    }
+
+    /// Sees to it that the job waits while `without_mains`: once before this returns, then every so
+    /// often.
+    fn watch(
+        self: &Arc<Self>,
+        without_mains: impl Fn() -> bool + Send + 'static,
+        every: Duration,
+        mut told: impl FnMut(bool) + Send + 'static,
+    ) {
+        let mut waits = false;
+        let mut look = move |control: &Self| {
+            let now = without_mains();
+            if now != waits {
+                waits = now;
+                control.set(|wish| wish.without_mains = now);
+                told(now);
+            }
+        };
+        look(self);
+        let control = Arc::downgrade(self);
+        thread::spawn(move || {
+            while let Some(control) = control.upgrade().filter(|control| !control.is_cancelled()) {
+                look(&control);
+                drop(control);
+                thread::sleep(every);
+            }
+        });
+    }
+
     /// Whether the job is to stop.
     pub fn is_cancelled(&self) -> bool {
         self.wish
@@ -45,10 +97,10 @@ impl Control {
             .cancelled
     }
 
-    /// Blocks while paused; says whether to go on (`false` when cancelled).
+    /// Blocks while paused or without the mains; says whether to go on (`false` when cancelled).
     pub(crate) fn go_on(&self) -> bool {
         let mut wish = self.wish.lock().unwrap_or_else(PoisonError::into_inner);
-        while wish.paused && !wish.cancelled {
+        while (wish.paused || wish.without_mains) && !wish.cancelled {
             wish = self
                 .changed
                 .wait(wish)
@@ -60,5 +112,41 @@ impl Control {
     fn set(&self, change: impl FnOnce(&mut Wish)) {
         change(&mut self.wish.lock().unwrap_or_else(PoisonError::into_inner));
         self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_job_waits_while_the_power_comes_from_a_battery() {
+        let battery = Arc::new(AtomicBool::new(true));
+        let control = Arc::new(Control::new());
+        let (tell, told) = mpsc::channel();
+        let asked = Arc::clone(&battery);
+        control.watch(
+            move || asked.load(Ordering::Relaxed),
+            Duration::from_millis(1),
+            move |waits| tell.send(waits).expect("the test listens"),
+        );
+        assert!(told.recv().expect("it waits at once"));
+
+        let (job, done) = mpsc::channel();
+        let worker = Arc::clone(&control);
+        thread::spawn(move || job.send(worker.go_on()));
+        assert!(done.recv_timeout(Duration::from_millis(50)).is_err());
+        battery.store(false, Ordering::Relaxed);
+        assert!(done.recv().expect("it goes on"));
+        assert!(!told.recv().expect("the wait is over"));
+
+        battery.store(true, Ordering::Relaxed);
+        assert!(told.recv().expect("it waits again"));
+        control.cancel();
+        assert!(!control.go_on(), "a job that waits can be cancelled");
+        drop(control);
+        assert!(told.recv().is_err(), "nobody looks on when it is over");
     }
 }

@@ -19,6 +19,7 @@ mod library;
 mod outside;
 pub mod people;
 pub mod photo;
+mod power;
 pub mod scan;
 pub mod search;
 mod thumbnails;

@@ -34,6 +34,7 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
             pause_job,
             resume_job,
             cancel_job,
+            wait_for_mains,
             folders,
             remove_folder,
             failed,
@@ -187,6 +188,14 @@ async fn resume_job(desk: State<'_, Desk>) -> Answer<()> {
 #[specta::specta]
 async fn cancel_job(desk: State<'_, Desk>) -> Answer<()> {
     desk.job().cancel();
+    Ok(())
+}
+
+/// From now on the job waits while the power comes from a battery, or does not.
+#[tauri::command]
+#[specta::specta]
+async fn wait_for_mains(desk: State<'_, Desk>, wanted: bool) -> Answer<()> {
+    desk.job().wait_for_mains(wanted);
     Ok(())
 }
 

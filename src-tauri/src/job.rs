@@ -1,6 +1,7 @@
 //! The one job that runs beside the window: looking through folders.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -22,6 +23,8 @@ pub enum JobNews {
         progress: Progress,
         /// Whether it waits for the user.
         paused: bool,
+        /// Whether it waits for the mains.
+        on_battery: bool,
     },
     /// It is over, or was cancelled.
     Finished {
@@ -38,6 +41,8 @@ pub enum JobNews {
 /// The job: none, or one that runs, with the folders that wait for their turn.
 pub struct Job {
     shelf: Shelf,
+    /// Whether it waits while the power comes from a battery.
+    waits_for_mains: Arc<AtomicBool>,
     state: Mutex<State>,
 }
 
@@ -53,6 +58,7 @@ struct Running {
     control: Arc<Control>,
     progress: Progress,
     paused: bool,
+    on_battery: bool,
 }
 
 impl State {
@@ -72,6 +78,7 @@ impl State {
             let news = JobNews::Running {
                 progress: running.progress.clone(),
                 paused: running.paused,
+                on_battery: running.on_battery,
             };
             self.tell(news);
         }
@@ -82,6 +89,7 @@ impl Job {
     pub fn new(shelf: Shelf) -> Self {
         Self {
             shelf,
+            waits_for_mains: Arc::default(),
             state: Mutex::default(),
         }
     }
@@ -114,11 +122,33 @@ impl Job {
                 seconds_left: None,
             },
             paused: false,
+            on_battery: false,
         });
         state.tell_progress();
         drop(state);
         let job = Arc::clone(self);
-        thread::spawn(move || job.run(folders, &control));
+        thread::spawn(move || {
+            let told = Arc::downgrade(&job);
+            control.wait_for_mains(Arc::clone(&job.waits_for_mains), move |waits| {
+                if let Some(job) = told.upgrade() {
+                    job.set_on_battery(waits);
+                }
+            });
+            job.run(folders, &control);
+        });
+    }
+
+    /// From now on waits while the power comes from a battery, or does not.
+    pub fn wait_for_mains(&self, wanted: bool) {
+        self.waits_for_mains.store(wanted, Ordering::Relaxed);
+    }
+
+    fn set_on_battery(&self, on_battery: bool) {
+        let mut state = self.state();
+        if let Some(running) = &mut state.running {
+            running.on_battery = on_battery;
+            state.tell_progress();
+        }
     }
 
     /// Waits after the photo in hand.

@@ -743,6 +743,7 @@ fn raw_files_without_a_picture_and_cut_off_ones_say_so() {
 /// Neither here nor in the decoders: `read` would catch it, `read_bytes` does not.
 #[test]
 fn damage_anywhere_never_panics() {
+    type Read = fn(Vec<u8>, u32) -> Result<(Upright, Facts), PhotoError>;
     let pixels = picture(48, 32);
     let fields = [
         oriented(Orientation::from_tag(6)),
@@ -764,7 +765,6 @@ fn damage_anywhere_never_panics() {
         &fields,
         &[&jpeg(&picture(320, 24), &fields), &files[0]],
     );
-    type Read = fn(Vec<u8>, u32) -> Result<(Upright, Facts), PhotoError>;
     let files = files.map(|file| (file, read_bytes as Read));
     for (file, read) in files.into_iter().chain([(raw, read_raw as Read)]) {
         let length = file.len();

@@ -18,6 +18,8 @@ export const commands = {
 	pauseJob: () => __TAURI_INVOKE<null>("pause_job"),
 	resumeJob: () => __TAURI_INVOKE<null>("resume_job"),
 	cancelJob: () => __TAURI_INVOKE<null>("cancel_job"),
+	/**  From now on the job waits while the power comes from a battery, or does not. */
+	waitForMains: (wanted: boolean) => __TAURI_INVOKE<null>("wait_for_mains", { wanted }),
 	folders: () => __TAURI_INVOKE<Folder[]>("folders"),
 	/**  Forgets the photos of a folder; the photos themselves and the names given stay. */
 	removeFolder: (path: string) => __TAURI_INVOKE<null>("remove_folder", { path }),
@@ -325,7 +327,9 @@ export type JobNews =
 /**  How far it is. */
 progress: Progress; 
 /**  Whether it waits for the user. */
-paused: boolean } | 
+paused: boolean; 
+/**  Whether it waits for the mains. */
+on_battery: boolean } | 
 /**  It is over, or was cancelled. */
 { kind: "finished"; 
 /**  What it did. */
