@@ -107,6 +107,8 @@ impl Window {
             Command::new("WebKitWebDriver")
                 .arg(format!("--port={port}"))
                 .env("DISPLAY", &screen.name)
+                .env("LC_ALL", "C.UTF-8")
+                .env_remove("LANGUAGE")
                 .env("GDK_BACKEND", "x11")
                 .env("GTK_THEME", theme)
                 .env("HOME", home)

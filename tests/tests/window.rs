@@ -31,6 +31,15 @@ fn program() -> Result<PathBuf> {
     Ok(program)
 }
 
+/// Where pictures of the screens are left.
+fn shots() -> Result<PathBuf> {
+    let release = release_dir()?;
+    Ok(release
+        .parent()
+        .context("no target folder")?
+        .join("screenshots"))
+}
+
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("photos")
 }
@@ -86,10 +95,7 @@ fn eventually(what: &str, window: &Window, css: &str, text: &str) -> Result<()> 
 
 #[test]
 fn from_a_folder_to_a_name_to_a_search_to_a_photo() -> Result<()> {
-    let shots = release_dir()?
-        .parent()
-        .context("no target folder")?
-        .join("screenshots");
+    let shots = shots()?;
     let home = home()?;
     let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
     let shot = |name: &str| window.screenshot(&shots.join(name).with_extension("png"));
@@ -861,6 +867,54 @@ fn a_person_has_other_names_and_a_birthday_and_settings_show_and_forget() -> Res
     Ok(())
 }
 
+#[test]
+fn german_is_spoken_once_it_is_chosen_also_after_a_restart() -> Result<()> {
+    let home = home()?;
+    let window = looked_through(home.path())?;
+    let nav = "[data-testid=nav-people] .name";
+    let lang = |window: &Window| window.run("return document.documentElement.lang", "");
+    eventually("it speaks as the system does", &window, nav, "People")?;
+    ensure!(lang(&window)? == "en");
+    window.press(&["7"])?;
+    window.run(PRESS, "[data-testid=language-de]")?;
+    eventually("it speaks German", &window, nav, "Leute")?;
+    ensure!(lang(&window)? == "de");
+    let settings = window.text("[data-testid=settings]")?;
+    ensure!(
+        settings.contains("Alle Gesichtsdaten löschen"),
+        "{settings}"
+    );
+
+    // Pictures of what is long in German, for whoever looks at the screens.
+    let shots = shots()?;
+    for (look, name) in [("dark", "german-dark"), ("light", "german-light")] {
+        window.press(&["7"])?;
+        window.run(PRESS, &format!("[data-testid=look-{look}]"))?;
+        let shot =
+            |screen: &str| window.screenshot(&shots.join(format!("{name}-1280x800")).join(screen));
+        shot("settings.png")?;
+        window.press(&["2"])?;
+        window.find("[data-testid=group]")?;
+        shot("people.png")?;
+        window.press(&["1"])?;
+        window.click("[data-testid=photo-tile]")?;
+        window.press_each(&["f", "i"])?;
+        window.find("[data-testid=photo-info]")?;
+        shot("photo.png")?;
+        window.press(&["?"])?;
+        window.find("[data-testid=keys]")?;
+        shot("keys.png")?;
+        window.press_each(&[key::ESCAPE, key::ESCAPE])?;
+    }
+    drop(window);
+
+    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
+    eventually("it still does", &window, nav, "Leute")?;
+    window.press(&["7"])?;
+    window.run(PRESS, "[data-testid=language-system]")?;
+    eventually("it speaks as the system does", &window, nav, "People")
+}
+
 /// Names that one types, as they come to mind.
 const TWENTY: [&str; 20] = [
     "Bea", "Ben", "Carla", "Dimitri", "Elif", "Farid", "Grandma", "Hannes", "Ines", "Jonas",
@@ -937,10 +991,7 @@ fn see_albums_and_settings(
 #[test]
 fn every_screen_can_be_used_by_everybody_by_day_and_by_night() -> Result<()> {
     let axe = axe()?;
-    let shots = release_dir()?
-        .parent()
-        .context("no target folder")?
-        .join("screenshots");
+    let shots = shots()?;
     let crowded = crowded_home(&Crowd {
         people: 130,
         faces_each: 4,

@@ -4,9 +4,11 @@ import './style/tokens.css';
 import './style/base.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { spoken } from './lib/language.svelte';
 import { follow } from './lib/look';
 
 follow();
+spoken.follow();
 
 const target = document.getElementById('app');
 if (target) mount(App, { target });

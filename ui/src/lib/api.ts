@@ -1,4 +1,5 @@
 // The one way out of the page: calls to the program, and addresses of its pictures.
+import { t } from './language.svelte';
 import { convertFileSrc } from '@tauri-apps/api/core';
 
 export { commands } from './bindings';
@@ -18,5 +19,5 @@ export function sentenceOf(problem: unknown): string {
   if (problem && typeof problem === 'object' && 'message' in problem) {
     return String(problem.message);
   }
-  return typeof problem === 'string' ? problem : 'Something went wrong. Try again.';
+  return typeof problem === 'string' ? problem : t('trouble');
 }

@@ -1,4 +1,5 @@
 // Names offered while one types.
+import { t } from './language.svelte';
 
 /** What is needed of a person to offer their name. */
 export interface Known {
@@ -69,17 +70,17 @@ export interface QueryPart {
 }
 
 /** What a query can ask besides names and times. */
-export const queryParts: QueryPart[] = [
-  { word: 'only', says: 'Nobody else on the photo' },
-  { word: 'or', says: 'One or the other: anna or ben' },
-  { word: 'without', says: 'Without the next one: without carl' },
-  { word: 'unnamed', says: 'Somebody without a name' },
-  { word: 'favourite', says: 'Photos you marked' },
-  { word: 'stars:3+', says: 'Three stars or more' },
-  { word: 'faces:2+', says: 'Two faces or more' },
-  { word: 'faces:0', says: 'Nobody on it' },
-  { word: 'camera:', says: 'The camera it was taken with', open: true },
-  { word: 'file:', says: 'In the name of the file or folder', open: true },
+const queryParts = (): QueryPart[] => [
+  { word: 'only', says: t('query.only') },
+  { word: 'or', says: t('query.or') },
+  { word: 'without', says: t('query.without') },
+  { word: 'unnamed', says: t('query.unnamed') },
+  { word: 'favourite', says: t('query.favourite') },
+  { word: 'stars:3+', says: t('query.stars') },
+  { word: 'faces:2+', says: t('query.faces') },
+  { word: 'faces:0', says: t('query.nobody') },
+  { word: 'camera:', says: t('query.camera'), open: true },
+  { word: 'file:', says: t('query.file'), open: true },
 ];
 
 /** The parts that go on from what was typed, and the cameras behind `camera:`. */
@@ -93,5 +94,5 @@ export function offerParts(typed: string, cameras: string[]): QueryPart[] {
       .slice(0, 8)
       .map((camera) => ({ word: `camera:${asQueryWord(camera)}`, says: '' }));
   }
-  return queryParts.filter((part) => part.word.startsWith(start) && part.word !== start);
+  return queryParts().filter((part) => part.word.startsWith(start) && part.word !== start);
 }

@@ -2,9 +2,9 @@
 import { Channel } from '@tauri-apps/api/core';
 import { commands, sentenceOf } from './api';
 import type { JobNews, Progress } from './api';
+import { t } from './language.svelte';
 import { library } from './library.svelte';
 import { notices } from './notice.svelte';
-import { many } from './words';
 
 /** Screens are read anew this often at most while the job runs … */
 const CALM_MS = 2500;
@@ -53,10 +53,10 @@ class JobState {
     if (news.kind === 'failed') {
       notices.wrong(news.problem.message);
     } else if (news.summary.cancelled) {
-      notices.say('Stopped. What was read so far is kept; the rest waits until you look again.');
+      notices.say(t('jobs.stopped'));
     } else {
       const { photos, faces } = news.summary;
-      notices.say(`All looked through: ${many(photos, 'photo')}, ${many(faces, 'face')}.`);
+      notices.say(t('jobs.done', { photos, faces }));
     }
   }
 

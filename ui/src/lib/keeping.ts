@@ -1,6 +1,7 @@
 // What is done with photos that are chosen: the same words by key, by button and by menu.
 import type { PhotoTile } from './api';
 import { commands, sentenceOf } from './api';
+import { t } from './language.svelte';
 import { library } from './library.svelte';
 import { notices } from './notice.svelte';
 
@@ -36,7 +37,7 @@ export async function copyPath(photo: number): Promise<void> {
   try {
     const { path } = await commands.photo(photo);
     copy(path);
-    notices.say(`Copied: ${path}`);
+    notices.say(t('copied', { path }));
   } catch (problem) {
     notices.wrong(sentenceOf(problem));
   }

@@ -1,4 +1,5 @@
 // Every key of the window, once: the sheet shows them, the window obeys the global ones.
+import { t } from './language.svelte';
 import { library } from './library.svelte';
 import { place } from './place.svelte';
 
@@ -22,86 +23,86 @@ export function focusSearch(): void {
   box?.select();
 }
 
-export const shortcuts: ShortcutGroup[] = [
+export const shortcuts = (): ShortcutGroup[] => [
   {
-    where: 'Everywhere',
+    where: t('keys.everywhere'),
     shortcuts: [
-      { keys: ['1'], says: 'Photos', does: () => place.go({ screen: 'photos' }) },
-      { keys: ['2'], says: 'People', does: () => place.go({ screen: 'people' }) },
-      { keys: ['3'], says: 'Review', does: () => place.go({ screen: 'review' }) },
-      { keys: ['4'], says: 'Albums', does: () => place.go({ screen: 'albums' }) },
-      { keys: ['5'], says: 'Folders', does: () => place.go({ screen: 'folders' }) },
-      { keys: ['6'], says: 'History', does: () => place.go({ screen: 'history' }) },
-      { keys: ['7'], says: 'Settings', does: () => place.go({ screen: 'settings' }) },
-      { keys: ['/'], says: 'Search (Ctrl K from a text field)', does: focusSearch },
-      { keys: ['Ctrl', 'Z'], says: 'Undo the last decision' },
-      { keys: ['Ctrl', 'Shift', 'Z'], says: 'Do again what was undone' },
-      { keys: ['Esc'], says: 'One step back' },
-      { keys: ['J'], says: 'What is running', does: () => (place.jobsOpen = !place.jobsOpen) },
-      { keys: ['?'], says: 'These keys', does: () => (place.keysOpen = true) },
+      { keys: ['1'], says: t('nav.photos'), does: () => place.go({ screen: 'photos' }) },
+      { keys: ['2'], says: t('nav.people'), does: () => place.go({ screen: 'people' }) },
+      { keys: ['3'], says: t('nav.review'), does: () => place.go({ screen: 'review' }) },
+      { keys: ['4'], says: t('nav.albums'), does: () => place.go({ screen: 'albums' }) },
+      { keys: ['5'], says: t('nav.folders'), does: () => place.go({ screen: 'folders' }) },
+      { keys: ['6'], says: t('nav.history'), does: () => place.go({ screen: 'history' }) },
+      { keys: ['7'], says: t('nav.settings'), does: () => place.go({ screen: 'settings' }) },
+      { keys: ['/'], says: t('keys.search'), does: focusSearch },
+      { keys: [t('key.ctrl'), 'Z'], says: t('keys.undo') },
+      { keys: [t('key.ctrl'), t('key.shift'), 'Z'], says: t('keys.redo') },
+      { keys: ['Esc'], says: t('keys.back') },
+      { keys: ['J'], says: t('jobs.label'), does: () => (place.jobsOpen = !place.jobsOpen) },
+      { keys: ['?'], says: t('keys.keys'), does: () => (place.keysOpen = true) },
     ],
   },
   {
-    where: 'Photos',
+    where: t('nav.photos'),
     shortcuts: [
-      { keys: ['←', '→', '↑', '↓'], says: 'Move' },
-      { keys: ['Enter'], says: 'See large' },
-      { keys: ['Home', 'End'], says: 'Newest, oldest' },
-      { keys: ['Space'], says: 'Choose; with Shift and arrows choose on the way' },
-      { keys: ['Ctrl', 'A'], says: 'Choose all' },
+      { keys: ['←', '→', '↑', '↓'], says: t('keys.move') },
+      { keys: [t('key.enter')], says: t('menu.open') },
+      { keys: [t('key.home'), t('key.end')], says: t('keys.ends') },
+      { keys: [t('key.space')], says: t('keys.choose-on') },
+      { keys: [t('key.ctrl'), 'A'], says: t('keys.choose-all') },
     ],
   },
   {
-    where: 'Photos that are chosen',
+    where: t('keys.chosen-photos'),
     shortcuts: [
-      { keys: ['A'], says: 'Put them into an album' },
-      { keys: ['H'], says: 'Favourites, or not any more' },
-      { keys: ['0', '5'], says: 'So many stars' },
-      { keys: ['Esc'], says: 'Choose none' },
+      { keys: ['A'], says: t('keys.album') },
+      { keys: ['H'], says: t('keys.favourites') },
+      { keys: ['0', '5'], says: t('keys.stars') },
+      { keys: ['Esc'], says: t('keys.choose-none') },
     ],
   },
   {
-    where: 'Who is this?',
+    where: t('who-is-this'),
     shortcuts: [
-      { keys: ['Enter'], says: 'Name, and go to the next' },
-      { keys: ['Tab'], says: 'Go on without naming' },
-      { keys: ['↓'], says: 'Choose a name already used' },
-      { keys: ['Alt', 'H'], says: 'Hide these faces' },
-      { keys: ['Alt', 'Enter'], says: 'See all of these faces' },
-      { keys: ['Alt', 'S'], says: 'Choose these faces, for one name with others' },
+      { keys: [t('key.enter')], says: t('keys.name') },
+      { keys: ['Tab'], says: t('keys.skip') },
+      { keys: ['↓'], says: t('keys.used') },
+      { keys: ['Alt', 'H'], says: t('keys.hide') },
+      { keys: ['Alt', t('key.enter')], says: t('keys.see') },
+      { keys: ['Alt', 'S'], says: t('keys.choose-group') },
     ],
   },
   {
-    where: 'People',
+    where: t('nav.people'),
     shortcuts: [
-      { keys: ['←', '→', '↑', '↓'], says: 'Move; with Shift choose on the way' },
-      { keys: ['Space'], says: 'Choose' },
-      { keys: ['Ctrl', 'A'], says: 'Choose all' },
-      { keys: ['Ctrl', 'F'], says: 'Find a name' },
+      { keys: ['←', '→', '↑', '↓'], says: t('keys.move-choose') },
+      { keys: [t('key.space')], says: t('keys.choose') },
+      { keys: [t('key.ctrl'), 'A'], says: t('keys.choose-all') },
+      { keys: [t('key.ctrl'), 'F'], says: t('keys.find') },
     ],
   },
   {
-    where: 'Review',
+    where: t('nav.review'),
     shortcuts: [
-      { keys: ['Y'], says: 'Yes' },
-      { keys: ['N'], says: 'No' },
-      { keys: ['S'], says: 'Someone else: type the name' },
-      { keys: ['X'], says: 'Not a face' },
-      { keys: ['D'], says: 'Don’t know, and do not ask again' },
-      { keys: ['U'], says: 'Take the last answer back' },
+      { keys: ['Y'], says: t('question.yes') },
+      { keys: ['N'], says: t('question.no') },
+      { keys: ['S'], says: t('keys.someone-else') },
+      { keys: ['X'], says: t('not-a-face') },
+      { keys: ['D'], says: t('keys.unsure') },
+      { keys: ['U'], says: t('keys.take-back') },
     ],
   },
   {
-    where: 'A photo',
+    where: t('keys.photo'),
     shortcuts: [
-      { keys: ['←', '→'], says: 'Previous, next' },
-      { keys: ['+', '-'], says: 'Larger, smaller' },
-      { keys: ['Z'], says: 'Three times as large, whole again' },
-      { keys: ['H'], says: 'Favourite, or not any more' },
-      { keys: ['0', '5'], says: 'So many stars' },
-      { keys: ['D'], says: 'Outline a face that was missed' },
-      { keys: ['F'], says: 'Keep the faces outlined' },
-      { keys: ['I'], says: 'Date, place, people' },
+      { keys: ['←', '→'], says: t('keys.turn') },
+      { keys: ['+', '-'], says: t('keys.zoom') },
+      { keys: ['Z'], says: t('keys.whole') },
+      { keys: ['H'], says: t('keys.favourite') },
+      { keys: ['0', '5'], says: t('keys.stars') },
+      { keys: ['D'], says: t('photo.draw') },
+      { keys: ['F'], says: t('photo.faces') },
+      { keys: ['I'], says: t('photo.info') },
     ],
   },
 ];
@@ -135,7 +136,7 @@ export function obey(event: KeyboardEvent): void {
   }
   if (control || event.altKey || inText(event.target)) return;
   const pressed = event.key.length === 1 ? event.key.toUpperCase() : event.key;
-  const shortcut = shortcuts
+  const shortcut = shortcuts()
     .flatMap((group) => group.shortcuts)
     .find(({ keys, does }) => does && keys.length === 1 && keys[0] === pressed);
   if (shortcut) {

@@ -10,6 +10,7 @@ import type {
   PhotoTile,
   Suggestion,
 } from './api';
+import { t } from './language.svelte';
 import { notices, type Way } from './notice.svelte';
 
 /** A person whom the user has named. */
@@ -181,7 +182,7 @@ class LibraryState {
     try {
       await commands.removeFolder(path);
       await this.refresh();
-      notices.say(`Kith no longer looks into ${path}. The photos are still there.`);
+      notices.say(t('folders.left-out', { folder: path }));
     } catch (problem) {
       notices.wrong(sentenceOf(problem));
     }

@@ -1,7 +1,7 @@
 // The questions one goes through: which is asked now, what the last answer did, how far one is.
 import type { Action, Outcome, Suggestion } from './api';
+import { t } from './language.svelte';
 import { library } from './library.svelte';
-import { many } from './words';
 
 /** What can be answered with a key; someone else is typed. */
 export type Answer = 'yes' | 'no' | 'not-a-face' | 'unsure';
@@ -38,7 +38,6 @@ class Review {
     const asked = this.question;
     if (!asked) return Promise.resolve();
     const { faces, group, person } = asked;
-    const who = asked.name ?? 'the same person';
     const actions: Record<Answer, Action> = {
       yes: { kind: 'merge', person: group, into: person },
       no: { kind: 'reject', faces, person },
@@ -46,12 +45,14 @@ class Review {
       unsure: { kind: 'unsure', faces, person },
     };
     return this.#say(asked, actions[answer], (outcome) => {
-      if (answer === 'no') return `Not ${who}.`;
-      if (answer === 'unsure') return 'You will not be asked this again.';
+      if (answer === 'no') {
+        return asked.name ? t('review.said.not', { name: asked.name }) : t('review.said.not-same');
+      }
+      if (answer === 'unsure') return t('review.said.unsure');
       if (answer === 'not-a-face') return `${outcome.said}.`;
       return asked.name
-        ? `${many(outcome.photos_changed, 'more photo')} of ${asked.name}.`
-        : 'Joined: one person from now on.';
+        ? t('review.said.more', { n: outcome.photos_changed, name: asked.name })
+        : t('review.said.joined');
     });
   }
 
@@ -59,10 +60,8 @@ class Review {
   someoneElse(name: string): Promise<void> {
     const asked = this.question;
     if (!asked) return Promise.resolve();
-    return this.#say(
-      asked,
-      { kind: 'name', person: asked.group, name },
-      (outcome) => `${many(outcome.photos_changed, 'more photo')} of ${name}.`,
+    return this.#say(asked, { kind: 'name', person: asked.group, name }, (outcome) =>
+      t('review.said.more', { n: outcome.photos_changed, name }),
     );
   }
 

@@ -1,6 +1,11 @@
-// Ages and sizes as words.
-import { expect, test } from 'vitest';
-import { ageOf, kilobytes } from './words';
+// Ages and sizes as words, in both languages.
+import { afterEach, expect, test } from 'vitest';
+import { spoken } from './language.svelte';
+import { ageOf, count, dayOf, kilobytes, placeOf, timeLeft } from './words';
+
+afterEach(() => {
+  spoken.wanted = 'system';
+});
 
 test('months count for small children, years for everybody else', () => {
   expect(ageOf({ years: 0, months: 0 })).toBe('0 years');
@@ -14,4 +19,15 @@ test('sizes are short', () => {
   expect(kilobytes(310)).toBe('310 kB');
   expect(kilobytes(4_210)).toBe('4.2 MB');
   expect(kilobytes(2_500_000)).toBe('2.5 GB');
+});
+
+test('numbers, dates and places are written as the language has it', () => {
+  expect(dayOf('2019-05-12T14:03:00')).toBe('May 12, 2019');
+  spoken.wanted = 'de';
+  expect(ageOf({ years: 1, months: 3 })).toBe('1 Jahr, 3 Monate');
+  expect(kilobytes(4_210)).toBe('4,2 MB');
+  expect(count(12_040)).toBe('12.040');
+  expect(dayOf('2019-05-12T14:03:00')).toBe('12. Mai 2019');
+  expect(placeOf([48.8584, 2.2945])).toBe('48,8584° N, 2,2945° O');
+  expect(timeLeft(120)).toBe('noch etwa 2 Minuten');
 });
