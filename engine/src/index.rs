@@ -73,7 +73,6 @@ pub type Neighbour = (u32, f32);
 pub struct FaceIndex {
     /// Where it is kept between runs; nowhere for an index that only lives in memory.
     folder: Option<PathBuf>,
-    points: Vec<Embedding>,
     codes: Vec<Code>,
     point_of: HashMap<[u8; EMBEDDING_LEN], u32>,
     /// Sorted by distance, then point.
@@ -90,7 +89,6 @@ impl FaceIndex {
     pub fn in_memory() -> Self {
         Self {
             folder: None,
-            points: Vec::new(),
             codes: Vec::new(),
             point_of: HashMap::new(),
             lists: Vec::new(),
@@ -111,7 +109,6 @@ impl FaceIndex {
             .and_then(lists_from)
         {
             index.graph_hash = graph_hash;
-            index.points = codes.iter().map(Code::embedding).collect();
             index.point_of = codes
                 .iter()
                 .zip(0..)
@@ -138,13 +135,13 @@ impl FaceIndex {
     /// How many points there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.points.len()
+        self.codes.len()
     }
 
     /// Whether there is no point.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.points.is_empty()
+        self.codes.is_empty()
     }
 
     /// Makes the index hold exactly what grouping needs: adds the codes that are new, and builds
@@ -224,7 +221,7 @@ impl FaceIndex {
             graph.unwrap_or_else(|| Hnsw::new(LINKS, total, LAYERS, BUILD_WIDTH, SquaredEuclidean));
         // One after the other: a parallel build is not the same every time.
         for point in graph.get_nb_point()..total {
-            graph.insert((&self.points[point], point));
+            graph.insert((&self.codes[point].embedding(), point));
         }
         self.graph = Some(graph);
     }
@@ -232,10 +229,11 @@ impl FaceIndex {
     fn add(&mut self, codes: &[&Code]) {
         let old = self.len();
         for (code, point) in codes.iter().zip(old as u32..) {
-            self.points.push(code.embedding());
             self.codes.push(**code);
             self.point_of.insert(*code.as_bytes(), point);
         }
+        // Only needed here: kept, they would be 50 MB for a hundred thousand faces.
+        let points: Vec<Embedding> = self.codes.iter().map(Code::embedding).collect();
         let total = self.len();
         let from = if codes.len() * FEW_NEW < total {
             old
@@ -243,17 +241,17 @@ impl FaceIndex {
             0
         };
         let found: Vec<Vec<Neighbour>> = if total <= self.compared_up_to {
-            nearest(&self.points[from..], &self.points, NEIGHBOURS + 1)
+            nearest(&points[from..], &points, NEIGHBOURS + 1)
         } else {
             self.grow_graph();
-            let points = self.points[from..].par_iter();
-            points
+            points[from..]
+                .par_iter()
                 .map(|point| self.search(point, NEIGHBOURS + 1))
                 .collect()
         };
         self.lists.truncate(from);
         if from > 0 {
-            let newer = nearest(&self.points[..old], &self.points[old..], NEIGHBOURS);
+            let newer = nearest(&points[..old], &points[old..], NEIGHBOURS);
             self.lists
                 .par_iter_mut()
                 .zip(newer)
@@ -303,7 +301,7 @@ impl std::fmt::Debug for FaceIndex {
         formatter
             .debug_struct("FaceIndex")
             .field("folder", &self.folder)
-            .field("points", &self.points.len())
+            .field("points", &self.codes.len())
             .finish_non_exhaustive()
     }
 }

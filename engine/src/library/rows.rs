@@ -72,9 +72,11 @@ impl Facts {
             .map(|photo| (date_of(photo).into_owned(), photo.id))
             .collect();
         by_date.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        let mut faces = faces::all(connection, &MODEL)?;
+        faces.shrink_to_fit();
         Ok(Self {
             folders: folders::all(connection)?,
-            faces: faces::all(connection, &MODEL)?,
+            faces,
             photos: present.into_iter().map(|photo| (photo.id, photo)).collect(),
             newest_first: by_date.into_iter().map(|(_, photo)| photo).collect(),
             texts: OnceLock::new(),

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::civil::Date;
 use kith_models::training::Head;
 use kith_models::{Code, Embedding};
+use rayon::prelude::*;
 
 use super::days::Days;
 use super::limits::Limits;
@@ -99,10 +100,9 @@ impl Taught {
 
     /// Says whose each face is. The result depends on the faces, the head and `decided`, and not on
     /// what was asked before.
-    pub(super) fn group(&mut self, index: &FaceIndex, decided: &Decided) -> Grouped {
+    pub(super) fn group(&mut self, decided: &Decided) -> Grouped {
         let of = Of {
             faces: &self.faces,
-            index,
             seen: &self.seen,
             metric: &self.metric,
         };
@@ -119,6 +119,14 @@ struct Seen {
     /// The group that each face surely belongs to; none for faces that found none.
     group_of: Vec<Option<usize>>,
     days: Days,
+    poor: Vec<PoorFace>,
+}
+
+/// A face that founds no group, by its position, and the good ones that look most like it.
+#[derive(Debug)]
+struct PoorFace {
+    position: usize,
+    near: Vec<u32>,
 }
 
 impl Seen {
@@ -135,6 +143,7 @@ impl Seen {
             graph,
             group_of,
             days,
+            poor: poor_faces(faces, index),
         }
     }
 
@@ -152,9 +161,8 @@ fn codes(faces: &[GroupFace]) -> Vec<Code> {
     faces.iter().map(|face| face.code).collect()
 }
 
-/// For each face the good ones that look most like it and are on other photos, the nearest first;
-/// of several that look the same one.
-fn neighbours(faces: &[GroupFace], index: &FaceIndex) -> Vec<Vec<usize>> {
+/// The positions of the good faces at each point of the index.
+fn good_at_points(faces: &[GroupFace], index: &FaceIndex) -> HashMap<u32, Vec<usize>> {
     let mut faces_at: HashMap<u32, Vec<usize>> = HashMap::new();
     for (position, face) in faces.iter().enumerate() {
         if let Some(point) = index.point(&face.code)
@@ -163,6 +171,13 @@ fn neighbours(faces: &[GroupFace], index: &FaceIndex) -> Vec<Vec<usize>> {
             faces_at.entry(point).or_default().push(position);
         }
     }
+    faces_at
+}
+
+/// For each face the good ones that look most like it and are on other photos, the nearest first;
+/// of several that look the same one.
+fn neighbours(faces: &[GroupFace], index: &FaceIndex) -> Vec<Vec<usize>> {
+    let faces_at = good_at_points(faces, index);
     let on_another_photo = |face: &GroupFace, point: u32| {
         let others = faces_at.get(&point)?;
         let other = |other: &&usize| faces[**other].photo != face.photo;
@@ -181,10 +196,24 @@ fn neighbours(faces: &[GroupFace], index: &FaceIndex) -> Vec<Vec<usize>> {
         .collect()
 }
 
+/// The faces that are too poor to found a group, in their order.
+fn poor_faces(faces: &[GroupFace], index: &FaceIndex) -> Vec<PoorFace> {
+    let faces_at = good_at_points(faces, index);
+    let poor = |(position, face): (usize, &GroupFace)| {
+        let point = index.point(&face.code)?;
+        let near = std::iter::once(point).chain(index.neighbours(point).iter().map(|of| of.0));
+        let near = near.filter_map(|point| faces_at.get(&point)).flatten();
+        (face.quality < FOUNDING_QUALITY).then(|| PoorFace {
+            position,
+            near: near.map(|position| *position as u32).collect(),
+        })
+    };
+    faces.iter().enumerate().filter_map(poor).collect()
+}
+
 /// Faces with all that grouping them needs to know.
 struct Of<'a> {
     faces: &'a [GroupFace],
-    index: &'a FaceIndex,
     seen: &'a Seen,
     metric: &'a Metric,
 }
@@ -202,7 +231,7 @@ impl Of<'_> {
         linkage.run(near, self.faces, decided, told);
         let told = linkage.told(decided);
         let mut groups = Named { linkage };
-        groups.attach_poor_faces(self.faces, self.index, decided);
+        groups.attach_poor_faces(self.faces, &self.seen.poor, decided);
         let number_of = groups.numbers(decided);
         let grouped = Grouped {
             questions: groups.questions(&number_of, decided),
@@ -282,7 +311,6 @@ impl Unlabelled {
     pub fn group(&self, metric: &Metric, named: &[(usize, PersonId)]) -> Grouped {
         let of = Of {
             faces: &self.faces,
-            index: &self.index,
             seen: &self.seen,
             metric,
         };
@@ -307,32 +335,18 @@ struct Named<'a> {
 impl Named<'_> {
     /// Poor faces found nothing, so that they pull no two people together: each joins the group
     /// it is nearest to, if that is near enough, and changes nothing about the group.
-    fn attach_poor_faces(&mut self, faces: &[GroupFace], index: &FaceIndex, decided: &Decided) {
-        let mut homes_of_point: HashMap<u32, BTreeSet<usize>> = HashMap::new();
-        for (position, face) in faces.iter().enumerate() {
-            if let (Some(home), Some(point)) =
-                (self.linkage.group_of[position], index.point(&face.code))
-            {
-                homes_of_point.entry(point).or_default().insert(home);
-            }
-        }
+    fn attach_poor_faces(&mut self, faces: &[GroupFace], poor: &[PoorFace], decided: &Decided) {
         let mut joins: Vec<(usize, usize)> = Vec::new();
-        for (position, face) in faces.iter().enumerate() {
-            let known =
-                decided.ignored.contains(&face.id) || decided.confirmed.contains_key(&face.id);
-            if self.linkage.group_of[position].is_some() || known {
+        for PoorFace { position, near } in poor {
+            let (position, face) = (*position, &faces[*position]);
+            if decided.ignored.contains(&face.id) || decided.confirmed.contains_key(&face.id) {
                 continue;
             }
-            let Some(point) = index.point(&face.code) else {
-                continue;
-            };
             let alone = self.linkage.single(position, face, None, decided);
-            let near = std::iter::once(point).chain(index.neighbours(point).iter().map(|of| of.0));
-            let homes: BTreeSet<usize> = near
-                .filter_map(|point| homes_of_point.get(&point))
-                .flatten()
-                .copied()
-                .collect();
+            let homes = near
+                .iter()
+                .filter_map(|of| self.linkage.group_of[*of as usize]);
+            let homes: BTreeSet<usize> = homes.collect();
             let nearest = homes
                 .into_iter()
                 .filter_map(|home| {
@@ -394,17 +408,12 @@ impl Named<'_> {
             let limits = self.linkage.limits;
             limits.strangers_within(distance, &group.days, &other.days)
         };
-        let mut questions = Vec::new();
-        for (home, group) in self.linkage.all() {
-            if group.person.is_some() {
-                continue;
-            }
-            let own = rank(home, group);
-            let mut near: Vec<(f32, usize)> = group
-                .linked
-                .iter()
+        let question = |(home, group): &(usize, &Group)| {
+            let own = rank(*home, group);
+            let linked = self.linkage.linked(*home).into_iter();
+            let mut near: Vec<(f32, usize)> = linked
                 .filter_map(|other| {
-                    let other = *other as usize;
+                    let other = other as usize;
                     Some((other, self.linkage.groups[other].as_ref()?))
                 })
                 .filter(|(other, to)| rank(*other, to) > own)
@@ -414,27 +423,23 @@ impl Named<'_> {
                 .map(|(other, to)| (group.mean_distance(to), other))
                 .collect();
             near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            let Some((distance, nearest)) = near.first().copied() else {
-                continue;
-            };
-            let Some(to) = &self.linkage.groups[nearest] else {
-                continue;
-            };
+            let (distance, nearest) = near.first().copied()?;
+            let to = self.linkage.groups[nearest].as_ref()?;
             let rival = near.iter().find_map(|(distance, other)| {
                 let other = self.linkage.groups[*other].as_ref()?;
                 let both = to.person.is_some() && other.person.is_some();
                 (both && other.person != to.person).then_some((*distance, other))
             });
-            if shown(to) {
-                questions.push(Question {
-                    group: number_of[&home],
-                    person: number_of[&nearest],
-                    chance: chance(distance, group, to),
-                    rival: rival.map(|(distance, other)| chance(distance, group, other)),
-                });
-            }
-        }
-        questions
+            shown(to).then(|| Question {
+                group: number_of[home],
+                person: number_of[&nearest],
+                chance: chance(distance, group, to),
+                rival: rival.map(|(distance, other)| chance(distance, group, other)),
+            })
+        };
+        let all = self.linkage.all();
+        let unsaid: Vec<_> = all.filter(|(_, group)| group.person.is_none()).collect();
+        unsaid.par_iter().filter_map(question).collect()
     }
 
     fn placements(
@@ -541,7 +546,7 @@ mod tests {
     fn groups(faces: &[GroupFace], index: &FaceIndex) -> BTreeSet<BTreeSet<Vec<u8>>> {
         let mut of_person: BTreeMap<Option<PersonId>, BTreeSet<Vec<u8>>> = BTreeMap::new();
         let mut taught = Taught::by(faces.to_vec(), index, None);
-        let placements = taught.group(index, &Decided::default()).placements;
+        let placements = taught.group(&Decided::default()).placements;
         for face in faces {
             let person = placements[&face.id].person;
             let code = face.code.as_bytes().to_vec();
@@ -616,7 +621,6 @@ mod tests {
         let metric = Metric::plain(&codes(faces), faces.len());
         let of = Of {
             faces,
-            index: &index,
             seen: &Seen::of(faces, &index),
             metric: &metric,
         };
@@ -802,9 +806,9 @@ mod tests {
                     decision: said(kind, at, count + 1, &faces, newest),
                 });
                 let decided = Decided::replay(&log);
-                let told = taught.group(&index, &decided);
+                let told = taught.group(&decided);
                 let joins = taught.told.take();
-                let anew = taught.group(&index, &decided);
+                let anew = taught.group(&decided);
                 prop_assert_eq!(&joins, &taught.told);
                 prop_assert_eq!(told.placements, anew.placements);
                 prop_assert_eq!(told.questions, anew.questions);

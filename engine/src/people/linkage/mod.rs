@@ -59,8 +59,9 @@ pub(super) struct Group {
     not_people: BTreeSet<PersonId>,
     /// Faces that a member is surely not the same person as.
     not_faces: BTreeSet<FaceId>,
-    /// The groups it is compared with, in order.
-    pub(super) linked: Vec<u32>,
+    /// The groups it is compared with, by their numbers when that was noted: some are joined to
+    /// others since, or to this one. See [`Linkage::linked`].
+    linked: Vec<u32>,
     /// Rises with each join, so that older comparisons are known to be out of date.
     version: u32,
     /// How many joins had been made when it came to be as it is.
@@ -175,10 +176,10 @@ impl Graph {
                     near.then(|| Candidate::new(distance, [face, *other], [0, 0]))
                 })
         };
-        (0..self.linked.len())
-            .into_par_iter()
-            .flat_map_iter(near)
-            .collect()
+        let near = (0..self.linked.len()).into_par_iter().flat_map_iter(near);
+        let mut near: Vec<Candidate> = near.collect();
+        near.shrink_to_fit();
+        near
     }
 
     /// The faces with the same code, with itself.
@@ -261,8 +262,8 @@ impl<'a> Linkage<'a> {
         let mut linkage = Self {
             limits,
             graph,
-            groups: Vec::with_capacity(faces.len()),
-            group_of: vec![None; faces.len()],
+            groups: Vec::new(),
+            group_of: Vec::new(),
             photos_of: BTreeMap::new(),
             apart: partners(decided),
             face_ids: faces.iter().map(|face| face.id).collect(),
@@ -272,28 +273,30 @@ impl<'a> Linkage<'a> {
             new_links,
             replay: Replay::default(),
         };
-        for (position, (face, linked)) in faces.iter().zip(linked).enumerate() {
-            let person = decided.confirmed.get(&face.id).copied();
-            if let Some(person) = person {
-                linkage
-                    .photos_of
-                    .entry(person)
-                    .or_default()
-                    .push(face.photo);
+        let person = |face: &GroupFace| decided.confirmed.get(&face.id).copied();
+        for face in faces {
+            if let Some(person) = person(face) {
+                let photos = linkage.photos_of.entry(person).or_default();
+                photos.push(face.photo);
             }
-            let single = founds(face, decided).then(|| {
-                linkage.group_of[position] = Some(position);
-                Group {
-                    linked,
-                    ..linkage.single(position, face, person, decided)
-                }
-            });
-            linkage.groups.push(single);
         }
         for photos in linkage.photos_of.values_mut() {
             photos.sort_unstable();
             photos.dedup();
         }
+        let single = |(position, (face, linked))| {
+            founds(face, decided).then(|| Group {
+                linked,
+                ..linkage.single(position, face, person(face), decided)
+            })
+        };
+        let singles = faces.par_iter().zip(linked).enumerate();
+        let groups: Vec<Option<Group>> = singles.map(single).collect();
+        let numbers = groups.iter().zip(0..);
+        linkage.group_of = numbers
+            .map(|(group, at)| group.as_ref().map(|_| at))
+            .collect();
+        linkage.groups = groups;
         linkage
     }
 
@@ -340,6 +343,7 @@ impl<'a> Linkage<'a> {
             None => {
                 self.replay.awake = vec![true; faces.len()];
                 self.replay.other = vec![true; faces.len()];
+                self.replay.beside = vec![true; faces.len()];
                 self.replay.told_person = vec![None; faces.len()];
             }
             Some(told) => self.wake_what_changed(faces, decided, told),
@@ -441,8 +445,8 @@ impl<'a> Linkage<'a> {
         self.replay.awake[b] = true;
         self.replay.other[a] = other;
         self.replay.other[b] = true;
-        let linked = self.groups[a].as_ref().map(|group| group.linked.clone());
-        for with in linked.into_iter().flatten() {
+        for with in self.relink(a) {
+            self.replay.beside[with as usize] = true;
             self.compare(a, with as usize);
         }
         if other {
@@ -500,8 +504,9 @@ impl<'a> Linkage<'a> {
             (None, Some(person)) => (person, a),
             _ => return false,
         };
-        let others = alone.linked.iter();
-        let mut others = others.filter_map(|other| self.groups[*other as usize].as_ref());
+        let homes = alone.linked.iter();
+        let homes = homes.filter_map(|other| self.group_of[*other as usize]);
+        let mut others = homes.filter_map(|home| self.groups[home].as_ref());
         others.any(|other| {
             other.person.is_some_and(|other| other != person)
                 && alone.mean_distance(other) < distance + NEARLY_AS_NEAR
@@ -526,18 +531,30 @@ impl<'a> Linkage<'a> {
             merge(photos, &joined.photos);
             merge(photos, &gone.photos);
         }
-        let (number, gone_number) = (a as u32, b as u32);
-        for other in &gone.linked {
-            if let Some(group) = &mut self.groups[*other as usize] {
-                remove(&mut group.linked, gone_number);
-                insert(&mut group.linked, number);
-            }
-        }
         absorb(&mut joined, gone);
-        remove(&mut joined.linked, number);
-        remove(&mut joined.linked, gone_number);
         joined.since = self.joins.len();
         self.groups[a] = Some(joined);
+    }
+
+    /// The groups that a group is linked with now, in order.
+    pub(super) fn linked(&self, number: usize) -> Vec<u32> {
+        let group = self.groups[number].as_ref();
+        let noted = group.into_iter().flat_map(|group| &group.linked);
+        let homes = noted.filter_map(|of| self.group_of[*of as usize]);
+        let others = homes.filter(|home| *home != number);
+        let mut linked: Vec<u32> = others.map(|home| home as u32).collect();
+        linked.sort_unstable();
+        linked.dedup();
+        linked
+    }
+
+    /// The same, noted anew.
+    fn relink(&mut self, number: usize) -> Vec<u32> {
+        let linked = self.linked(number);
+        if let Some(group) = &mut self.groups[number] {
+            group.linked.clone_from(&linked);
+        }
+        linked
     }
 
     /// Notes that a face that founds nothing is on a photo with the group.
@@ -584,7 +601,10 @@ fn absorb(group: &mut Group, mut other: Group) {
     merge(&mut group.days, &other.days);
     group.not_people.append(&mut other.not_people);
     group.not_faces.append(&mut other.not_faces);
-    merge(&mut group.linked, &other.linked);
+    if group.linked.len() < other.linked.len() {
+        std::mem::swap(&mut group.linked, &mut other.linked);
+    }
+    group.linked.append(&mut other.linked);
     group.version += 1;
 }
 

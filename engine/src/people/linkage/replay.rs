@@ -37,6 +37,8 @@ pub(super) struct Replay {
     pub(super) awake: Vec<bool>,
     /// Other than the group of that number is told to be.
     pub(super) other: Vec<bool>,
+    /// Linked with a group that is awake.
+    pub(super) beside: Vec<bool>,
     /// The person it is told to be.
     pub(super) told_person: Vec<Option<PersonId>>,
     /// All groups of these people are awake.
@@ -59,10 +61,12 @@ impl Linkage<'_> {
         self.replay.told_person[a] = told;
         if !self.replay.awake[a] && !self.replay.awake[b] {
             self.join(candidate);
-            let linked = self.groups[a].as_ref().map(|group| group.linked.clone());
-            for with in linked.into_iter().flatten() {
-                if self.replay.awake[with as usize] {
-                    self.compare(a, with as usize);
+            self.replay.beside[a] |= self.replay.beside[b];
+            if self.replay.beside[a] {
+                for with in self.relink(a) {
+                    if self.replay.awake[with as usize] {
+                        self.compare(a, with as usize);
+                    }
                 }
             }
             return;
@@ -97,10 +101,7 @@ impl Linkage<'_> {
     }
 
     fn wake_linked(&mut self, number: usize, now: Candidate) {
-        let linked = self.groups[number]
-            .as_ref()
-            .map(|group| group.linked.clone());
-        for other in linked.into_iter().flatten() {
+        for other in self.relink(number) {
             let group = self.groups[other as usize].as_ref();
             if group.is_some_and(|group| group.person.is_none()) {
                 self.wake(other as usize, now);
@@ -128,12 +129,12 @@ impl Linkage<'_> {
             return;
         }
         self.replay.awake[number] = true;
-        let Some(group) = &self.groups[number] else {
-            return;
-        };
+        let linked = self.relink(number);
+        for other in &linked {
+            self.replay.beside[*other as usize] = true;
+        }
         let asleep = |other: &&u32| !self.replay.awake[**other as usize];
-        let candidates: Vec<Candidate> = group
-            .linked
+        let candidates: Vec<Candidate> = linked
             .iter()
             .filter(asleep)
             .filter_map(|other| self.candidate(number, *other as usize))
@@ -229,6 +230,13 @@ impl Linkage<'_> {
                 .any(|person| people.contains(person));
         }
         self.replay.people = people;
+        self.replay.beside = vec![false; faces.len()];
+        for at in (0..faces.len()).filter(|at| awake[*at]) {
+            let group = self.groups[at].as_ref();
+            for other in group.into_iter().flat_map(|group| &group.linked) {
+                self.replay.beside[*other as usize] = true;
+            }
+        }
         self.replay.awake = awake;
     }
 
