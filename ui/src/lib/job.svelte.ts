@@ -11,9 +11,15 @@ const CALM_MS = 2500;
 /** … and so seldom that reading takes at most a tenth of the time. */
 const REST = 10;
 
+const WAITS = 'waits-for-mains';
+
 class JobState {
   progress = $state.raw<Progress | null>(null);
   paused = $state(false);
+  /** Whether it waits because the power comes from a battery. */
+  onBattery = $state(false);
+  /** Whether it is to wait then; kept between starts. */
+  waitsForMains = $state(localStorage.getItem(WAITS) === 'yes');
   readonly running = $derived(this.progress !== null);
 
   #due = 0;
@@ -25,6 +31,7 @@ class JobState {
     const listener = new Channel<JobNews>();
     listener.onmessage = (news) => this.#hear(news);
     await commands.followJob(listener);
+    await this.#ask(commands.waitForMains(this.waitsForMains));
   }
 
   usePictures = () => this.#ask(commands.usePictures());
@@ -33,6 +40,12 @@ class JobState {
   pause = () => this.#ask(commands.pauseJob());
   resume = () => this.#ask(commands.resumeJob());
   cancel = () => this.#ask(commands.cancelJob());
+
+  waitForMains(wanted: boolean): Promise<void> {
+    this.waitsForMains = wanted;
+    localStorage.setItem(WAITS, wanted ? 'yes' : 'no');
+    return this.#ask(commands.waitForMains(wanted));
+  }
 
   async #ask(call: Promise<unknown>): Promise<void> {
     try {
@@ -46,6 +59,7 @@ class JobState {
     if (news.kind === 'running') {
       this.progress = news.progress;
       this.paused = news.paused;
+      this.onBattery = news.on_battery;
       void this.#refreshCalmly(news.progress.done);
       return;
     }
@@ -67,6 +81,7 @@ class JobState {
     if (this.progress === last) {
       this.progress = null;
       this.paused = false;
+      this.onBattery = false;
     }
   }
 
