@@ -90,6 +90,17 @@ struct Screen {
     folder: TempDir,
 }
 
+/// The pixels of a screen, in the server's file.
+struct Pixels {
+    file: File,
+    /// The byte at which the first line begins.
+    at: u64,
+    width: u32,
+    height: u32,
+    /// Bytes of a line.
+    line_size: u32,
+}
+
 impl Window {
     /// Starts `program` on a screen of its own, with `home` as the user's home.
     pub fn open(program: &Path, home: &Path, look: Look) -> Result<Self> {
@@ -300,12 +311,11 @@ impl Window {
             Ok(self.run(there, "")? == true)
         })?;
         sleep(PAINT);
-        let picture = self.call("GET", &self.path("/screenshot"), &Value::Null)?;
-        let text = picture.as_str().context("the driver made no picture")?;
         if let Some(dir) = file.parent() {
             fs::create_dir_all(dir)?;
         }
-        Ok(fs::write(file, from_base64(text)?)?)
+        // Not the driver's picture: it waits for a frame, and a page that rests draws none.
+        Ok(self.screen.picture()?.save(file)?)
     }
 
     fn path(&self, path: &str) -> String {
@@ -376,22 +386,46 @@ impl Screen {
         })
     }
 
-    /// How often a second the line of pixels in its middle is another one, looked at for so long.
-    fn changes(&self, looked_at: Duration) -> Result<f64> {
+    /// What is on it now.
+    fn picture(&self) -> Result<image::RgbImage> {
+        let pixels = self.pixels()?;
+        let mut lines = vec![0; pixels.height as usize * pixels.line_size as usize];
+        pixels.file.read_exact_at(&mut lines, pixels.at)?;
+        let at = |x: u32, y: u32| {
+            let pixel = &lines[(y * pixels.line_size + 4 * x) as usize..];
+            image::Rgb([pixel[2], pixel[1], pixel[0]])
+        };
+        Ok(image::RgbImage::from_fn(pixels.width, pixels.height, at))
+    }
+
+    /// Where the server keeps its pixels: four bytes each, blue first.
+    fn pixels(&self) -> Result<Pixels> {
         let file = File::open(self.folder.path().join("Xvfb_screen0"))?;
         // The header of X's window dumps: numbers of 32 bits, big endian.
         let mut header = [0; 100];
         file.read_exact_at(&mut header, 0)?;
         let field = |at: usize| {
             let bytes = header[4 * at..][..4].try_into();
-            bytes.map_or(0, |bytes| u64::from(u32::from_be_bytes(bytes)))
+            bytes.map_or(0, u32::from_be_bytes)
         };
-        let (header_size, height, line_size, colours) = (field(0), field(5), field(12), field(19));
         // A colour takes twelve bytes.
-        let at = header_size + 12 * colours + height / 2 * line_size;
+        let at = u64::from(field(0)) + 12 * u64::from(field(19));
+        Ok(Pixels {
+            file,
+            at,
+            width: field(4),
+            height: field(5),
+            line_size: field(12),
+        })
+    }
+
+    /// How often a second the line of pixels in its middle is another one, looked at for so long.
+    fn changes(&self, looked_at: Duration) -> Result<f64> {
+        let pixels = self.pixels()?;
+        let middle = u64::from(pixels.height / 2) * u64::from(pixels.line_size);
         let look = || -> Result<Vec<u8>> {
-            let mut line = vec![0; line_size as usize];
-            file.read_exact_at(&mut line, at)?;
+            let mut line = vec![0; pixels.line_size as usize];
+            pixels.file.read_exact_at(&mut line, pixels.at + middle)?;
             Ok(line)
         };
         let mut changes = 0;
@@ -426,30 +460,4 @@ pub fn until(what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> 
         }
         sleep(GLANCE);
     }
-}
-
-/// Base64 as RFC 4648 has it; line ends and padding are passed over.
-fn from_base64(text: &str) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut count) = (0_u32, 0);
-    for letter in text
-        .bytes()
-        .filter(|letter| !letter.is_ascii_whitespace() && *letter != b'=')
-    {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => bail!("not base64"),
-        };
-        bits = (bits << 6) | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    Ok(bytes)
 }
