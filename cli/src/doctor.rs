@@ -25,16 +25,25 @@ impl Doctor {
         } else {
             ""
         };
+        let many = if found.device == "processor" {
+            ""
+        } else {
+            " when many photos are read"
+        };
         let line = |name: &str, words: String| [name.to_owned(), words];
         let mut rows = vec![
             line(
                 "Networks",
+                format!("run on the {}{many}: {}", found.device, found.why),
+            ),
+            line(
+                "Processor",
                 format!(
-                    "run on the {} ({}), {} threads, {}, {}{bf16}",
-                    found.device, found.why, found.threads, found.vectors, found.precision
+                    "{} threads, {}, {}{bf16}",
+                    found.threads, found.vectors, found.precision
                 ),
             ),
-            line("Speed", format!("{:.0} ms a face", found.face_ms)),
+            line("Speed", format!("{:.1} ms a face", found.face_ms)),
             line("Weights", format!("sound: {}", found.weights.display())),
             line("Library", format!("sound: {}", found.library.display())),
             line(

@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use kith_models::{CROP_SIDE, Crop, Detector, Embedder, Processor, Weights};
+use kith_models::{CROP_SIDE, Crop, Processor, Weights};
 use serde::Serialize;
 
+use crate::faces::Networks;
 use crate::{Library, Result};
 
 /// Faces that are embedded to see how long one takes.
@@ -15,17 +16,17 @@ const TIMED_FACES: usize = 8;
 /// What was found.
 #[derive(Debug, Clone, Serialize)]
 pub struct Checkup {
-    /// What runs the networks.
-    pub device: &'static str,
+    /// What runs the networks when many photos are read: `processor`, or which other.
+    pub device: String,
     /// Why it is that one.
-    pub why: &'static str,
-    /// The vector instructions that are used.
+    pub why: String,
+    /// The vector instructions that the processor uses.
     pub vectors: &'static str,
-    /// What the embedder multiplies: `f32` or `bf16`.
+    /// What the embedder multiplies on the processor: `f32` or `bf16`.
     pub precision: &'static str,
     /// Whether this processor would be faster with bf16.
     pub has_bf16: bool,
-    /// Threads of the networks.
+    /// Threads of the networks on the processor.
     pub threads: usize,
     /// Milliseconds that a face takes to be embedded, several at a time.
     pub face_ms: f64,
@@ -61,9 +62,20 @@ pub struct FolderCheck {
 /// that cannot be read.
 pub fn check(library: &Path) -> Result<Checkup> {
     let weights = Weights::find()?;
-    Detector::load(&weights)?;
-    let embedder = Embedder::load(&weights)?;
-    let face_ms = time_of_a_face(&embedder)?;
+    let networks = Networks::load()?;
+    let crop = Crop::from_rgb(vec![128; 3 * CROP_SIDE * CROP_SIDE])?;
+    let faces = vec![[crop.clone(), crop]; TIMED_FACES];
+    let (device, why, face_ms) = match on_worker(&networks, &faces) {
+        Ok((device, face_ms)) => (
+            device,
+            "it sees what the processor sees".to_owned(),
+            face_ms,
+        ),
+        Err(why) => {
+            let face_ms = time_of_a_face(|| networks.embed(&faces).map(drop))?;
+            ("processor".to_owned(), why, face_ms)
+        }
+    };
     let Processor {
         vectors,
         has_bf16,
@@ -73,8 +85,8 @@ pub fn check(library: &Path) -> Result<Checkup> {
     let opened = Library::open(library)?;
     let folders = opened.folders()?.into_iter();
     Ok(Checkup {
-        device: "processor",
-        why: "this Kith was built without a part for graphics processors",
+        device,
+        why,
         vectors,
         precision,
         has_bf16,
@@ -99,12 +111,24 @@ pub fn check(library: &Path) -> Result<Checkup> {
     })
 }
 
-/// Milliseconds, after a first time that wakes everything up.
-fn time_of_a_face(embedder: &Embedder) -> Result<f64> {
-    let crop = Crop::from_rgb(vec![128; 3 * CROP_SIDE * CROP_SIDE])?;
-    let faces = vec![[crop.clone(), crop]; TIMED_FACES];
-    embedder.embed(&faces)?;
+/// What runs the networks when many photos are read, and the milliseconds of a face; or why it is the
+/// processor.
+fn on_worker(
+    networks: &Networks,
+    faces: &[[Crop; 2]],
+) -> std::result::Result<(String, f64), String> {
+    let worker = networks.start()?;
+    let lost = || worker.lost().unwrap_or_default().to_owned();
+    let face_ms = time_of_a_face(|| worker.embed(faces).map(drop).ok_or_else(lost))?;
+    Ok((worker.device().to_owned(), face_ms))
+}
+
+/// Milliseconds of each of [`TIMED_FACES`], after a first time that wakes everything up.
+fn time_of_a_face<E>(
+    embed: impl Fn() -> std::result::Result<(), E>,
+) -> std::result::Result<f64, E> {
+    embed()?;
     let start = Instant::now();
-    embedder.embed(&faces)?;
+    embed()?;
     Ok(start.elapsed().as_secs_f64() * 1e3 / TIMED_FACES as f64)
 }

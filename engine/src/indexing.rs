@@ -30,9 +30,9 @@ use crate::{Control, Error, IndexSummary, Phase, PhotoId, Progress, Result};
 pub(crate) const DECODED_SIDE: u32 = 2000;
 /// Photos on their way to being stored, for each thread; bounds the memory of a run.
 const UNDER_WAY: usize = 2;
-/// Photos are stored once so many faces wait to be embedded, …
-const FACES_TOGETHER: usize = 16;
-/// … or so many photos wait, …
+/// A run of so many photos is worth the start of a graphics processor.
+const LONG_RUN: usize = 50;
+/// Photos are stored once as many faces wait as are best embedded together, or so many photos, …
 const PHOTOS_TOGETHER: usize = 64;
 /// … or the first of them has waited so long.
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
@@ -48,7 +48,7 @@ const SAME_PLACE: f32 = 0.5;
 /// What a job works with.
 pub(crate) struct Job<'a> {
     pub(crate) catalog: Catalog,
-    pub(crate) finder: &'a FaceFinder,
+    pub(crate) finder: FaceFinder,
     pub(crate) groups: &'a std::sync::Mutex<Groups>,
     pub(crate) thumbnails: &'a Thumbnails,
     pub(crate) control: &'a Control,
@@ -89,8 +89,8 @@ impl Waiting {
         self.looks.push((at, look));
     }
 
-    fn is_due(&self) -> bool {
-        self.faces >= FACES_TOGETHER
+    fn is_due(&self, faces_together: usize) -> bool {
+        self.faces >= faces_together
             || self.looks.len() >= PHOTOS_TOGETHER
             || self
                 .since
@@ -198,7 +198,10 @@ impl Job<'_> {
         let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let under_way = threads * UNDER_WAY;
         let known = photos::contents(self.catalog.connection(), &MODEL)?;
-        let (finder, thumbnails, known) = (self.finder, self.thumbnails, &known);
+        if files.len() >= LONG_RUN {
+            self.finder = self.finder.with_worker();
+        }
+        let (finder, thumbnails, known) = (&self.finder.clone(), self.thumbnails, &known);
         let started = Instant::now();
         let mut next_grouping = Instant::now() + GROUPING_PAUSE;
         // All queues have room for as many photos as are ever on their way, so nobody blocks.
@@ -245,7 +248,7 @@ impl Job<'_> {
                         break;
                     };
                     waiting.add(at, look);
-                    if at + 1 < files.len() && !waiting.is_due() {
+                    if at + 1 < files.len() && !waiting.is_due(finder.faces_together()) {
                         continue;
                     }
                     self.store(files, std::mem::take(&mut waiting), progress)?;
@@ -279,7 +282,7 @@ impl Job<'_> {
             .iter()
             .filter_map(|(_, look)| look.as_ref().ok());
         let faces = faces.flat_map(|seen| seen.faces.iter().flatten());
-        let mut embedded = embedded(self.finder, faces.cloned().collect())?.into_iter();
+        let mut embedded = embedded(&self.finder, faces.cloned().collect())?.into_iter();
         let mut photos = Vec::with_capacity(waiting.looks.len());
         for (at, look) in waiting.looks {
             let (path, stamp) = &files[at];
@@ -334,7 +337,7 @@ impl Job<'_> {
         };
         let mut faces = match found {
             Some(found) => found,
-            None => embedded(self.finder, self.finder.find(&upright.pixels)?)?,
+            None => embedded(&self.finder, self.finder.find(&upright.pixels)?)?,
         };
         let same = Calibration::built_in().surely_same();
         for old in drawn {
@@ -346,7 +349,7 @@ impl Job<'_> {
             let face = self.finder.face_in(&upright.pixels, box_upright)?;
             self.thumbnails
                 .make_face(&facts.content, &box_upright, &upright.pixels)?;
-            let face = embedded(self.finder, vec![face])?;
+            let face = embedded(&self.finder, vec![face])?;
             faces.extend(face.into_iter().filter(|face| {
                 distance(&face.code.embedding(), &old.found.code.embedding()) < same
             }));

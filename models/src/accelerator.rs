@@ -1,5 +1,7 @@
 //! A graphics processor, or whatever else runs the networks in Candle's own operations.
 
+use std::fmt;
+
 use candle_core::{DType, Device};
 
 use crate::{Error, ops::Place};
@@ -56,5 +58,16 @@ impl Accelerator {
 
     pub(crate) fn detecting(&self) -> Place {
         Place::Device(self.device.clone(), DType::F32)
+    }
+}
+
+/// What it is, in words that go on after "the networks run on the".
+impl fmt::Display for Accelerator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.device {
+            Device::Cpu => "processor in place of a graphics processor",
+            Device::Cuda(_) => "graphics processor (CUDA, f16)",
+            Device::Metal(_) => "graphics processor (Metal, f16)",
+        })
     }
 }

@@ -7,8 +7,9 @@
 
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::{RgbImage, imageops};
-use kith_models::{Detection, Detector, RgbView};
+use kith_models::{Detection, RgbView};
 
+use super::networks::Networks;
 use crate::{Error, Result};
 
 /// Width and height of a cut, in pixels.
@@ -127,7 +128,7 @@ impl Square {
 /// What the detector says at the second look: for each proposal the face that it is, in pixels of
 /// the picture, or nothing. Scores are those of the second look.
 pub(super) fn look_again(
-    detector: &Detector,
+    networks: &Networks,
     picture: &RgbImage,
     proposals: &[Detection],
 ) -> Result<Vec<Option<Detection>>> {
@@ -141,7 +142,7 @@ pub(super) fn look_again(
             .iter()
             .map(|square| square.cut(picture))
             .collect::<Result<Vec<_>>>()?;
-        let upright = central_faces(detector, &cuts)?;
+        let upright = central_faces(networks, &cuts)?;
         for ((square, cut), upright) in squares.iter().zip(&cuts).zip(upright) {
             let upright_score = upright.map_or(0.0, |face| face.score);
             let mut best = upright
@@ -154,7 +155,7 @@ pub(super) fn look_again(
                     imageops::rotate270(cut),
                 ];
                 let least = LEAST_TURNED_SCORE.max(upright_score + TURNED_BETTER);
-                best = central_faces(detector, &turned)?
+                best = central_faces(networks, &turned)?
                     .into_iter()
                     .zip(1..)
                     .filter_map(|(face, turns)| Some((face?, turns)))
@@ -173,7 +174,7 @@ pub(super) fn look_again(
 }
 
 /// The best face in the middle of each cut.
-fn central_faces(detector: &Detector, cuts: &[RgbImage]) -> Result<Vec<Option<Detection>>> {
+fn central_faces(networks: &Networks, cuts: &[RgbImage]) -> Result<Vec<Option<Detection>>> {
     let views = cuts
         .iter()
         .map(|cut| RgbView::new(SIDE as usize, SIDE as usize, cut.as_raw()))
@@ -184,8 +185,8 @@ fn central_faces(detector: &Detector, cuts: &[RgbImage]) -> Result<Vec<Option<De
             .iter()
             .all(|at| (at / SIDE as f32 - 0.5).abs() < OFF_CENTRE)
     };
-    Ok(detector
-        .detect_batch(&views, LEAST_SCORE.min(LEAST_TURNED_SCORE) / 2.0)?
+    Ok(networks
+        .detect(&views, LEAST_SCORE.min(LEAST_TURNED_SCORE) / 2.0)?
         .into_iter()
         .map(|faces| faces.into_iter().find(is_central))
         .collect())

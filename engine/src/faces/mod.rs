@@ -3,17 +3,19 @@
 
 mod boxes;
 mod look;
+mod networks;
 mod quality;
 
 use std::sync::LazyLock;
 
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
-use kith_models::{Crop, Detection, Detector, Embedder, Embedding, RgbView, Weights, views};
+use kith_models::{Crop, Detection, Detector, Embedder, Embedding, RgbView, views};
 
 pub(crate) use self::boxes::overlap;
 use self::boxes::same_face;
 use self::look::look_again;
+pub(crate) use self::networks::Networks;
 use self::quality::quality;
 use crate::{Error, Result};
 
@@ -67,10 +69,10 @@ pub struct FoundFace {
     pub views: [Crop; 2],
 }
 
-/// The two networks, ready to run.
+/// The two networks, ready to run. A clone shares them.
+#[derive(Clone)]
 pub struct FaceFinder {
-    detector: Detector,
-    embedder: Embedder,
+    networks: Networks,
 }
 
 impl FaceFinder {
@@ -79,11 +81,22 @@ impl FaceFinder {
     /// # Errors
     /// [`Error::Models`] when the weights are missing or damaged.
     pub fn load() -> Result<Self> {
-        let weights = Weights::find()?;
         Ok(Self {
-            detector: Detector::load(&weights)?,
-            embedder: Embedder::load(&weights)?,
+            networks: Networks::load()?,
         })
+    }
+
+    /// The same networks for a long job: on a graphics processor as soon as one is ready, where there
+    /// is one, and as before where there is none or it is lost. It is given back with what is returned.
+    pub(crate) fn with_worker(&self) -> Self {
+        Self {
+            networks: self.networks.with_worker(),
+        }
+    }
+
+    /// How many faces are best embedded together now.
+    pub(crate) fn faces_together(&self) -> usize {
+        self.networks.faces_together()
     }
 
     /// All faces on an upright picture, best score first. A face that lies on its side or upside
@@ -99,7 +112,7 @@ impl FaceFinder {
         }
         let mut proposed = best_of_each_face(proposed);
         proposed.truncate(MOST_PROPOSALS);
-        let seen = look_again(&self.detector, pixels, &proposed)?;
+        let seen = look_again(&self.networks, pixels, &proposed)?;
         let view = view_of(pixels)?;
         Ok(best_of_each_face(seen.into_iter().flatten().collect())
             .iter()
@@ -124,7 +137,7 @@ impl FaceFinder {
                 [box_px[0] + across * box_px[2], box_px[1] + down * box_px[3]]
             }),
         };
-        let seen = look_again(&self.detector, pixels, std::slice::from_ref(&drawn))?;
+        let seen = look_again(&self.networks, pixels, std::slice::from_ref(&drawn))?;
         let seen = seen.into_iter().flatten().next();
         let face = match seen.filter(|seen| overlap(&seen.box_px, &box_px) > SEEN_IN_BOX) {
             // The box stays as it was drawn.
@@ -139,14 +152,20 @@ impl FaceFinder {
     /// # Errors
     /// [`Error::Models`] when the network fails.
     pub fn embed(&self, faces: &[[Crop; 2]]) -> Result<Vec<Embedding>> {
-        Ok(self.embedder.embed(faces)?)
+        self.networks.embed(faces)
+    }
+
+    /// Faces found on the picture as it is.
+    fn detect(&self, pixels: &RgbImage) -> Result<Vec<Detection>> {
+        let found = self.networks.detect(&[view_of(pixels)?], LEAST_PROPOSED)?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// Faces found on the picture resized to a long side of `side`, in pixels of the picture given.
     fn detect_at(&self, pixels: &RgbImage, side: u32) -> Result<Vec<Detection>> {
         let long_side = pixels.width().max(pixels.height());
         if side == long_side {
-            return Ok(self.detector.detect(view_of(pixels)?, LEAST_PROPOSED)?);
+            return self.detect(pixels);
         }
         let scaled = |length: u32| {
             (f64::from(length) * f64::from(side) / f64::from(long_side))
@@ -158,7 +177,7 @@ impl FaceFinder {
             pixels.width() as f32 / small.width() as f32,
             pixels.height() as f32 / small.height() as f32,
         ];
-        let mut found = self.detector.detect(view_of(&small)?, LEAST_PROPOSED)?;
+        let mut found = self.detect(&small)?;
         for face in &mut found {
             for (at, value) in face.box_px.iter_mut().enumerate() {
                 *value *= to_picture[at % 2];

@@ -55,7 +55,7 @@ pub struct Library {
     rows: Mutex<Option<(Stamp, Arc<Rows>)>>,
     groups: Mutex<Groups>,
     /// Loaded when photos are read first: it takes a moment and 200 MB.
-    finder: Mutex<Option<Arc<FaceFinder>>>,
+    finder: Mutex<Option<FaceFinder>>,
     thumbnails: Thumbnails,
 }
 
@@ -110,7 +110,7 @@ impl Library {
         let finder = self.finder()?;
         let mut job = Job {
             catalog: Catalog::open(&self.folder.join("catalog.sqlite"))?,
-            finder: &finder,
+            finder,
             groups: &self.groups,
             thumbnails: &self.thumbnails,
             control,
@@ -622,13 +622,13 @@ impl Library {
         photos::get(self.catalog().connection(), photo)?.ok_or(Error::NoPhoto(photo))
     }
 
-    fn finder(&self) -> Result<Arc<FaceFinder>> {
+    fn finder(&self) -> Result<FaceFinder> {
         let mut finder = self.finder.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(finder) = &*finder {
-            return Ok(Arc::clone(finder));
+            return Ok(finder.clone());
         }
-        let loaded = Arc::new(FaceFinder::load()?);
-        *finder = Some(Arc::clone(&loaded));
+        let loaded = FaceFinder::load()?;
+        *finder = Some(loaded.clone());
         Ok(loaded)
     }
 
