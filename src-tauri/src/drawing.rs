@@ -1,7 +1,10 @@
-//! How the web view draws where there is no graphics processor.
+//! How the web view draws, and what it keeps of what it drew.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
+
+use tauri::{App, Manager as _};
+use webkit2gtk::{CacheModel, WebContextExt as _, WebViewExt as _};
 
 /// What tells the web view not to hand its pictures over in the graphics processor's memory.
 const RENDERER: &str = "WEBKIT_DISABLE_DMABUF_RENDERER";
@@ -22,6 +25,19 @@ pub fn choose_renderer() {
             .env(RENDERER, "1")
             .exec();
     }
+}
+
+/// Lets the web view forget pictures that are out of sight: they come again from this program, at once, and
+/// would take up to 200 MB.
+pub fn keep_few_pictures(app: &App) -> tauri::Result<()> {
+    let Some(window) = app.get_webview_window("main") else {
+        return Ok(());
+    };
+    window.with_webview(|view| {
+        if let Some(context) = view.inner().context() {
+            context.set_cache_model(CacheModel::DocumentViewer);
+        }
+    })
 }
 
 /// Whether there is a device that draws.

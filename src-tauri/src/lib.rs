@@ -48,6 +48,8 @@ pub fn run(library_dir: Option<PathBuf>, folders: &[PathBuf]) -> anyhow::Result<
         )
         .invoke_handler(calls.invoke_handler())
         .setup(move |app| {
+            #[cfg(target_os = "linux")]
+            drawing::keep_few_pictures(app)?;
             let desk = Desk::new(library_dir);
             desk.shelf().open_ahead();
             app.manage(PicturePool::start(&desk)?);
