@@ -221,6 +221,22 @@ mod tests {
         Crop::from_rgb(pixels.collect()).unwrap()
     }
 
+    /// Graphics processors multiply f16 and add f32, as Candle does on the processor.
+    #[test]
+    fn numbers_of_two_bytes_give_nearly_the_same() {
+        let weights = Weights::find().unwrap();
+        let place = Place::Device(Device::Cpu, candle_core::DType::F16);
+        let short = Embedder::load_at(&weights, place, BATCH).unwrap();
+        let long = Embedder::load_with(&weights, Precision::F32).unwrap();
+        let faces: Vec<[Crop; 2]> = (1..3).map(|step| [crop(step), crop(step + 3)]).collect();
+        let short = short.embed(&faces).unwrap();
+        for (short, long) in short.iter().zip(&long.embed(&faces).unwrap()) {
+            let difference = distance(short, long);
+            println!("f16: {difference:.1e}");
+            assert!(difference < 1e-5, "{difference}");
+        }
+    }
+
     #[test]
     fn a_batch_gives_what_its_faces_give_alone() {
         let embedder = Embedder::load(&Weights::find().unwrap()).unwrap();
