@@ -89,7 +89,7 @@ impl Index {
     }
 }
 
-fn stop_on_ctrl_c(control: Arc<Control>) -> anyhow::Result<()> {
+pub fn stop_on_ctrl_c(control: Arc<Control>) -> anyhow::Result<()> {
     ctrlc::set_handler(move || {
         if control.is_cancelled() {
             process::exit(KILLED);

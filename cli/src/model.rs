@@ -1,13 +1,16 @@
 //! `kith model`: what the library learned of your people, and networks that you add.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use anyhow::bail;
 use clap::{Args, Subcommand};
-use kith_engine::{Control, LearnedVersion, Library, Network};
+use kith_engine::{Control, LearnedVersion, Library, Network, UpgradePhase, UpgradeProgress};
 use serde::Serialize;
 
-use crate::output::Output;
+use crate::index::stop_on_ctrl_c;
+use crate::output::{Output, count};
 use crate::progress::Shown;
 
 /// Let Kith learn to tell your people apart, from what you said; and add other networks
@@ -21,6 +24,7 @@ pub enum Model {
     Use(ModelUse),
     Add(ModelAdd),
     Remove(ModelRemove),
+    Upgrade(ModelUpgrade),
 }
 
 impl Model {
@@ -31,6 +35,7 @@ impl Model {
             Self::Use(command) => command.run(library, out),
             Self::Add(command) => command.run(library, out),
             Self::Remove(command) => command.run(library, out),
+            Self::Upgrade(command) => command.run(library, out),
         }
     }
 }
@@ -101,13 +106,15 @@ fn list(library: &Library, out: &mut Output) -> anyhow::Result<()> {
     let row = |network: &Network| {
         [
             network.name.clone(),
+            if network.used { "in use" } else { "" }.to_owned(),
+            network.faces.to_string(),
             network.numbers.to_string(),
             network.sha256.clone(),
         ]
     };
     let rows: Vec<_> = networks.iter().map(row).collect();
     out.line("")?;
-    out.table(["NETWORK", "NUMBERS", "SHA-256"], &rows)
+    out.table(["NETWORK", "", "FACES", "NUMBERS", "SHA-256"], &rows)
 }
 
 /// Use a version of what was learned, or none
@@ -169,7 +176,7 @@ impl ModelAdd {
             return out.object(&network);
         }
         out.line(&format!(
-            "{} is in the library: {} numbers a face. Nothing uses it yet.",
+            "{} is in the library: {} numbers a face. To use it: kith model upgrade {0}",
             network.name, network.numbers
         ))
     }
@@ -195,5 +202,75 @@ impl ModelRemove {
             return out.object(&network);
         }
         out.line(&format!("{} is no longer in the library.", network.name))
+    }
+}
+
+/// Let a network that you added look at all faces, without losing a name
+///
+/// First Kith looks at some faces with both networks, and learns how to compare what they see. From
+/// then on new photos are seen by the new network, and the photos that are there are looked at again,
+/// the newest first. All the time people keep their names, and searches work.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  kith model upgrade 20180402-114759-vggface2
+  kith model upgrade --undo                    back to the network that Kith came with
+
+Ctrl+C stops it after the faces in hand; the same command goes on from there.")]
+pub struct ModelUpgrade {
+    /// The network, as `kith model list` shows it
+    #[arg(value_name = "NETWORK", required_unless_present = "undo")]
+    name: Option<String>,
+    /// Go back to the network that Kith came with
+    #[arg(long, conflicts_with = "name")]
+    undo: bool,
+}
+
+impl ModelUpgrade {
+    fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
+        let control = Arc::new(Control::new());
+        stop_on_ctrl_c(Arc::clone(&control))?;
+        let mut shown = Shown::new();
+        let (mut failed, mut is_learned) = (0, false);
+        let mut on_progress = |progress: UpgradeProgress| {
+            failed = progress.failed;
+            let doing = match progress.phase {
+                UpgradePhase::Learning => "Comparing the networks",
+                UpgradePhase::Embedding => "Looking at faces",
+            };
+            if progress.phase == UpgradePhase::Embedding && !is_learned {
+                (shown, is_learned) = (Shown::new(), true);
+            }
+            let UpgradeProgress { done, total, .. } = progress;
+            shown.at(doing, done, total, " faces", progress.seconds_left);
+        };
+        let summary = match &self.name {
+            Some(name) => library.upgrade(name, &control, &mut on_progress)?,
+            None => library.undo_upgrade(&control, &mut on_progress)?,
+        };
+        drop(shown);
+        if out.is_json() {
+            out.object(&summary)?;
+        } else {
+            let by = summary.network.as_deref();
+            out.line(&format!(
+                "{} of {} are as {} sees them. {:.1} s",
+                summary.embedded,
+                count(summary.faces, "face", "faces"),
+                by.unwrap_or("the network that Kith came with"),
+                summary.seconds
+            ))?;
+            if failed > 0 {
+                out.line(&format!(
+                    "{} are on photos that cannot be read now, or were changed since; they stay as \
+                     they are. The same command tries them again.",
+                    count(failed, "face", "faces")
+                ))?;
+            }
+        }
+        if summary.cancelled {
+            bail!("Stopped. Everybody keeps their name, and the same command goes on from there.");
+        }
+        Ok(())
     }
 }

@@ -280,7 +280,7 @@ fn a_network_is_added_listed_and_removed() {
     let added = place.json(&["model", "add", file]).remove(0);
     assert_eq!(
         keys(&added),
-        BTreeSet::from(["network", "numbers", "sha256"])
+        BTreeSet::from(["network", "numbers", "sha256", "used", "faces"])
     );
     assert_eq!(
         (&added["network"], &added["numbers"]),
@@ -295,7 +295,17 @@ fn a_network_is_added_listed_and_removed() {
         "{listed}"
     );
 
-    assert!(refused(&place.run(&["model", "add", file])).contains("already: other"));
+    // Once more is no mistake; another of its name is.
+    fs::remove_file(&copy).unwrap();
+    assert_eq!(
+        place.json(&["model", "add", file]),
+        std::slice::from_ref(&added)
+    );
+    assert_eq!(fs::read(&copy).unwrap(), bytes);
+    let namesake = place.library.path().join("OTHER.safetensors");
+    fs::copy(shipped, &namesake).unwrap();
+    let said = refused(&place.run(&["model", "add", namesake.to_str().unwrap()]));
+    assert!(said.contains("already: other"), "{said}");
     let second = place.photos.path().join("the other.safetensors");
     fs::copy(file, &second).unwrap();
     let said = refused(&place.run(&["model", "add", second.to_str().unwrap()]));
@@ -397,6 +407,7 @@ fn help_shows_examples_of_every_command() {
         "model use",
         "model add",
         "model remove",
+        "model upgrade",
         "eval paper",
     ] {
         let output = kith()

@@ -108,6 +108,36 @@ pub enum Error {
         "There is no network {0} in this library. `kith model list` shows them, and `kith model add FILE` adds one."
     )]
     NoNetwork(String),
+    /// The copy of a network's file is gone or another.
+    #[error(
+        "The file of the network {0} in the library is missing or damaged. Add it again with `kith model add FILE`."
+    )]
+    NetworkChanged(String),
+    /// Faces that are embedded by the network.
+    #[error(
+        "Faces of this library are as the network {0} sees them. Take that back first: kith model upgrade --undo"
+    )]
+    NetworkInUse(String),
+    /// A map cannot be learned from so few.
+    #[error(
+        "The library has too few clear faces for this: {found} of them can be read, and {needed} are needed to learn how another network sees them. Nothing was changed. Read more photos first: kith index FOLDER"
+    )]
+    TooFewFaces {
+        /// Faces that could be used.
+        found: usize,
+        /// How many it takes.
+        needed: usize,
+    },
+    /// No map leads from the new network to Kith's own.
+    #[error(
+        "This network does not see people as Kith's does: of {of} faces that it was tried on it took {mistaken} for somebody else. Nothing was changed."
+    )]
+    NetworkUnlike {
+        /// Faces taken for somebody else.
+        mistaken: usize,
+        /// Faces it was tried on.
+        of: usize,
+    },
     /// An album that is not there.
     #[error("There is no album number {0} in this library.")]
     NoAlbum(AlbumId),

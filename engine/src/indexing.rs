@@ -18,8 +18,9 @@ use crate::catalog::faces::{self as face_rows, NewFace};
 use crate::catalog::photos::{self, Header, Known, Stamp};
 use crate::catalog::{Catalog, folders};
 use crate::faces::{FaceFinder, FoundFace, MODEL, overlap};
-use crate::people::{Calibration, Groups};
+use crate::people::Calibration;
 use crate::photo::{self, Facts, PhotoError, Upright};
+use crate::regrouping::Regrouping;
 use crate::scan::{self, Found, Trouble};
 use crate::thumbnails::Thumbnails;
 use crate::{Control, Error, IndexSummary, Phase, PhotoId, Progress, Result};
@@ -36,10 +37,6 @@ const LONG_RUN: usize = 50;
 const PHOTOS_TOGETHER: usize = 64;
 /// … or the first of them has waited so long.
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
-/// While photos are read, people are grouped again after at least this long…
-const GROUPING_PAUSE: Duration = Duration::from_secs(2);
-/// …and after this many times as long as the last grouping took.
-const GROUPING_SHARE: u32 = 10;
 /// The time left is told from this many photos on.
 const PHOTOS_TO_JUDGE: u32 = 4;
 /// A face found again on a changed photo is the same if the boxes share this part of their union.
@@ -49,7 +46,7 @@ const SAME_PLACE: f32 = 0.5;
 pub(crate) struct Job<'a> {
     pub(crate) catalog: Catalog,
     pub(crate) finder: FaceFinder,
-    pub(crate) groups: &'a std::sync::Mutex<Groups>,
+    pub(crate) regrouping: Regrouping<'a>,
     pub(crate) thumbnails: &'a Thumbnails,
     pub(crate) control: &'a Control,
     pub(crate) on_progress: &'a mut dyn FnMut(Progress),
@@ -125,7 +122,7 @@ impl Job<'_> {
         progress.phase = Phase::Grouping;
         progress.seconds_left = None;
         (self.on_progress)(progress);
-        self.group()?;
+        self.regrouping.at_once(&mut self.catalog)?;
         self.summary(plan.unchanged, started)
     }
 
@@ -203,7 +200,6 @@ impl Job<'_> {
         }
         let (finder, thumbnails, known) = (&self.finder.clone(), self.thumbnails, &known);
         let started = Instant::now();
-        let mut next_grouping = Instant::now() + GROUPING_PAUSE;
         // All queues have room for as many photos as are ever on their way, so nobody blocks.
         let (give, jobs) = bounded::<usize>(under_way);
         let (done, results) = bounded::<(usize, Look)>(under_way);
@@ -258,12 +254,7 @@ impl Job<'_> {
                             Some(each * (progress.total - progress.done) as f32);
                     }
                     (self.on_progress)(progress.clone());
-                    if Instant::now() >= next_grouping {
-                        let began = Instant::now();
-                        self.group()?;
-                        let pause = GROUPING_PAUSE.max(began.elapsed() * GROUPING_SHARE);
-                        next_grouping = Instant::now() + pause;
-                    }
+                    self.regrouping.if_due(&mut self.catalog)?;
                 }
                 self.store(files, waiting, progress)
             })
@@ -355,16 +346,6 @@ impl Job<'_> {
             }));
         }
         Ok(Ok(Some(faces)))
-    }
-
-    fn group(&mut self) -> Result<()> {
-        let mut groups = self
-            .groups
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.catalog
-            .transaction(|connection| groups.derive(connection))
-            .map(drop)
     }
 
     fn summary(&self, unchanged: u32, started: Instant) -> Result<IndexSummary> {
@@ -508,6 +489,7 @@ pub(crate) fn embedded(finder: &FaceFinder, found: Vec<FoundFace>) -> Result<Vec
             score: face.score,
             quality: face.quality,
             code: Code::of(&embedding),
+            map: finder.map(),
         })
         .collect())
 }

@@ -20,10 +20,12 @@ mod outside;
 pub mod people;
 pub mod photo;
 mod power;
+mod regrouping;
 pub mod scan;
 pub mod search;
 mod thumbnails;
 mod types;
+mod upgrade;
 
 pub use control::Control;
 pub use doctor::{Checkup, FolderCheck, check};

@@ -476,6 +476,53 @@ pub struct Network {
     pub numbers: u32,
     /// SHA-256 of its file, in hexadecimal.
     pub sha256: String,
+    /// Whether it embeds faces from now on.
+    pub used: bool,
+    /// Faces that are as it sees them.
+    pub faces: u32,
+}
+
+/// What an upgrade is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "lowercase")]
+pub enum UpgradePhase {
+    /// Looking at some faces with both networks.
+    Learning,
+    /// Embedding faces again.
+    Embedding,
+}
+
+/// How far an upgrade is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct UpgradeProgress {
+    /// What it does now.
+    pub phase: UpgradePhase,
+    /// Faces done in this phase of this run, failed ones included.
+    pub done: u32,
+    /// Faces to do in it.
+    pub total: u32,
+    /// Faces on photos that could not be read, or were changed since they were read.
+    pub failed: u32,
+    /// Time left in seconds, once it can be told.
+    pub seconds_left: Option<f32>,
+}
+
+/// What an upgrade came to, or the way back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct UpgradeSummary {
+    /// The network that embeds faces from now on; none for Kith's own.
+    pub network: Option<String>,
+    /// Faces in the library.
+    pub faces: u32,
+    /// Faces that are as this network sees them.
+    pub embedded: u32,
+    /// How long this run took.
+    pub seconds: f64,
+    /// Whether it was cancelled before the end.
+    pub cancelled: bool,
 }
 
 /// Where a library is, and how much room it takes.

@@ -71,7 +71,7 @@ pub fn name_of(person: usize) -> String {
 }
 
 /// Numbers drawn by lot, the same ones each time (`SplitMix64`, Steele et al. 2014).
-struct Lot(u64);
+pub(crate) struct Lot(pub(crate) u64);
 
 impl Lot {
     fn draw(&mut self) -> u64 {
@@ -91,13 +91,15 @@ impl Lot {
         content
     }
 
-    /// A point on the unit sphere: uniform enough, as the sum of twelve uniform numbers is nearly
-    /// normal.
-    fn point(&mut self) -> Embedding {
+    /// A normal number, nearly: the sum of twelve uniform ones.
+    pub(crate) fn normal(&mut self) -> f32 {
         let uniform = |bits: u64| (bits >> 40) as f32 / (1_u32 << 24) as f32;
-        unit(&std::array::from_fn(|_| {
-            (0..12).map(|_| uniform(self.draw())).sum::<f32>() - 6.0
-        }))
+        (0..12).map(|_| uniform(self.draw())).sum::<f32>() - 6.0
+    }
+
+    /// A point on the unit sphere.
+    fn point(&mut self) -> Embedding {
+        unit(&std::array::from_fn(|_| self.normal()))
     }
 
     /// A point at that cosine from `middle`.

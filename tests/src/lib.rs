@@ -2,9 +2,11 @@
 //! and kind of damage that a real one has, with the truth about each file.
 
 mod crowd;
+mod network;
 pub mod webdriver;
 
 pub use crowd::{Crowd, make_crowd, name_of};
+pub use network::make_network;
 
 use std::{
     fs::{self, File},

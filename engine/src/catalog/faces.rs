@@ -9,7 +9,9 @@ use jiff::civil::DateTime;
 use kith_models::{Code, EMBEDDING_LEN};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::photos;
+use super::maps::MapId;
+use super::{embeddings, photos};
+use crate::faces::SPACE;
 use crate::{FaceId, PhotoId, Result};
 
 pub(super) const CREATE: &str = "
@@ -32,6 +34,10 @@ pub(super) const CREATE: &str = "
 /// A face that the networks missed and the user drew. It is shown while the log says so.
 pub(super) const ADD_DRAWN: &str = "ALTER TABLE faces ADD COLUMN drawn INTEGER NOT NULL DEFAULT 0;";
 
+/// The map that the code went through: it was made by a network that was added. Null where it is Kith's
+/// own network's.
+pub(super) const ADD_MAP: &str = "ALTER TABLE faces ADD COLUMN map INTEGER REFERENCES maps (id);";
+
 /// A face as it was found, before it has a number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewFace {
@@ -44,8 +50,10 @@ pub struct NewFace {
     pub score: f32,
     /// How well it can be recognised, 0 to 1 ([`crate::faces::FoundFace::quality`]).
     pub quality: f32,
-    /// Its embedding in 128 bytes.
+    /// Its embedding in 128 bytes, in the space of Kith's own network.
     pub code: Code,
+    /// The map that it went through, where another network made it.
+    pub map: Option<MapId>,
 }
 
 /// A face of the catalog.
@@ -66,7 +74,7 @@ pub struct StoredFace {
 }
 
 const COLUMNS: &str = "faces.id, faces.photo, x, y, w, h, landmarks, score, quality, code,
-    faces.gone = 0 AND photos.gone = 0 AND photos.failed IS NULL, photos.taken_at, drawn";
+    faces.gone = 0 AND photos.gone = 0 AND photos.failed IS NULL, photos.taken_at, drawn, map";
 
 fn face_from(row: &Row<'_>) -> rusqlite::Result<StoredFace> {
     let landmarks: [u8; 40] = row.get(6)?;
@@ -82,13 +90,14 @@ fn face_from(row: &Row<'_>) -> rusqlite::Result<StoredFace> {
             score: row.get(7)?,
             quality: row.get(8)?,
             code: Code::from_bytes(code),
+            map: row.get(13)?,
         },
         present: row.get(10)?,
         drawn: row.get(12)?,
     })
 }
 
-fn landmarks_from(bytes: &[u8; 40]) -> [[f32; 2]; 5] {
+pub(super) fn landmarks_from(bytes: &[u8; 40]) -> [[f32; 2]; 5] {
     let number =
         |at: usize| f32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     std::array::from_fn(|point| [number(point * 8), number(point * 8 + 4)])
@@ -102,16 +111,17 @@ fn landmark_bytes(landmarks: &[[f32; 2]; 5]) -> Vec<u8> {
         .collect()
 }
 
-/// Every face that the model `model` made, in the order of their numbers, gone ones included.
+/// Every face whose code is in the space of Kith's own network, in the order of their numbers, gone
+/// ones included.
 ///
 /// # Errors
 /// [`crate::Error::Catalog`] when the catalog cannot be read.
-pub fn all(connection: &Connection, model: &str) -> Result<Vec<StoredFace>> {
+pub fn all(connection: &Connection) -> Result<Vec<StoredFace>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM faces JOIN photos ON photos.id = faces.photo
-         WHERE faces.model = ?1 ORDER BY faces.id"
+         WHERE faces.model LIKE ?1 ORDER BY faces.id"
     ))?;
-    let rows = statement.query_map([model], face_from)?;
+    let rows = statement.query_map([&*SPACE], face_from)?;
     rows.map(|row| Ok(row?)).collect()
 }
 
@@ -159,8 +169,8 @@ pub fn get(connection: &Connection, id: FaceId) -> Result<Option<StoredFace>> {
 pub fn add(connection: &Connection, photo: PhotoId, face: &NewFace, model: &str) -> Result<FaceId> {
     let [x, y, w, h] = face.box_upright;
     let mut statement = connection.prepare_cached(
-        "INSERT INTO faces (photo, x, y, w, h, landmarks, score, quality, model, code)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING id",
+        "INSERT INTO faces (photo, x, y, w, h, landmarks, score, quality, model, code, map)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id",
     )?;
     let landmarks = landmark_bytes(&face.landmarks_upright);
     let values = params![
@@ -173,7 +183,8 @@ pub fn add(connection: &Connection, photo: PhotoId, face: &NewFace, model: &str)
         face.score,
         face.quality,
         model,
-        face.code.as_bytes()
+        face.code.as_bytes(),
+        face.map
     ];
     Ok(statement.query_row(values, |row| row.get(0))?)
 }
@@ -199,7 +210,7 @@ pub fn replace(connection: &Connection, id: FaceId, face: &NewFace, model: &str)
     connection
         .prepare_cached(
             "UPDATE faces SET x = ?2, y = ?3, w = ?4, h = ?5, landmarks = ?6, score = ?7,
-                quality = ?8, model = ?9, code = ?10, gone = 0 WHERE id = ?1",
+                quality = ?8, model = ?9, code = ?10, map = ?11, gone = 0 WHERE id = ?1",
         )?
         .execute(params![
             id,
@@ -211,9 +222,10 @@ pub fn replace(connection: &Connection, id: FaceId, face: &NewFace, model: &str)
             face.score,
             face.quality,
             model,
-            face.code.as_bytes()
+            face.code.as_bytes(),
+            face.map
         ])?;
-    Ok(())
+    embeddings::forget(connection, id)
 }
 
 /// Marks a face as no longer on its photo.

@@ -12,9 +12,11 @@ use crate::people::standing;
 use crate::{Error, Result};
 
 pub mod decisions;
+pub mod embeddings;
 pub mod faces;
 pub mod folders;
 pub mod learned;
+pub mod maps;
 pub mod networks;
 pub mod photos;
 pub mod placements;
@@ -36,6 +38,7 @@ const MIGRATIONS: &[&[&str]] = &[
     &[learned::CREATE],
     &[faces::ADD_DRAWN],
     &[networks::CREATE],
+    &[maps::CREATE, faces::ADD_MAP, embeddings::CREATE],
 ];
 
 /// How long a write waits for another process before it fails.
@@ -139,7 +142,8 @@ impl Catalog {
                 .collect();
             connection.execute_batch(
                 "DROP TABLE decisions; DELETE FROM placements; DELETE FROM questions;
-                 DELETE FROM learned; DELETE FROM faces;
+                 DELETE FROM learned; DELETE FROM embeddings; DELETE FROM faces;
+                 DELETE FROM maps;
                  UPDATE photos SET model = 'none' WHERE model IS NOT NULL;",
             )?;
             connection.execute_batch(decisions::CREATE)?;

@@ -11,13 +11,17 @@ pub(super) const CREATE: &str = "
         sha256 TEXT NOT NULL UNIQUE                     -- of the file, hexadecimal
     ) STRICT;";
 
-/// All networks, by name.
+/// All networks, by name, with how many faces each embedded.
 ///
 /// # Errors
 /// [`crate::Error::Catalog`] when the catalog cannot be read.
 pub fn all(connection: &Connection) -> Result<Vec<Network>> {
-    let mut statement =
-        connection.prepare_cached("SELECT name, numbers, sha256 FROM networks ORDER BY name")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT name, numbers, sha256,
+            EXISTS (SELECT 1 FROM maps WHERE network = name AND used = 1),
+            (SELECT count(*) FROM faces JOIN maps ON maps.id = faces.map WHERE network = name)
+         FROM networks ORDER BY name",
+    )?;
     let rows = statement.query_map([], network_from)?;
     rows.map(|row| Ok(row?)).collect()
 }
@@ -27,6 +31,8 @@ fn network_from(row: &Row<'_>) -> rusqlite::Result<Network> {
         name: row.get(0)?,
         numbers: row.get(1)?,
         sha256: row.get(2)?,
+        used: row.get(3)?,
+        faces: row.get(4)?,
     })
 }
 

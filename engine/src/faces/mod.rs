@@ -6,17 +6,19 @@ mod look;
 mod networks;
 mod quality;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
-use kith_models::{Crop, Detection, Detector, Embedder, Embedding, RgbView, views};
+use kith_models::training::Harmonic;
+use kith_models::{AddedEmbedder, Crop, Detection, Detector, Embedder, Embedding, RgbView, views};
 
 pub(crate) use self::boxes::overlap;
 use self::boxes::same_face;
 use self::look::look_again;
 pub(crate) use self::networks::Networks;
 use self::quality::quality;
+use crate::catalog::maps::MapId;
 use crate::{Error, Result};
 
 /// Long side in pixels of the picture in which small faces are looked for.
@@ -52,6 +54,10 @@ const PROCEDURE: &str = "looks-3-views-2-quality-2";
 pub static MODEL: LazyLock<String> =
     LazyLock::new(|| format!("{}+{}+{PROCEDURE}", Detector::NAME, Embedder::NAME));
 
+/// Of which models codes can be compared: those whose network is this program's, whichever detector
+/// and procedure they are of. A pattern of SQL's `LIKE`.
+pub static SPACE: LazyLock<String> = LazyLock::new(|| format!("%+{}+%", Embedder::NAME));
+
 /// A face that was found on a picture.
 #[derive(Clone)]
 pub struct FoundFace {
@@ -69,10 +75,22 @@ pub struct FoundFace {
     pub views: [Crop; 2],
 }
 
+/// A network that was added, and the map that brings what it sees to the space of Kith's own.
+pub(crate) struct Mapped {
+    /// The map's number in the catalog.
+    pub id: MapId,
+    /// The network.
+    pub network: AddedEmbedder,
+    /// The map.
+    pub map: Harmonic,
+}
+
 /// The two networks, ready to run. A clone shares them.
 #[derive(Clone)]
 pub struct FaceFinder {
     networks: Networks,
+    /// Embeds instead of Kith's own.
+    mapped: Option<Arc<Mapped>>,
 }
 
 impl FaceFinder {
@@ -83,6 +101,7 @@ impl FaceFinder {
     pub fn load() -> Result<Self> {
         Ok(Self {
             networks: Networks::load()?,
+            mapped: None,
         })
     }
 
@@ -91,12 +110,27 @@ impl FaceFinder {
     pub(crate) fn with_worker(&self) -> Self {
         Self {
             networks: self.networks.with_worker(),
+            mapped: self.mapped.clone(),
         }
     }
 
     /// How many faces are best embedded together now.
     pub(crate) fn faces_together(&self) -> usize {
         self.networks.faces_together()
+    }
+
+    /// The same, but embedding with a network that was added.
+    pub(crate) fn with(self, mapped: Mapped) -> Self {
+        Self {
+            mapped: Some(Arc::new(mapped)),
+            ..self
+        }
+    }
+
+    /// The map that embeddings go through; none of Kith's own network.
+    #[must_use]
+    pub fn map(&self) -> Option<MapId> {
+        self.mapped.as_ref().map(|mapped| mapped.id)
     }
 
     /// All faces on an upright picture, best score first. A face that lies on its side or upside
@@ -147,12 +181,17 @@ impl FaceFinder {
         Ok(found_face(&face, pixels, view_of(pixels)?))
     }
 
-    /// One embedding a face, unit length.
+    /// One embedding a face, unit length, in the space of Kith's own network.
     ///
     /// # Errors
     /// [`Error::Models`] when the network fails.
     pub fn embed(&self, faces: &[[Crop; 2]]) -> Result<Vec<Embedding>> {
-        self.networks.embed(faces)
+        let Some(mapped) = &self.mapped else {
+            return self.networks.embed(faces);
+        };
+        let seen = mapped.network.embed(faces)?;
+        let mapped = seen.iter().map(|numbers| mapped.map.embed(numbers));
+        Ok(mapped.collect())
     }
 
     /// Faces found on the picture as it is.
@@ -221,6 +260,24 @@ fn found_face(face: &Detection, pixels: &RgbImage, view: RgbView<'_>) -> FoundFa
         quality: quality(face.score, w.min(h), &face.landmarks_px, &views[0]),
         views,
     }
+}
+
+/// A face cut out again, where it was found on this picture.
+///
+/// # Errors
+/// [`Error::Models`] for a picture without pixels.
+pub(crate) fn views_at(
+    pixels: &RgbImage,
+    box_upright: &[f32; 4],
+    landmarks_upright: &[[f32; 2]; 5],
+) -> Result<[Crop; 2]> {
+    let (width, height) = (pixels.width() as f32, pixels.height() as f32);
+    let [x, y, w, h] = *box_upright;
+    Ok(views(
+        view_of(pixels)?,
+        &[x * width, y * height, w * width, h * height],
+        &landmarks_upright.map(|[x, y]| [x * width, y * height]),
+    ))
 }
 
 /// The pixels at another size, antialiased.

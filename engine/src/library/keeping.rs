@@ -115,7 +115,7 @@ impl Library {
         Ok(lock)
     }
 
-    fn catalog_path(&self) -> PathBuf {
+    pub(super) fn catalog_path(&self) -> PathBuf {
         self.folder.join("catalog.sqlite")
     }
 }

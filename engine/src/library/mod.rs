@@ -12,6 +12,7 @@ mod networks;
 mod rows;
 mod search;
 mod sentences;
+mod upgrade;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -26,11 +27,12 @@ use self::rows::{Rows, Stamp, best_first, date_of, tile_of};
 use self::sentences::sentence;
 use crate::catalog::photos::Photo;
 use crate::catalog::{
-    Catalog, decisions, faces, folders, learned as learned_rows, photos, questions,
+    Catalog, decisions, faces, folders, learned as learned_rows, maps, photos, questions,
 };
 use crate::faces::{FaceFinder, MODEL};
 use crate::indexing::{DECODED_SIDE, Job, embedded, resolved};
 use crate::people::{Calibration, Decided, Decision, Groups, group_faces, standing};
+use crate::regrouping::Regrouping;
 use crate::thumbnails::Thumbnails;
 use crate::{
     Action, Companion, Control, DecisionId, Error, Face, FaceId, FaceState, FailedFile, Folder,
@@ -111,7 +113,7 @@ impl Library {
         let mut job = Job {
             catalog: Catalog::open(&self.folder.join("catalog.sqlite"))?,
             finder,
-            groups: &self.groups,
+            regrouping: Regrouping::of(&self.groups),
             thumbnails: &self.thumbnails,
             control,
             on_progress,
@@ -623,11 +625,18 @@ impl Library {
     }
 
     fn finder(&self) -> Result<FaceFinder> {
+        let used = maps::in_use(self.catalog().connection())?;
+        let map = used.as_ref().map(|(map, _)| *map);
         let mut finder = self.finder.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(finder) = &*finder {
+        if let Some(finder) = finder.as_ref().filter(|finder| finder.map() == map) {
             return Ok(finder.clone());
         }
-        let loaded = FaceFinder::load()?;
+        *finder = None;
+        let own = FaceFinder::load()?;
+        let loaded = match used {
+            Some((map, network)) => own.with(self.mapped(map, &network)?),
+            None => own,
+        };
         *finder = Some(loaded.clone());
         Ok(loaded)
     }

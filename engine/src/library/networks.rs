@@ -12,7 +12,7 @@ use crate::{Error, Network, Result};
 
 impl Library {
     /// Copies a file with a network into the library; it is called by the file's name from then on.
-    /// Nothing uses it yet.
+    /// The same file may be added again, where the copy was lost.
     ///
     /// # Errors
     /// [`Error::Models`] when no such network is in the file, [`Error::NetworkName`],
@@ -28,20 +28,28 @@ impl Library {
             name: name.into_owned(),
             numbers: embedder.numbers() as u32,
             sha256: embedder.sha256().to_owned(),
+            used: false,
+            faces: 0,
         };
         let mut catalog = self.catalog();
-        let is_same = |known: &Network| {
-            known.name.eq_ignore_ascii_case(&network.name) || known.sha256 == network.sha256
-        };
-        let mut known = networks::all(catalog.connection())?.into_iter();
-        if let Some(known) = known.find(is_same) {
-            return Err(Error::NetworkKnown(known.name));
+        let (mut again, known) = (None, networks::all(catalog.connection())?);
+        for known in known {
+            let is_named_so = known.name.eq_ignore_ascii_case(&network.name);
+            match (is_named_so, known.sha256 == network.sha256) {
+                (true, true) => again = Some(known),
+                (false, false) => (),
+                _ => return Err(Error::NetworkKnown(known.name)),
+            }
         }
         let folder = self.networks_dir();
         fs::create_dir_all(&folder).map_err(Error::io("Making a folder for networks", &folder))?;
-        let (place, draft) = (self.network_file(&network.name), folder.join("new.part"));
+        let name = &again.as_ref().unwrap_or(&network).name;
+        let (place, draft) = (self.network_file(name), folder.join("new.part"));
         let copied = fs::copy(file, &draft).and_then(|_| fs::rename(&draft, &place));
         copied.map_err(Error::io("Copying the network", &place))?;
+        if let Some(again) = again {
+            return Ok(again);
+        }
         catalog.transaction(|connection| networks::add(connection, &network))?;
         Ok(network)
     }
@@ -57,16 +65,19 @@ impl Library {
     /// Takes a network out of the library, and deletes the copy of its file.
     ///
     /// # Errors
-    /// [`Error::NoNetwork`], [`Error::Io`], [`Error::Catalog`].
+    /// [`Error::NoNetwork`], [`Error::NetworkInUse`], [`Error::Io`], [`Error::Catalog`].
     pub fn remove_network(&self, name: &str) -> Result<Network> {
         let network = self.network_called(name)?;
+        if network.used || network.faces > 0 {
+            return Err(Error::NetworkInUse(network.name));
+        }
         self.catalog()
             .transaction(|connection| networks::remove(connection, &network.name))?;
         remove_if_there(&self.network_file(&network.name))?;
         Ok(network)
     }
 
-    fn network_called(&self, name: &str) -> Result<Network> {
+    pub(super) fn network_called(&self, name: &str) -> Result<Network> {
         let all = self.networks()?.into_iter();
         let mut called = all.filter(|network| network.name.eq_ignore_ascii_case(name));
         let network = called.next();
@@ -77,7 +88,7 @@ impl Library {
         self.folder.join("networks")
     }
 
-    fn network_file(&self, name: &str) -> PathBuf {
+    pub(super) fn network_file(&self, name: &str) -> PathBuf {
         self.networks_dir().join(format!("{name}.network"))
     }
 }

@@ -19,7 +19,6 @@ use crate::catalog::faces::StoredFace;
 use crate::catalog::photos::Photo;
 use crate::catalog::placements::{self, Placement};
 use crate::catalog::{decisions, faces, folders, photos};
-use crate::faces::MODEL;
 use crate::people::{Decided, DecidedPerson};
 use crate::search::Searched;
 use crate::{Age, Face, FaceId, FaceState, PersonId, PhotoId, PhotoTile, Result};
@@ -72,7 +71,7 @@ impl Facts {
             .map(|photo| (date_of(photo).into_owned(), photo.id))
             .collect();
         by_date.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        let mut faces = faces::all(connection, &MODEL)?;
+        let mut faces = faces::all(connection)?;
         faces.shrink_to_fit();
         Ok(Self {
             folders: folders::all(connection)?,

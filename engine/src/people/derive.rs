@@ -37,7 +37,7 @@ pub struct Derived {
 /// [`crate::Error::Catalog`].
 pub fn read(connection: &Connection) -> Result<(Vec<GroupFace>, Decided)> {
     let decided = Decided::replay(&decisions::all(connection)?);
-    let faces = group_faces(&faces::all(connection, &MODEL)?, &decided);
+    let faces = group_faces(&faces::all(connection)?, &decided);
     Ok((faces, decided))
 }
 

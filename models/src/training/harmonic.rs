@@ -92,6 +92,33 @@ impl Harmonic {
         })
     }
 
+    /// The matrix as little-endian `f32`.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let numbers = self.matrix.iter();
+        numbers.flat_map(|number| number.to_le_bytes()).collect()
+    }
+
+    /// A map from its stored bytes; none when there are not as many as of whole rows, or a number is
+    /// not finite.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (numbers, rest) = bytes.as_chunks::<4>();
+        let matrix: Vec<f32> = numbers.iter().map(|of| f32::from_le_bytes(*of)).collect();
+        let is_whole = rest.is_empty() && matrix.len().is_multiple_of(EMBEDDING_LEN);
+        let is_finite = matrix.iter().all(|number| number.is_finite());
+        (is_whole && is_finite && !matrix.is_empty()).then_some(Self {
+            numbers: matrix.len() / EMBEDDING_LEN,
+            matrix,
+        })
+    }
+
+    /// How many numbers a new embedding has.
+    #[must_use]
+    pub fn numbers(&self) -> usize {
+        self.numbers
+    }
+
     /// A new embedding in the old space, of unit length.
     #[must_use]
     pub fn embed(&self, new: &[f32]) -> Embedding {
