@@ -103,6 +103,7 @@ fn show(shown: &mut Shown, progress: &Progress) {
     let doing = match progress.phase {
         Phase::Scanning => "Looking for photos",
         Phase::Reading => "Finding faces",
+        Phase::Comparing => "Comparing photos",
         Phase::Grouping => "Grouping people",
     };
     let unreadable = match progress.failed {

@@ -1,4 +1,4 @@
-//! `kith people`, `kith faces`, `kith failed`, `kith suggest`: what the library holds.
+//! `kith people`, `kith faces`, `kith failed`, `kith alike`, `kith suggest`: what the library holds.
 
 use clap::Args;
 use kith_engine::{FaceId, FaceState, Library, PersonId};
@@ -172,6 +172,40 @@ impl Failed {
         }
         for file in failed {
             out.line(&format!("{}: {}", file.path, file.reason))?;
+        }
+        Ok(())
+    }
+}
+
+/// List the photos that are nearly one
+///
+/// Copies in another size, format or quality, and shots taken within seconds of each other. The first
+/// of each stands for all: the one with most stars, or else the largest, or else the one with the best
+/// faces.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  kith alike                     each lot of copies and look-alikes under the one that stands for it
+  kith alike --json              for scripts
+
+JSON, one line a lot: photos, paths; the first stands for all. Nothing is deleted: Kith never changes a
+photo.")]
+pub struct Alike {}
+
+impl Alike {
+    pub fn run(library: &Library, out: &mut Output) -> anyhow::Result<()> {
+        let stacks = library.stacks()?;
+        if !out.is_json() && stacks.is_empty() {
+            return out.line("No two photos are nearly the same.");
+        }
+        for stack in stacks {
+            if out.is_json() {
+                out.object(&stack)?;
+                continue;
+            }
+            for (at, path) in stack.paths.iter().enumerate() {
+                out.line(&format!("{}{path}", if at == 0 { "" } else { "  " }))?;
+            }
         }
         Ok(())
     }

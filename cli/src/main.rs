@@ -11,6 +11,7 @@ mod output;
 mod photos;
 mod progress;
 mod search;
+mod sureness;
 
 use std::io;
 use std::path::PathBuf;
@@ -59,6 +60,7 @@ enum Command {
     People(lists::People),
     Faces(lists::Faces),
     Failed(lists::Failed),
+    Alike(lists::Alike),
     Suggest(lists::Suggest),
     Name(decisions::Name),
     Confirm(decisions::Confirm),
@@ -70,6 +72,7 @@ enum Command {
     Undo(decisions::Undo),
     Redo(decisions::Redo),
     Search(search::Search),
+    Sureness(sureness::SurenessCommand),
     Embed(photos::Embed),
     Verify(photos::Verify),
     Backup(keeping::Backup),
@@ -102,6 +105,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::People(lists::People {}) => lists::People::run(&library()?, &mut out),
         Command::Faces(lists::Faces {}) => lists::Faces::run(&library()?, &mut out),
         Command::Failed(lists::Failed {}) => lists::Failed::run(&library()?, &mut out),
+        Command::Alike(lists::Alike {}) => lists::Alike::run(&library()?, &mut out),
         Command::Suggest(lists::Suggest {}) => lists::Suggest::run(&library()?, &mut out),
         Command::Name(command) => command.run(&library()?, &mut out),
         Command::Confirm(command) => command.run(&library()?, &mut out),
@@ -115,6 +119,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Backup(command) => command.run(&library()?, &mut out),
         Command::Restore(command) => command.run(&library()?, &mut out),
         Command::Search(command) => command.run(&library()?, &mut out),
+        Command::Sureness(command) => command.run(&library()?, &mut out),
         Command::Embed(command) => command.run(&mut out),
         Command::Verify(command) => command.run(&mut out),
         Command::Model(command) => command.run(&library()?, &mut out),

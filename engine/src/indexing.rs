@@ -12,11 +12,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
+use jiff::civil::DateTime;
 use kith_models::{Code, Crop, distance};
+use rayon::prelude::*;
 
+use crate::alike::{self, Look, Shown};
 use crate::catalog::faces::{self as face_rows, NewFace};
 use crate::catalog::photos::{self, Header, Known, Stamp};
-use crate::catalog::{Catalog, folders};
+use crate::catalog::{Catalog, folders, looks, stacks};
 use crate::faces::{FaceFinder, FoundFace, MODEL, overlap};
 use crate::people::Calibration;
 use crate::photo::{self, Facts, PhotoError, Upright};
@@ -39,6 +42,8 @@ const PHOTOS_TOGETHER: usize = 64;
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 /// The time left is told from this many photos on.
 const PHOTOS_TO_JUDGE: u32 = 4;
+/// Photos of an older library whose looks are stored together.
+const LOOKED_AT_TOGETHER: usize = 64;
 /// A face found again on a changed photo is the same if the boxes share this part of their union.
 const SAME_PLACE: f32 = 0.5;
 
@@ -57,6 +62,8 @@ struct Seen {
     facts: Facts,
     /// None where its content was in the catalog already when the run began.
     faces: Option<Vec<FoundFace>>,
+    /// The same.
+    look: Option<Look>,
 }
 
 /// Why nothing was seen of a photo.
@@ -67,28 +74,28 @@ enum Unseen {
     Run(Error),
 }
 
-type Look = std::result::Result<Seen, Unseen>;
+type Sight = std::result::Result<Seen, Unseen>;
 
 /// Photos in the order of the scan whose faces are embedded together.
 #[derive(Default)]
 struct Waiting {
     /// By their place in the list of files.
-    looks: Vec<(usize, Look)>,
+    sights: Vec<(usize, Sight)>,
     faces: usize,
     since: Option<Instant>,
 }
 
 impl Waiting {
-    fn add(&mut self, at: usize, look: Look) {
-        let faces = look.as_ref().ok().and_then(|seen| seen.faces.as_ref());
+    fn add(&mut self, at: usize, sight: Sight) {
+        let faces = sight.as_ref().ok().and_then(|seen| seen.faces.as_ref());
         self.faces += faces.map_or(0, Vec::len);
         self.since.get_or_insert_with(Instant::now);
-        self.looks.push((at, look));
+        self.sights.push((at, sight));
     }
 
     fn is_due(&self, faces_together: usize) -> bool {
         self.faces >= faces_together
-            || self.looks.len() >= PHOTOS_TOGETHER
+            || self.sights.len() >= PHOTOS_TOGETHER
             || self
                 .since
                 .is_some_and(|since| since.elapsed() >= LONGEST_WAIT)
@@ -119,6 +126,8 @@ impl Job<'_> {
         progress.phase = Phase::Reading;
         (self.on_progress)(progress.clone());
         self.read_all(&plan.to_read, &mut progress)?;
+        self.look_from_afar(&mut progress)?;
+        self.stack()?;
         progress.phase = Phase::Grouping;
         progress.seconds_left = None;
         (self.on_progress)(progress);
@@ -202,7 +211,7 @@ impl Job<'_> {
         let started = Instant::now();
         // All queues have room for as many photos as are ever on their way, so nobody blocks.
         let (give, jobs) = bounded::<usize>(under_way);
-        let (done, results) = bounded::<(usize, Look)>(under_way);
+        let (done, results) = bounded::<(usize, Sight)>(under_way);
         rayon::in_place_scope(|networks| {
             std::thread::scope(|scope| {
                 for _ in 0..threads {
@@ -212,11 +221,11 @@ impl Job<'_> {
                             let read = photo::read(&files[at].0, DECODED_SIDE);
                             let done = done.clone();
                             networks.spawn(move |_| {
-                                let look = read
+                                let sight = read
                                     .map_err(Unseen::Photo)
                                     .and_then(|photo| look(&photo, finder, thumbnails, known));
                                 // Nobody waits for it when the run was cancelled.
-                                let _ = done.send((at, look));
+                                let _ = done.send((at, sight));
                             });
                         }
                     });
@@ -225,7 +234,7 @@ impl Job<'_> {
                 // Dropped with this closure, which ends the threads.
                 let give = give;
                 let mut given = 0;
-                let mut early: BTreeMap<usize, Look> = BTreeMap::new();
+                let mut early: BTreeMap<usize, Sight> = BTreeMap::new();
                 let mut waiting = Waiting::default();
                 for at in 0..files.len() {
                     if !self.control.go_on() {
@@ -235,15 +244,15 @@ impl Job<'_> {
                         given += 1;
                     }
                     while !early.contains_key(&at) {
-                        let Ok((which, look)) = results.recv() else {
+                        let Ok((which, sight)) = results.recv() else {
                             break;
                         };
-                        early.insert(which, look);
+                        early.insert(which, sight);
                     }
-                    let Some(look) = early.remove(&at) else {
+                    let Some(sight) = early.remove(&at) else {
                         break;
                     };
-                    waiting.add(at, look);
+                    waiting.add(at, sight);
                     if at + 1 < files.len() && !waiting.is_due(finder.faces_together()) {
                         continue;
                     }
@@ -269,19 +278,19 @@ impl Job<'_> {
         progress: &mut Progress,
     ) -> Result<()> {
         let faces = waiting
-            .looks
+            .sights
             .iter()
-            .filter_map(|(_, look)| look.as_ref().ok());
+            .filter_map(|(_, sight)| sight.as_ref().ok());
         let faces = faces.flat_map(|seen| seen.faces.iter().flatten());
         let mut embedded = embedded(&self.finder, faces.cloned().collect())?.into_iter();
-        let mut photos = Vec::with_capacity(waiting.looks.len());
-        for (at, look) in waiting.looks {
+        let mut photos = Vec::with_capacity(waiting.sights.len());
+        for (at, sight) in waiting.sights {
             let (path, stamp) = &files[at];
-            let photo = match look {
-                Ok(Seen { facts, faces }) => {
+            let photo = match sight {
+                Ok(Seen { facts, faces, look }) => {
                     let faces = faces.map(|faces| embedded.by_ref().take(faces.len()).collect());
                     self.completed(path, &facts, faces)?
-                        .map(|faces| (header_of(facts), faces))
+                        .map(|faces| (header_of(facts), faces, look))
                 }
                 Err(Unseen::Photo(error)) => Err(error),
                 Err(Unseen::Run(error)) => return Err(error),
@@ -292,7 +301,10 @@ impl Job<'_> {
             for (path, stamp, photo) in photos {
                 progress.done += 1;
                 match photo {
-                    Ok((header, faces)) => {
+                    Ok((header, faces, look)) => {
+                        if let Some(look) = look {
+                            looks::store(connection, &header.content, &look)?;
+                        }
                         progress.faces += store_photo(connection, path, stamp, &header, faces)?;
                     }
                     Err(error) => {
@@ -348,6 +360,51 @@ impl Job<'_> {
         Ok(Ok(Some(faces)))
     }
 
+    /// Looks from afar at the photos that nobody did so far, as an older Kith read them: at their
+    /// thumbnails. One without waits until it has one again.
+    fn look_from_afar(&mut self, progress: &mut Progress) -> Result<()> {
+        let missing = looks::missing(self.catalog.connection())?;
+        let started = Instant::now();
+        for (at, some) in (0_u32..).zip(missing.chunks(LOOKED_AT_TOGETHER)) {
+            if !self.control.go_on() {
+                break;
+            }
+            let done = at * LOOKED_AT_TOGETHER as u32;
+            progress.phase = Phase::Comparing;
+            (progress.done, progress.total) = (done, missing.len() as u32);
+            progress.seconds_left = (done > 0).then(|| {
+                let left = (progress.total - done) as f32;
+                started.elapsed().as_secs_f32() / done as f32 * left
+            });
+            (self.on_progress)(progress.clone());
+            let thumbnails = self.thumbnails;
+            let seen: Vec<Option<Look>> = some
+                .par_iter()
+                .map(|content| look_at_thumbnail(content, thumbnails))
+                .collect();
+            self.catalog.transaction(|connection| {
+                for (content, look) in some.iter().zip(seen) {
+                    if let Some(look) = look {
+                        looks::store(connection, content, &look)?;
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Finds the photos that are nearly one.
+    fn stack(&mut self) -> Result<()> {
+        let connection = self.catalog.connection();
+        let looks = looks::all(connection)?;
+        let photos = photos::present(connection)?;
+        let shown: Vec<Shown<'_>> = photos.iter().map(|photo| shown_as(photo, &looks)).collect();
+        let found = alike::stacks(&shown);
+        self.catalog
+            .transaction(|connection| stacks::store(connection, &found))
+    }
+
     fn summary(&self, unchanged: u32, started: Instant) -> Result<IndexSummary> {
         let connection = self.catalog.connection();
         let count =
@@ -373,7 +430,7 @@ fn look(
     finder: &FaceFinder,
     thumbnails: &Thumbnails,
     known: &HashSet<[u8; 32]>,
-) -> Look {
+) -> Sight {
     // A panic would leave the run waiting for this photo.
     catch_unwind(AssertUnwindSafe(|| {
         seen(upright, facts.clone(), finder, thumbnails, known).map_err(Unseen::Run)
@@ -395,7 +452,11 @@ fn seen(
         thumbnails.make_photo(&facts.content, &upright.pixels)?;
     }
     if known.contains(&facts.content) {
-        return Ok(Seen { facts, faces: None });
+        return Ok(Seen {
+            facts,
+            faces: None,
+            look: None,
+        });
     }
     let faces = finder.find(&upright.pixels)?;
     for face in &faces {
@@ -407,7 +468,27 @@ fn seen(
     Ok(Seen {
         facts,
         faces: Some(faces),
+        look: Look::of(&upright.pixels),
     })
+}
+
+fn look_at_thumbnail(content: &[u8; 32], thumbnails: &Thumbnails) -> Option<Look> {
+    let thumbnail = image::load_from_memory(&thumbnails.photo(content)?).ok()?;
+    Look::of(&thumbnail.into_rgb8())
+}
+
+/// A photo as it is compared with others.
+fn shown_as<'a>(photo: &'a photos::Photo, looks: &'a HashMap<[u8; 32], Look>) -> Shown<'a> {
+    let header = &photo.header;
+    let taken_at: Option<DateTime> = header.taken_at.as_ref().and_then(|at| at.parse().ok());
+    Shown {
+        photo: photo.id,
+        content: header.content,
+        size: [header.width, header.height],
+        taken_at,
+        camera: header.camera.as_deref(),
+        look: looks.get(&header.content),
+    }
 }
 
 /// Stores a photo that was read, with its faces, and says how many these are.

@@ -6,6 +6,7 @@
 //! the user's decisions, and [`search`] answers queries. [`eval`] measures all of it on labelled
 //! photographs. Nothing in this crate opens a socket, and nothing in it writes to a photograph.
 
+pub mod alike;
 pub mod catalog;
 mod control;
 mod doctor;

@@ -45,6 +45,8 @@ pub struct Face {
     pub box_upright: [f32; 4],
     /// The detector's score, 0 to 1.
     pub score: f32,
+    /// How well it can be recognised, 0 to 1: less for a face that is small, blurred or turned away.
+    pub quality: f32,
     /// Whose face it is, if it could be placed.
     pub person: Option<PersonId>,
     /// That person's name, if there is one.
@@ -136,6 +138,18 @@ pub struct PhotoTile {
     pub favourite: bool,
     /// Stars the user gave it, 0 (none) to 5.
     pub stars: u8,
+    /// The photo that stands for it and all that are nearly the same, where there are such: copies,
+    /// and shots of one moment.
+    pub stack: Option<PhotoId>,
+}
+
+/// Photos that are nearly one: copies, and shots of one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stack {
+    /// The photos; the first stands for all.
+    pub photos: Vec<PhotoId>,
+    /// Their paths, for reading.
+    pub paths: Vec<String>,
 }
 
 /// A photo with all that is known about it.
@@ -225,6 +239,57 @@ pub struct Folder {
     pub photos: u32,
     /// Whether it is there now (a drive may be unplugged).
     pub present: bool,
+}
+
+/// How sure Kith must be before it puts faces together.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "snake_case")]
+pub enum Sureness {
+    /// Hardly any strangers in one group, and most people in several.
+    VeryCareful,
+    /// Fewer strangers in one group, more people in several.
+    Careful,
+    /// As it was measured to be best.
+    #[default]
+    Balanced,
+    /// Fewer people in several groups, more strangers in one.
+    Generous,
+    /// Hardly any people in several groups, and many strangers in one.
+    VeryGenerous,
+}
+
+impl Sureness {
+    /// All steps, the most careful first.
+    pub const ALL: [Self; 5] = [
+        Self::VeryCareful,
+        Self::Careful,
+        Self::Balanced,
+        Self::Generous,
+        Self::VeryGenerous,
+    ];
+}
+
+/// What the library's groups would be if Kith were so sure, beside what they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct SurenessPreview {
+    /// How sure.
+    pub sureness: Sureness,
+    /// Whether it is so now.
+    pub used: bool,
+    /// How many people there would be, named or not.
+    pub people: u32,
+    /// How many groups would be put together with another.
+    pub joined: u32,
+    /// Faces of such groups beside a face of the other, those of the largest groups first.
+    pub joined_faces: Vec<[FaceId; 2]>,
+    /// How many groups would come apart from another.
+    pub parted: u32,
+    /// Faces of such groups beside a face of the other, those of the largest groups first.
+    pub parted_faces: Vec<[FaceId; 2]>,
 }
 
 /// What the user says about faces and people.
@@ -371,6 +436,11 @@ pub enum Action {
     DropAlbum {
         /// The album.
         album: AlbumId,
+    },
+    /// Kith must be so sure before it puts faces together.
+    Sureness {
+        /// How sure.
+        sureness: Sureness,
     },
     /// Say again what was taken back last.
     Redo,
@@ -546,6 +616,8 @@ pub enum Phase {
     Scanning,
     /// Reading photos and finding faces.
     Reading,
+    /// Looking for photos that are nearly one.
+    Comparing,
     /// Working out who is who.
     Grouping,
 }
@@ -556,9 +628,9 @@ pub enum Phase {
 pub struct Progress {
     /// What it does now.
     pub phase: Phase,
-    /// Photos done in this run, failed ones included.
+    /// Photos done in this phase, failed ones included.
     pub done: u32,
-    /// Photos to do in this run.
+    /// Photos to do in this phase.
     pub total: u32,
     /// Faces found in this run.
     pub faces: u32,

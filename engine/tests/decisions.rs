@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use kith_engine::{Action, Control, Error, Face, FaceState, Library, PersonId};
+use kith_engine::{Action, Control, Error, Face, FaceState, Library, PersonId, Sureness};
 use proptest::prelude::*;
 
 const PHOTOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/photos");
@@ -579,4 +579,60 @@ fn favourites_and_stars_are_found_and_taken_back_and_move_nobody() {
         library.decide(nowhere, NOW),
         Err(Error::NoPhoto(9999))
     ));
+}
+
+/// Whose each face is, by the faces: numbers of groups may change.
+fn groups(library: &Library) -> Vec<Vec<u32>> {
+    let mut of = std::collections::BTreeMap::<Option<PersonId>, Vec<u32>>::new();
+    for face in library.faces().unwrap() {
+        of.entry(face.person).or_default().push(face.face);
+    }
+    of.into_values().collect()
+}
+
+#[test]
+fn each_step_of_sureness_does_what_it_showed_and_is_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = indexed(dir.path());
+    let at_first = (groups(&library), library.suggestions().unwrap());
+    let now = library.try_sureness(Sureness::Balanced).unwrap();
+    assert!(now.used && now.joined == 0 && now.parted == 0, "{now:?}");
+    assert_eq!(now.people as usize, library.people().unwrap().len());
+    let mut people = Vec::new();
+    for sureness in Sureness::ALL {
+        let shown = library.try_sureness(sureness).unwrap();
+        assert_eq!(
+            (groups(&library), library.suggestions().unwrap()),
+            at_first,
+            "a look changes nothing"
+        );
+        assert_eq!(shown.joined_faces.len(), shown.joined.min(6) as usize);
+        assert_eq!(shown.parted_faces.len(), shown.parted.min(6) as usize);
+        let before = groups(&library);
+        let outcome = library.decide(Action::Sureness { sureness }, NOW).unwrap();
+        assert!(outcome.said.starts_with("Faces are put together"));
+        let after = groups(&library);
+        let together = |groups: &[Vec<u32>], pair: &[u32; 2]| {
+            groups
+                .iter()
+                .any(|group| pair.iter().all(|face| group.contains(face)))
+        };
+        for pair in &shown.joined_faces {
+            assert!(!together(&before, pair) && together(&after, pair));
+        }
+        for pair in &shown.parted_faces {
+            assert!(together(&before, pair) && !together(&after, pair));
+        }
+        assert_eq!(library.people().unwrap().len(), shown.people as usize);
+        people.push(shown.people);
+        assert!(library.try_sureness(sureness).unwrap().used);
+        // What was decided holds in another run of the program, and after another look.
+        let again = Library::open(dir.path()).unwrap();
+        again.index(&[], &Control::new(), &mut |_| {}).unwrap();
+        assert_eq!(groups(&again), after);
+        drop(again);
+        library.decide(Action::Undo, NOW).unwrap();
+        assert_eq!((groups(&library), library.suggestions().unwrap()), at_first);
+    }
+    assert!(people.is_sorted_by(|a, b| a >= b), "{people:?}");
 }

@@ -8,7 +8,8 @@ use std::time::SystemTime;
 
 use kith_engine::{
     Action, Album, AlbumId, Companion, Face, FailedFile, Folder, Found, HistoryEntry, Library,
-    Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile, Storage, Suggestion,
+    Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile, Storage, Suggestion, Sureness,
+    SurenessPreview,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
@@ -16,6 +17,7 @@ use tauri::{AppHandle, Manager as _, State, Wry};
 use tauri_plugin_dialog::DialogExt as _;
 
 use crate::desk::{Desk, Problem};
+use crate::drops::DropNews;
 use crate::file_manager;
 use crate::job::JobNews;
 
@@ -31,6 +33,7 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
             choose_folders,
             check_again,
             follow_job,
+            follow_drops,
             pause_job,
             resume_job,
             cancel_job,
@@ -52,6 +55,8 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
             albums,
             album,
             show_in_files,
+            sureness,
+            try_sureness,
             storage,
             backup,
             restore,
@@ -167,6 +172,14 @@ async fn check_again(desk: State<'_, Desk>) -> Answer<()> {
 #[specta::specta]
 async fn follow_job(desk: State<'_, Desk>, listener: Channel<JobNews>) -> Answer<()> {
     desk.job().follow(listener);
+    Ok(())
+}
+
+/// Tells `listener` about folders that are held over the window or dropped on it.
+#[tauri::command]
+#[specta::specta]
+async fn follow_drops(desk: State<'_, Desk>, listener: Channel<DropNews>) -> Answer<()> {
+    desk.drops().follow(listener);
     Ok(())
 }
 
@@ -316,6 +329,19 @@ async fn show_in_files(desk: State<'_, Desk>, photo: PhotoId) -> Answer<()> {
     tauri::async_runtime::spawn_blocking(move || file_manager::show(&file))
         .await
         .map_err(|_| Problem::new("The file manager did not open."))?
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn sureness(desk: State<'_, Desk>) -> Answer<Sureness> {
+    with_library(&desk, Library::sureness).await
+}
+
+/// What the groups would be if Kith were so sure; changes nothing.
+#[tauri::command]
+#[specta::specta]
+async fn try_sureness(desk: State<'_, Desk>, sureness: Sureness) -> Answer<SurenessPreview> {
+    with_library(&desk, move |library| library.try_sureness(sureness)).await
 }
 
 #[tauri::command]

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use kith_engine::Library;
 use serde::Serialize;
 
+use crate::drops::Drops;
 use crate::job::Job;
 
 /// What went wrong, as a sentence for the user.
@@ -67,6 +68,7 @@ impl Shelf {
 pub struct Desk {
     shelf: Shelf,
     job: Arc<Job>,
+    drops: Drops,
 }
 
 impl Desk {
@@ -79,11 +81,16 @@ impl Desk {
         Self {
             job: Arc::new(Job::new(shelf.clone())),
             shelf,
+            drops: Drops::default(),
         }
     }
 
     pub fn shelf(&self) -> &Shelf {
         &self.shelf
+    }
+
+    pub fn drops(&self) -> &Drops {
+        &self.drops
     }
 
     pub fn job(&self) -> &Arc<Job> {

@@ -7,6 +7,7 @@ mod commands;
 mod desk;
 #[cfg(target_os = "linux")]
 mod drawing;
+mod drops;
 mod file_manager;
 mod job;
 mod pace;
@@ -15,7 +16,7 @@ mod pictures;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use tauri::Manager as _;
+use tauri::{Manager as _, WindowEvent};
 
 use crate::desk::Desk;
 #[cfg(target_os = "linux")]
@@ -47,6 +48,15 @@ pub fn run(library_dir: Option<PathBuf>, folders: &[PathBuf]) -> anyhow::Result<
             },
         )
         .invoke_handler(calls.invoke_handler())
+        .on_window_event(|window, event| {
+            if let WindowEvent::DragDrop(event) = event {
+                let desk = window.state::<Desk>();
+                let folders = desk.drops().hear(event);
+                if !folders.is_empty() {
+                    desk.job().start(folders);
+                }
+            }
+        })
         .setup(move |app| {
             #[cfg(target_os = "linux")]
             drawing::keep_few_pictures(app)?;

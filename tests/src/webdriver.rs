@@ -39,6 +39,8 @@ pub mod key {
     pub const ESCAPE: &str = "\u{e00c}";
     /// Arrow to the right.
     pub const RIGHT: &str = "\u{e014}";
+    /// Arrow upwards.
+    pub const UP: &str = "\u{e013}";
     /// Arrow downwards.
     pub const DOWN: &str = "\u{e015}";
 }

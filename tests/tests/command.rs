@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use kith_journeys::{Flaw, Made, make_library};
+use kith_journeys::{Crowd, Flaw, Made, make_crowd, make_library};
 use serde_json::Value;
 
 /// The eight upright versions of a portrait may differ by this much of the box's size: JPEG blocks
@@ -430,4 +430,79 @@ fn a_backup_and_redo_from_the_terminal() {
     let refused = run(&elsewhere, &["restore", photo.to_str().unwrap()]);
     assert_eq!(refused.status.code(), Some(1));
     assert_eq!(names(&elsewhere), named);
+}
+
+/// Among many people some are hard to tell apart: what a step of sureness shows is what it does.
+#[test]
+fn each_step_of_sureness_shows_what_it_would_change() {
+    let library = tempfile::tempdir().unwrap();
+    let photos = tempfile::tempdir().unwrap();
+    let crowd = Crowd {
+        people: 130,
+        faces_each: 4,
+        named: 1,
+        doubtful: 60,
+        photos: 700,
+    };
+    make_crowd(library.path(), photos.path(), portraits(), &crowd).unwrap();
+    let at_first = lines(library.path(), &["people"]);
+    let steps = lines(library.path(), &["sureness"]);
+    let number = |line: &Value, field: &str| line[field].as_u64().unwrap();
+    let people: Vec<u64> = steps.iter().map(|step| number(step, "people")).collect();
+    assert!(people.is_sorted_by(|a, b| a >= b), "{people:?}");
+    assert!(people[0] > people[2] || people[2] > people[4], "{people:?}");
+    assert_eq!(people[2], at_first.len() as u64);
+    assert_eq!(steps[2]["used"], true);
+    for step in &steps {
+        let name = text(step, "sureness").replace('_', "-");
+        lines(library.path(), &["sureness", &name]);
+        let now = lines(library.path(), &["people"]);
+        assert_eq!(now.len() as u64, number(step, "people"), "{name}");
+        lines(library.path(), &["undo"]);
+        assert_eq!(lines(library.path(), &["people"]), at_first);
+    }
+    let [joined, parted] = ["joined", "parted"].map(|what| {
+        let pairs = steps.iter().map(|step| step[what].as_u64().unwrap());
+        pairs.sum::<u64>()
+    });
+    assert!(joined + parted > 0);
+}
+
+#[test]
+fn copies_in_any_size_format_and_orientation_are_one_and_others_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = tempfile::tempdir().unwrap();
+    let made = made(dir.path());
+    lines(library.path(), &["index", dir.path().to_str().unwrap()]);
+    let found = lines(library.path(), &["alike"]);
+    let paths = |line: &Value| -> BTreeSet<PathBuf> {
+        let paths = line["paths"].as_array().unwrap().iter();
+        paths
+            .map(|path| PathBuf::from(path.as_str().unwrap()))
+            .collect()
+    };
+    let stacks: Vec<BTreeSet<PathBuf>> = found.iter().map(paths).collect();
+    let root = dir.path().canonicalize().unwrap();
+    for folder in ["orientations", "sizes", "formats"] {
+        let together = |stack: &BTreeSet<PathBuf>| {
+            let all = made.photos.iter().map(|photo| photo.path.clone());
+            let mut inside = all.filter(|path| path.starts_with(dir.path().join(folder)));
+            inside.all(|path| stack.contains(&root.join(path.strip_prefix(dir.path()).unwrap())))
+        };
+        assert!(stacks.iter().any(together), "{folder}: {stacks:#?}");
+    }
+    // What shows other people is another photo.
+    let people: BTreeMap<PathBuf, &[&str]> = made
+        .photos
+        .iter()
+        .map(|photo| {
+            let path = root.join(photo.path.strip_prefix(dir.path()).unwrap());
+            (path, &photo.people[..])
+        })
+        .collect();
+    for stack in &stacks {
+        let on_them: BTreeSet<_> = stack.iter().filter_map(|path| people.get(path)).collect();
+        assert_eq!(on_them.len(), 1, "{stack:#?}");
+    }
+    made.unlock().unwrap();
 }

@@ -915,6 +915,227 @@ fn german_is_spoken_once_it_is_chosen_also_after_a_restart() -> Result<()> {
     eventually("it speaks as the system does", &window, nav, "People")
 }
 
+#[test]
+fn how_sure_kith_must_be_is_tried_used_and_taken_back() -> Result<()> {
+    let home = crowded_home(&Crowd {
+        people: 130,
+        faces_each: 4,
+        named: 60,
+        doubtful: 60,
+        photos: 700,
+    })?;
+    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
+    window.find("[data-testid=photo-tile]")?;
+    window.press(&["7"])?;
+    let (step, said) = ("[data-testid=sureness-step]", "[data-testid=sureness-said]");
+    window.find(step)?;
+    eventually("the step in use is said", &window, said, "As measured best")?;
+    eventually("it is in use", &window, said, "In use")?;
+    ensure!(window.all("[data-testid=sureness-use]")?.is_empty());
+
+    // By keyboard to the other end: the library's own faces show what it would do.
+    window.run(FOCUS, step)?;
+    window.press_each(&[key::RIGHT, key::RIGHT])?;
+    eventually("it is said", &window, said, "Very generous")?;
+    eventually("something would change", &window, said, "put together with")?;
+    let pairs = "[data-testid=sureness] .pairs li";
+    let shown = window.all(pairs)?.len();
+    ensure!((1..=12).contains(&shown), "{shown} pairs");
+    ensure!(window.all(&format!("{pairs} img"))?.len() == 2 * shown);
+    let people = || number_in(&window.text("[data-testid=nav-people] .count")?).context("nobody");
+    let named = people()?;
+    window.click("[data-testid=sureness-use]")?;
+    let toast = "[data-testid=toast]";
+    eventually("it is used", &window, toast, "put together very generously")?;
+    eventually("it is in use", &window, said, "In use")?;
+    ensure!(people()? == named, "names stay");
+    window.press(&["6"])?;
+    let newest = "[data-testid=decision]";
+    eventually("the history tells it", &window, newest, "very generously")?;
+    window.press(&[key::CONTROL, "z"])?;
+    eventually("it is taken back", &window, toast, "Taken back")?;
+    window.press(&["7"])?;
+    eventually("as it was", &window, said, "As measured best")
+}
+
+/// A portrait in two more sizes beside it, and others: the first three are one.
+fn copied_home() -> Result<tempfile::TempDir> {
+    let home = home()?;
+    let pictures = home.path().join("Pictures");
+    let large = image::open(samples().join("biden.jpg"))?;
+    for (name, by) in [("biden-sent.jpg", 2), ("biden-small.png", 4)] {
+        let (width, height) = (large.width() / by, large.height() / by);
+        large
+            .resize_exact(width, height, image::imageops::FilterType::Triangle)
+            .to_rgb8()
+            .save(pictures.join(name))?;
+    }
+    Ok(home)
+}
+
+/// From a photo that is seen large with two more like it: zoomed as one, rated, and fewer.
+fn see_side_by_side(window: &Window) -> Result<()> {
+    window.press(&["c"])?;
+    let compared = "[data-testid=compared]";
+    until("three are side by side", || {
+        Ok(window.all(compared)?.len() == 3)
+    })?;
+    let pictures = "[data-testid=compared] .stage img:first-child";
+    window.press_each(&["+", "+"])?;
+    until("all are larger, by as much", || {
+        let boxes = window.boxes(pictures)?;
+        let widths: Vec<f64> = boxes.iter().map(|area| area[2] - area[0]).collect();
+        Ok(widths.len() == 3
+            && widths
+                .iter()
+                .all(|width| (width - widths[0]).abs() < 4.0 && *width > 600.0))
+    })?;
+    let before = window.boxes(pictures)?;
+    let middle = [(before[0][0] + 500.0).min(200.0), 400.0];
+    window.drag(middle, [middle[0], middle[1] + 40.0])?;
+    let after = window.boxes(pictures)?;
+    let moved = |at: usize| after[at][1] - before[at][1];
+    ensure!(moved(0).abs() > 20.0, "moved by {}", moved(0));
+    ensure!((moved(0) - moved(2)).abs() < 3.0, "all move as one");
+    window.find("[data-testid=compare-face]")?;
+    window.press(&["f"])?;
+    window.press(&[key::RIGHT])?;
+    window.press(&["4"])?;
+    eventually(
+        "it has stars",
+        window,
+        "[data-testid=toast]",
+        "1 photo with 4 stars",
+    )?;
+    window.press(&["x"])?;
+    until("two are left", || Ok(window.all(compared)?.len() == 2))?;
+    window.press(&[key::ESCAPE])?;
+    window.press(&[key::ESCAPE])?;
+    until("the photo is there again", || {
+        Ok(window.all(compared)?.is_empty() && window.all("[data-testid=alike-photo]")?.len() == 3)
+    })
+}
+
+#[test]
+fn copies_are_one_unfold_and_are_seen_side_by_side() -> Result<()> {
+    let home = copied_home()?;
+    let window = looked_through(home.path())?;
+    let tiles = "[data-testid=photo-tile]";
+    let stack = "[data-testid=stack]";
+    let has = |count: usize| {
+        until(&format!("{count} photos are shown"), || {
+            Ok(window.all(tiles)?.len() == count)
+        })
+    };
+    has(4)?;
+    ensure!(window.text(stack)?.trim() == "3", "one stands for three");
+    ensure!(window.text("[data-testid=nav-photos]")?.contains('6'));
+
+    // Those behind it come out by key and by mouse; a search shows them as one, too.
+    let on_it = ".tile:has([data-testid=stack]) [data-testid=photo-tile]";
+    window.run(FOCUS, on_it)?;
+    window.press(&["o"])?;
+    has(6)?;
+    window.press(&["o"])?;
+    has(4)?;
+    window.run(PRESS, stack)?;
+    has(6)?;
+    window.run(PRESS, stack)?;
+    has(4)?;
+    window.type_into("[data-testid=search]", &format!("biden{}", key::ENTER))?;
+    eventually(
+        "all are found",
+        &window,
+        "[data-testid=understood]",
+        "3 photos",
+    )?;
+    has(1)?;
+    window.press_each(&[key::ESCAPE, key::ESCAPE, "1"])?;
+    has(4)?;
+
+    // Seen large, with the others beneath; by the arrows another of them.
+    window.run(PRESS, on_it)?;
+    let alike = "[data-testid=alike-photo]";
+    until("they are beneath", || Ok(window.all(alike)?.len() == 3))?;
+    let at = "return [...document.querySelectorAll(arguments[0])].findIndex((each) => each.getAttribute('aria-current') === 'true')";
+    let first = window.run(at, alike)?.as_i64().context("none is seen")?;
+    window.press(&[if first == 0 { key::DOWN } else { key::UP }])?;
+    until("another is seen", || {
+        Ok(window.run(at, alike)?.as_i64() != Some(first))
+    })?;
+
+    see_side_by_side(&window)?;
+    window.press(&[key::ESCAPE])?;
+    // The one with stars stands for all now.
+    eventually(
+        "the stars are seen",
+        &window,
+        ".tile:has([data-testid=stack])",
+        "4 ★",
+    )?;
+
+    // All of them one by one, as a setting.
+    window.press(&["7"])?;
+    window.run(PRESS, "[data-testid=folding]")?;
+    window.press(&["1"])?;
+    has(6)?;
+
+    // Chosen ones are compared, too.
+    window.run(FOCUS, tiles)?;
+    window.press(&[" "])?;
+    window.press(&[key::SHIFT, key::RIGHT])?;
+    window.press(&["c"])?;
+    until("two are side by side", || {
+        Ok(window.all("[data-testid=compared]")?.len() == 2)
+    })?;
+    window.press(&[key::ESCAPE])?;
+    eventually(
+        "they are still chosen",
+        &window,
+        "[data-testid=chosen-photos]",
+        "2 chosen",
+    )
+}
+
+#[test]
+fn photos_are_dragged_onto_an_album() -> Result<()> {
+    let home = home()?;
+    let window = looked_through(home.path())?;
+    let tiles = "[data-testid=photo-tile]";
+    let said = |what: &str| eventually(what, &window, "[data-testid=toast]", what);
+    until(
+        "four photos are there",
+        || Ok(window.all(tiles)?.len() == 4),
+    )?;
+    let middle = |css: &str, at: usize| -> Result<[f64; 2]> {
+        let boxes = window.boxes(css)?;
+        let area = boxes.get(at).context("it is not there")?;
+        Ok([0, 1].map(|axis| f64::midpoint(area[axis], area[axis + 2])))
+    };
+    // A new album asks for its name. The shelf comes out at the left while one drags.
+    window.drag(middle(tiles, 0)?, [150.0, 84.0])?;
+    window.type_into("[data-testid=album-name]", &format!("Best{}", key::ENTER))?;
+    said("1 photo added to “Best”")?;
+    ensure!(window.all("[data-testid=shelf]")?.is_empty());
+
+    // Two that are chosen go together, onto the album that is there now.
+    window.run(FOCUS, tiles)?;
+    window.press(&[" "])?;
+    window.press(&[key::SHIFT, key::RIGHT])?;
+    window.drag(middle(tiles, 1)?, [150.0, 148.0])?;
+    said("2 photos added to “Best”")?;
+    // Let go elsewhere, nothing happens, and nothing is opened.
+    window.drag(middle(tiles, 2)?, [900.0, 700.0])?;
+    ensure!(window.all("[data-testid=photo]")?.is_empty());
+    window.press_each(&[key::ESCAPE, "4"])?;
+    eventually(
+        "the album has two",
+        &window,
+        "[data-testid=album]",
+        "2 photos",
+    )
+}
+
 /// Names that one types, as they come to mind.
 const TWENTY: [&str; 20] = [
     "Bea", "Ben", "Carla", "Dimitri", "Elif", "Farid", "Grandma", "Hannes", "Ines", "Jonas",
@@ -979,7 +1200,12 @@ fn see_albums_and_settings(
     window.click("[data-testid=album]")?;
     window.find("[data-testid=photo-tile]")?;
     window.run(FOCUS, "[data-testid=photo-tile]")?;
-    window.press_each(&[" ", "a"])?;
+    window.press(&[" "])?;
+    window.press(&[key::SHIFT, key::RIGHT])?;
+    window.press(&["c"])?;
+    window.find("[data-testid=clearest], [data-testid=compared] .face")?;
+    look_at(window, "compare")?;
+    window.press_each(&[key::ESCAPE, "a"])?;
     window.find("[data-testid=album-name]")?;
     look_at(window, "photos-chosen")?;
     window.press_each(&[key::ESCAPE, key::ESCAPE, "7"])?;

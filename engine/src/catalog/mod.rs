@@ -16,11 +16,13 @@ pub mod embeddings;
 pub mod faces;
 pub mod folders;
 pub mod learned;
+pub mod looks;
 pub mod maps;
 pub mod networks;
 pub mod photos;
 pub mod placements;
 pub mod questions;
+pub mod stacks;
 
 /// Marks a file as a Kith catalog (`PRAGMA application_id`): "KITH" in ASCII.
 const APPLICATION_ID: i32 = 0x4B49_5448;
@@ -39,6 +41,7 @@ const MIGRATIONS: &[&[&str]] = &[
     &[faces::ADD_DRAWN],
     &[networks::CREATE],
     &[maps::CREATE, faces::ADD_MAP, embeddings::CREATE],
+    &[looks::CREATE, stacks::CREATE],
 ];
 
 /// How long a write waits for another process before it fails.

@@ -138,6 +138,7 @@ impl<'a> Before<'a> {
             }),
             Action::Aliases { person, aliases } => self.aliases(person, &aliases),
             Action::Birthday { person, birthday } => self.birthday(person, birthday.as_deref()),
+            Action::Sureness { sureness } => Ok(Decision::Sureness { sureness }),
             Action::TakeBack { decision } => self.take_back(decision),
             Action::Redo => Ok(Decision::Redo {
                 decision: to_redo(&self.rows.log).ok_or(Error::NothingToRedo)?,

@@ -12,6 +12,7 @@ mod networks;
 mod rows;
 mod search;
 mod sentences;
+mod sureness;
 mod upgrade;
 
 use std::collections::BTreeSet;
@@ -23,7 +24,7 @@ use image::RgbImage;
 use rusqlite::Connection;
 
 use self::before::{Before, faces_in, person_of, several, tidy};
-use self::rows::{Rows, Stamp, best_first, date_of, tile_of};
+use self::rows::{Rows, Stamp, best_first, date_of};
 use self::sentences::sentence;
 use crate::catalog::photos::Photo;
 use crate::catalog::{
@@ -37,7 +38,7 @@ use crate::thumbnails::Thumbnails;
 use crate::{
     Action, Companion, Control, DecisionId, Error, Face, FaceId, FaceState, FailedFile, Folder,
     HistoryEntry, IndexSummary, Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile,
-    Progress, Result, Suggestion, photo,
+    Progress, Result, Stack, Suggestion, photo,
 };
 
 /// How many faces stand for a person in a list.
@@ -330,7 +331,21 @@ impl Library {
     pub fn photos(&self) -> Result<Vec<PhotoTile>> {
         let rows = self.rows()?;
         let photos = rows.facts.by_date();
-        Ok(photos.map(|photo| tile_of(photo, &rows.decided)).collect())
+        Ok(photos.map(|photo| rows.tile(photo)).collect())
+    }
+
+    /// The photos that are nearly one, the one that stands for all first.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn stacks(&self) -> Result<Vec<Stack>> {
+        let rows = self.rows()?;
+        let path = |photo: &PhotoId| Some(rows.facts.photos.get(photo)?.path.display().to_string());
+        let stack = |photos: &Vec<PhotoId>| Stack {
+            photos: photos.clone(),
+            paths: photos.iter().filter_map(path).collect(),
+        };
+        Ok(rows.stacks().iter().map(stack).collect())
     }
 
     /// One photo with its faces.
@@ -345,7 +360,7 @@ impl Library {
             let found = photos::get(connection, photo)?.ok_or(Error::NoPhoto(photo))?;
             (found, faces::on_photo(connection, photo)?)
         };
-        let tile = tile_of(&found, &rows.decided);
+        let tile = rows.tile(&found);
         let mut on_it: Vec<Face> = on_it
             .iter()
             .filter(|face| rows.shows(face))

@@ -18,7 +18,7 @@ use super::BEST_FACES;
 use crate::catalog::faces::StoredFace;
 use crate::catalog::photos::Photo;
 use crate::catalog::placements::{self, Placement};
-use crate::catalog::{decisions, faces, folders, photos};
+use crate::catalog::{decisions, faces, folders, photos, stacks};
 use crate::people::{Decided, DecidedPerson};
 use crate::search::Searched;
 use crate::{Age, Face, FaceId, FaceState, PersonId, PhotoId, PhotoTile, Result};
@@ -51,6 +51,8 @@ pub(super) struct Facts {
     pub(super) photos: BTreeMap<PhotoId, Photo>,
     /// Their numbers, the newest first.
     pub(super) newest_first: Vec<PhotoId>,
+    /// Photos that are nearly one: two and more, in the order of their numbers.
+    stacks: Vec<Vec<PhotoId>>,
     /// What a search reads of each of them, in the same order; made when it is asked for first.
     texts: OnceLock<Vec<Texts>>,
 }
@@ -71,12 +73,21 @@ impl Facts {
             .map(|photo| (date_of(photo).into_owned(), photo.id))
             .collect();
         by_date.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        let photos: BTreeMap<PhotoId, Photo> =
+            present.into_iter().map(|photo| (photo.id, photo)).collect();
+        let mut stacks: BTreeMap<PhotoId, Vec<PhotoId>> = BTreeMap::new();
+        for (photo, stack) in stacks::all(connection)? {
+            if photos.contains_key(&photo) {
+                stacks.entry(stack).or_default().push(photo);
+            }
+        }
         let mut faces = faces::all(connection)?;
         faces.shrink_to_fit();
         Ok(Self {
             folders: folders::all(connection)?,
             faces,
-            photos: present.into_iter().map(|photo| (photo.id, photo)).collect(),
+            photos,
+            stacks: stacks.into_values().filter(|of| of.len() > 1).collect(),
             newest_first: by_date.into_iter().map(|(_, photo)| photo).collect(),
             texts: OnceLock::new(),
         })
@@ -128,6 +139,10 @@ pub(super) struct Rows {
     pub(super) placements: BTreeMap<FaceId, Placement>,
     /// Made when it is asked for first.
     searched: OnceLock<Vec<(PhotoId, Searched)>>,
+    /// The same.
+    stacks: OnceLock<Vec<Vec<PhotoId>>>,
+    /// The photo that stands for each that is in a stack; the same.
+    stands_for: OnceLock<HashMap<PhotoId, PhotoId>>,
 }
 
 impl Rows {
@@ -151,6 +166,67 @@ impl Rows {
             decided,
             placements,
             searched: OnceLock::new(),
+            stacks: OnceLock::new(),
+            stands_for: OnceLock::new(),
+        }
+    }
+
+    /// The photos that are nearly one, of each stack first the one that stands for all: what the user
+    /// likes best, or else the largest, or else the one with the best faces, or the first.
+    pub(super) fn stacks(&self) -> &[Vec<PhotoId>] {
+        self.stacks.get_or_init(|| {
+            let mut stacks = self.facts.stacks.clone();
+            let mut faces: HashMap<PhotoId, (f32, u16)> = HashMap::new();
+            for photo in stacks.iter().flatten() {
+                faces.insert(*photo, (0.0, 0));
+            }
+            for face in self.shown() {
+                if let Some((sum, count)) = faces.get_mut(&face.photo) {
+                    (*sum, *count) = (*sum + face.found.quality, *count + 1);
+                }
+            }
+            for stack in &mut stacks {
+                stack.sort_by_cached_key(|photo| {
+                    let stars = self.decided.stars.get(photo).copied();
+                    let favourite = self.decided.favourites.contains(photo);
+                    let stored = self.facts.photos.get(photo);
+                    let size = stored.map_or(0, |of| {
+                        u64::from(of.header.width) * u64::from(of.header.height)
+                    });
+                    let (sum, count) = faces.get(photo).copied().unwrap_or_default();
+                    // Finer differences say nothing of how it is seen.
+                    let faces = (20.0 * sum / f32::from(count.max(1))) as u32;
+                    let best = (stars.unwrap_or_default(), favourite, size, faces);
+                    (std::cmp::Reverse(best), stored.map(date_of), *photo)
+                });
+            }
+            stacks
+        })
+    }
+
+    /// A photo as a grid shows it.
+    pub(super) fn tile(&self, photo: &Photo) -> PhotoTile {
+        let stands_for = self.stands_for.get_or_init(|| {
+            let stacks = self.stacks().iter();
+            let of = |stack: &Vec<PhotoId>| {
+                let first = stack[0];
+                stack.clone().into_iter().map(move |photo| (photo, first))
+            };
+            stacks.flat_map(of).collect()
+        });
+        PhotoTile {
+            photo: photo.id,
+            width: photo.header.width,
+            height: photo.header.height,
+            date: date_of(photo).into_owned(),
+            favourite: self.decided.favourites.contains(&photo.id),
+            stars: self
+                .decided
+                .stars
+                .get(&photo.id)
+                .copied()
+                .unwrap_or_default(),
+            stack: stands_for.get(&photo.id).copied(),
         }
     }
 
@@ -179,6 +255,8 @@ impl Rows {
             path: photo.path.display().to_string(),
             box_upright: stored.found.box_upright,
             score: stored.found.score,
+            // Finer differences come from where the box lies between pixels.
+            quality: (stored.found.quality * 1000.0).round() / 1000.0,
             person: placement.person,
             name: decided.and_then(|decided| decided.name.clone()),
             state: placement.state,
@@ -324,17 +402,6 @@ pub(super) fn best_first(faces: &mut [&StoredFace]) {
         let better = b.found.quality.total_cmp(&a.found.quality);
         better.then(a.id.cmp(&b.id))
     });
-}
-
-pub(super) fn tile_of(photo: &Photo, decided: &Decided) -> PhotoTile {
-    PhotoTile {
-        photo: photo.id,
-        width: photo.header.width,
-        height: photo.header.height,
-        date: date_of(photo).into_owned(),
-        favourite: decided.favourites.contains(&photo.id),
-        stars: decided.stars.get(&photo.id).copied().unwrap_or_default(),
-    }
 }
 
 /// The date in the header, or else the day the file was changed last.

@@ -1,7 +1,7 @@
 //! Searching the library: which photos answer a query, and how it was understood.
 
 use super::Library;
-use super::rows::{Rows, tile_of};
+use super::rows::Rows;
 use crate::search::{Query, Searched, Term, holds, matches};
 use crate::{Error, Found, FoundPhoto, PersonId, PhotoId, Result, SearchResult};
 
@@ -25,7 +25,7 @@ impl Library {
                 .collect();
             people.sort();
             Some(FoundPhoto {
-                tile: tile_of(stored, &rows.decided),
+                tile: rows.tile(stored),
                 path: stored.path.display().to_string(),
                 people,
             })

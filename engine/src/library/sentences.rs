@@ -3,7 +3,7 @@
 use super::before::{entry_of, faces_in, person_of};
 use crate::catalog::decisions;
 use crate::people::{Decided, Decision};
-use crate::{AlbumId, PersonId};
+use crate::{AlbumId, PersonId, Sureness};
 
 /// The decision as a sentence; `log` has the one that it may take back, `decided` the names.
 pub(super) fn sentence(decision: &Decision, log: &[decisions::Entry], decided: &Decided) -> String {
@@ -57,6 +57,9 @@ pub(super) fn sentence(decision: &Decision, log: &[decisions::Entry], decided: &
         }
         Decision::BestFace { person, .. } => format!("This face stands for {}", who(person)),
         Decision::Draw { .. } => "1 face drawn".into(),
+        Decision::Sureness { sureness } => {
+            format!("Faces are put together {}", how_sure(*sureness))
+        }
         Decision::Several { decisions }
             if matches!(decisions.first(), Some(Decision::Draw { .. })) =>
         {
@@ -97,6 +100,16 @@ pub(super) fn sentence(decision: &Decision, log: &[decisions::Entry], decided: &
             None => "Taken back".into(),
         },
         of_an_album => of_album(of_an_album, log),
+    }
+}
+
+fn how_sure(sureness: Sureness) -> &'static str {
+    match sureness {
+        Sureness::VeryCareful => "very carefully",
+        Sureness::Careful => "carefully",
+        Sureness::Balanced => "as measured best",
+        Sureness::Generous => "generously",
+        Sureness::VeryGenerous => "very generously",
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use super::{Metric, MetricKind, Question};
+use crate::Sureness;
 
 /// The share of pairs of strangers that `kith verify` takes for one person.
 const VERIFY_RATE: f64 = 1e-3;
@@ -100,21 +101,22 @@ impl Calibration {
 
     /// Below this mean distance two groups are joined.
     #[must_use]
-    pub fn same_group(&self, metric: &Metric) -> f32 {
-        self.same_group_among(metric.groups() as f64 - 1.0, metric)
+    pub fn same_group(&self, metric: &Metric, sureness: Sureness) -> f32 {
+        self.same_group_among(metric.groups() as f64 - 1.0, metric, sureness)
     }
 
     /// The same of two that have so many groups to be told from, and not the whole library.
     #[must_use]
-    pub fn same_group_among(&self, others: f64, metric: &Metric) -> f32 {
+    pub fn same_group_among(&self, others: f64, metric: &Metric, sureness: Sureness) -> f32 {
         let pairs = metric.groups() as f64 * others.max(1.0) / 2.0;
-        distance_at(self.rates(metric), (CHANCE_JOINS / pairs).min(LARGEST_RATE))
+        let rate = (CHANCE_JOINS / pairs).min(LARGEST_RATE);
+        joined_below(self.rates(metric), rate, sureness)
     }
 
     /// The largest of these distances, however few there are to be told from.
     #[must_use]
-    pub fn same_group_at_most(&self, metric: &Metric) -> f32 {
-        distance_at(self.rates(metric), LARGEST_RATE)
+    pub fn same_group_at_most(&self, metric: &Metric, sureness: Sureness) -> f32 {
+        joined_below(self.rates(metric), LARGEST_RATE, sureness)
     }
 
     /// Below this mean distance two are one person even when both are on one photo.
@@ -152,6 +154,33 @@ impl Calibration {
             MetricKind::Library => &self.library,
         }
     }
+}
+
+/// How many times as many pairs of strangers may be joined by chance.
+fn times(sureness: Sureness) -> f64 {
+    match sureness {
+        Sureness::VeryCareful => 0.1,
+        Sureness::Careful => 0.3,
+        Sureness::Balanced => 1.0,
+        Sureness::Generous => 3.0,
+        Sureness::VeryGenerous => 10.0,
+    }
+}
+
+/// The distance at that rate, or at one that is so many times as large or small. Careful steps go on
+/// below the smallest measured rate, on the line through the two smallest: the rates of a large
+/// library begin there.
+fn joined_below(rates: &[Rate], rate: f64, sureness: Sureness) -> f32 {
+    let (Some(smallest), Some(next)) = (rates.first(), rates.get(1)) else {
+        return 0.0;
+    };
+    let rate = rate.max(smallest.false_accept) * times(sureness);
+    if rate >= smallest.false_accept {
+        return distance_at(rates, rate);
+    }
+    let slope = f64::from(next.distance - smallest.distance)
+        / (next.false_accept / smallest.false_accept).ln();
+    (f64::from(smallest.distance) + slope * (rate / smallest.false_accept).ln()) as f32
 }
 
 /// The distance below which that share of strangers is accepted, between the measured rates by
@@ -214,15 +243,26 @@ mod tests {
         assert!((distance_at(&rates, 0.5) - 1.2).abs() < 1e-6);
     }
 
+    fn limit(groups: usize, sureness: Sureness) -> f32 {
+        let codes: Vec<_> = (0..groups).map(code).collect();
+        let group_of: Vec<_> = (0..groups).map(Some).collect();
+        let metric = Metric::learn(&codes, &group_of, &vec![Vec::new(); groups]);
+        Calibration::built_in().same_group(&metric, sureness)
+    }
+
     #[test]
     fn more_groups_need_closer_faces() {
-        let built_in = Calibration::built_in();
-        let of = |groups| {
-            let codes: Vec<_> = (0..groups).map(code).collect();
-            let group_of: Vec<_> = (0..groups).map(Some).collect();
-            built_in.same_group(&Metric::learn(&codes, &group_of, &vec![Vec::new(); groups]))
-        };
+        let of = |groups| limit(groups, Sureness::Balanced);
         assert!(of(5) > of(100) && of(100) > of(1000));
+    }
+
+    #[test]
+    fn each_step_towards_generous_joins_what_is_farther_apart() {
+        // Also where the library is so large that its rate is below the smallest measured.
+        for groups in [5, 100, 1000, 5000] {
+            let limits = Sureness::ALL.map(|sureness| limit(groups, sureness));
+            assert!(limits.is_sorted_by(|a, b| a < b), "{groups}: {limits:?}");
+        }
     }
 
     fn code(number: usize) -> kith_models::Code {

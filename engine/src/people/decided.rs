@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::decisions::Entry;
-use crate::{AlbumId, DecisionId, FaceId, PersonId, PhotoId};
+use crate::{AlbumId, DecisionId, FaceId, PersonId, PhotoId, Sureness};
 
 /// An entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,6 +151,11 @@ pub enum Decision {
         /// The album.
         album: AlbumId,
     },
+    /// Kith is so sure before it puts faces together.
+    Sureness {
+        /// How sure.
+        sureness: Sureness,
+    },
     /// Said at once, and taken back at once.
     Several {
         /// What was said, in this order.
@@ -229,6 +234,8 @@ pub struct Decided {
     pub apart: BTreeSet<(FaceId, FaceId)>,
     /// Faces to leave out.
     pub ignored: BTreeSet<FaceId>,
+    /// How sure Kith must be before it puts faces together.
+    pub sureness: Sureness,
     /// Photos that the user marked.
     pub favourites: BTreeSet<PhotoId>,
     /// Photos with stars, 1 to 5.
@@ -364,6 +371,7 @@ impl Decided {
             Decision::Draw { face } => {
                 self.drawn.insert(*face);
             }
+            Decision::Sureness { sureness } => self.sureness = *sureness,
             Decision::BestFace { .. } | Decision::Aliases { .. } | Decision::Birthday { .. } => {
                 self.apply_to_person(decision);
             }
@@ -623,6 +631,9 @@ mod tests {
             (1_u32..3, faces())
                 .prop_map(|(album, photos)| Decision::RemoveFromAlbum { album, photos }),
             (1_u32..3).prop_map(|album| Decision::DropAlbum { album }),
+            (0_usize..5).prop_map(|step| Decision::Sureness {
+                sureness: Sureness::ALL[step]
+            }),
         ]
     }
 

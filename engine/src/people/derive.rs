@@ -101,13 +101,31 @@ impl Groups {
         Ok(())
     }
 
+    /// What the groups would be, if that were decided; changes nothing.
+    ///
+    /// # Errors
+    /// [`crate::Error::Index`].
+    pub fn try_out(
+        &mut self,
+        faces: Vec<GroupFace>,
+        decided: &Decided,
+        head: Option<Head>,
+    ) -> Result<Grouped> {
+        Ok(self.taught_by(faces, head)?.try_out(decided))
+    }
+
     fn group(
         &mut self,
         faces: Vec<GroupFace>,
         decided: &Decided,
         head: Option<Head>,
     ) -> Result<Grouped> {
-        let mut taught = match self.taught.take() {
+        Ok(self.taught_by(faces, head)?.group(decided))
+    }
+
+    /// What these faces teach, kept from the last time where they are the same.
+    fn taught_by(&mut self, faces: Vec<GroupFace>, head: Option<Head>) -> Result<&mut Taught> {
+        let taught = match self.taught.take() {
             Some(taught) if taught.is_of(&faces, head.as_ref()) => {
                 self.index = None;
                 taught
@@ -120,9 +138,7 @@ impl Groups {
                 Taught::by(faces, index, head)
             }
         };
-        let grouped = taught.group(decided);
-        self.taught = Some(taught);
-        Ok(grouped)
+        Ok(self.taught.insert(taught))
     }
 
     /// Derives all placements anew and stores what changed. To be called inside a transaction.

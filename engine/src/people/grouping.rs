@@ -18,7 +18,7 @@ use super::linkage::{Candidate, Graph, Group, Linkage, Told};
 use super::{Decided, FOUNDING_QUALITY, Lessons, Metric, MetricKind};
 use crate::catalog::placements::Placement;
 use crate::index::FaceIndex;
-use crate::{FaceId, FaceState, PersonId, PhotoId, Result};
+use crate::{FaceId, FaceState, PersonId, PhotoId, Result, Sureness};
 
 /// A face as grouping sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,8 +72,15 @@ pub(super) struct Taught {
     head: Option<Head>,
     seen: Seen,
     metric: Metric,
+    last: Option<Last>,
+}
+
+/// The groups of the last time, which the next one begins with.
+#[derive(Debug)]
+struct Last {
+    sureness: Sureness,
     near: Vec<Candidate>,
-    told: Option<Told>,
+    told: Told,
 }
 
 impl Taught {
@@ -82,14 +89,12 @@ impl Taught {
     pub(super) fn by(faces: Vec<GroupFace>, index: &FaceIndex, head: Option<Head>) -> Self {
         let seen = Seen::of(&faces, index);
         let metric = seen.metric(&faces, index, head.as_ref());
-        let near = seen.graph.near(&faces, Limits::of(&metric, &seen.days));
         Self {
             faces,
             head,
             seen,
             metric,
-            near,
-            told: None,
+            last: None,
         }
     }
 
@@ -101,14 +106,34 @@ impl Taught {
     /// Says whose each face is. The result depends on the faces, the head and `decided`, and not on
     /// what was asked before.
     pub(super) fn group(&mut self, decided: &Decided) -> Grouped {
-        let of = Of {
+        let sureness = decided.sureness;
+        let last = self.last.take().filter(|last| last.sureness == sureness);
+        let of = self.of();
+        let (near, told) = match last {
+            Some(last) => (last.near, Some(last.told)),
+            None => (of.near(sureness), None),
+        };
+        let (grouped, told) = of.group(&near, decided, told.as_ref());
+        self.last = Some(Last {
+            sureness,
+            near,
+            told,
+        });
+        grouped
+    }
+
+    /// The same without being the last time: what would be, if that were decided.
+    pub(super) fn try_out(&self, decided: &Decided) -> Grouped {
+        let of = self.of();
+        of.group(&of.near(decided.sureness), decided, None).0
+    }
+
+    fn of(&self) -> Of<'_> {
+        Of {
             faces: &self.faces,
             seen: &self.seen,
             metric: &self.metric,
-        };
-        let (grouped, told) = of.group(&self.near, decided, self.told.as_ref());
-        self.told = Some(told);
-        grouped
+        }
     }
 }
 
@@ -219,14 +244,14 @@ struct Of<'a> {
 }
 
 impl Of<'_> {
-    fn near(&self) -> Vec<Candidate> {
-        let limits = Limits::of(self.metric, &self.seen.days);
+    fn near(&self, sureness: Sureness) -> Vec<Candidate> {
+        let limits = Limits::of(self.metric, &self.seen.days, sureness);
         self.seen.graph.near(self.faces, limits)
     }
 
     /// `near` are the pairs below the threshold, `told` is an earlier run over the same faces.
     fn group(&self, near: &[Candidate], decided: &Decided, told: Option<&Told>) -> (Grouped, Told) {
-        let limits = Limits::of(self.metric, &self.seen.days);
+        let limits = Limits::of(self.metric, &self.seen.days, decided.sureness);
         let mut linkage = Linkage::new(self.faces, decided, limits, &self.seen.graph);
         linkage.run(near, self.faces, decided, told);
         let told = linkage.told(decided);
@@ -314,7 +339,8 @@ impl Unlabelled {
             seen: &self.seen,
             metric,
         };
-        of.group(&of.near(), &self.decided(named), None).0
+        of.group(&of.near(Sureness::Balanced), &self.decided(named), None)
+            .0
     }
 
     fn decided(&self, named: &[(usize, PersonId)]) -> Decided {
@@ -624,7 +650,7 @@ mod tests {
             seen: &Seen::of(faces, &index),
             metric: &metric,
         };
-        of.group(&of.near(), &decided, None).0
+        of.group(&of.near(Sureness::Balanced), &decided, None).0
     }
 
     #[test]
@@ -702,8 +728,8 @@ mod tests {
         let calibration = Calibration::built_in();
         let metric = metric_of(&faces);
         let [strict, loose] = [
-            calibration.same_group(&metric),
-            calibration.same_group_among(2.0, &metric),
+            calibration.same_group(&metric, Sureness::Balanced),
+            calibration.same_group_among(2.0, &metric, Sureness::Balanced),
         ];
         assert!(strict + 0.02 < loose, "{strict} {loose}");
         // Between the two limits: 2 - 2·cos of the angle.
@@ -774,6 +800,9 @@ mod tests {
                 faces: some,
                 others: Vec::new(),
             },
+            7 => Decision::Sureness {
+                sureness: Sureness::ALL[at % Sureness::ALL.len()],
+            },
             _ => Decision::Undo {
                 decision: (1 + first % newest.max(1)).min(newest),
             },
@@ -785,7 +814,7 @@ mod tests {
         /// What is told and repeated comes to the same as what is worked out from nothing.
         #[test]
         fn after_a_decision_the_groups_are_those_of_a_first_run(
-            words in prop::collection::vec((0_u32..8, 0_usize..2000, 1_usize..12), 1..9)
+            words in prop::collection::vec((0_u32..9, 0_usize..2000, 1_usize..12), 1..9)
         ) {
             let mut faces = faces();
             // Some are on a copy of the photo as well.
@@ -807,13 +836,35 @@ mod tests {
                 });
                 let decided = Decided::replay(&log);
                 let told = taught.group(&decided);
-                let joins = taught.told.take();
+                let joins = taught.last.take().map(|last| last.told);
                 let anew = taught.group(&decided);
-                prop_assert_eq!(&joins, &taught.told);
+                prop_assert_eq!(joins.as_ref(), taught.last.as_ref().map(|last| &last.told));
                 prop_assert_eq!(told.placements, anew.placements);
                 prop_assert_eq!(told.questions, anew.questions);
             }
         }
+    }
+
+    #[test]
+    fn each_step_of_sureness_gives_fewer_groups_than_the_one_before() {
+        let faces = faces();
+        let mut index = FaceIndex::in_memory();
+        index.update(&codes(&faces)).unwrap();
+        let mut taught = Taught::by(faces.clone(), &index, None);
+        let mut at = |sureness| {
+            let decided = Decided {
+                sureness,
+                ..Decided::default()
+            };
+            let tried = taught.try_out(&decided).placements;
+            let grouped = taught.group(&decided).placements;
+            assert_eq!(tried, grouped);
+            let people: BTreeSet<_> = grouped.values().map(|placed| placed.person).collect();
+            people.len()
+        };
+        let groups = Sureness::ALL.map(&mut at);
+        assert!(groups.is_sorted_by(|a, b| a > b), "{groups:?}");
+        assert_eq!(at(Sureness::Balanced), groups[2]);
     }
 
     #[test]

@@ -4,12 +4,14 @@ use jiff::civil::Date;
 
 use super::days::Days;
 use super::{Calibration, Metric};
+use crate::Sureness;
 
 /// The mean distances below which two groups are one person.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits<'a> {
     pub(super) metric: &'a Metric,
     days: &'a Days,
+    sureness: Sureness,
     /// Any two.
     same: f32,
     /// At most, two who were there on one day.
@@ -19,14 +21,15 @@ pub(super) struct Limits<'a> {
 }
 
 impl<'a> Limits<'a> {
-    /// Those for a library.
-    pub(super) fn of(metric: &'a Metric, days: &'a Days) -> Self {
+    /// Those for a library, as sure as the user wants it.
+    pub(super) fn of(metric: &'a Metric, days: &'a Days, sureness: Sureness) -> Self {
         let calibration = Calibration::built_in();
         Self {
             metric,
             days,
-            same: calibration.same_group(metric),
-            same_of_a_day: calibration.same_group_at_most(metric),
+            sureness,
+            same: calibration.same_group(metric, sureness),
+            same_of_a_day: calibration.same_group_at_most(metric, sureness),
             twice_on_a_photo: calibration.twice_on_a_photo(metric),
         }
     }
@@ -37,7 +40,7 @@ impl<'a> Limits<'a> {
         Self {
             same: surely,
             same_of_a_day: surely,
-            ..Self::of(plain, days)
+            ..Self::of(plain, days, Sureness::Balanced)
         }
     }
 
@@ -48,7 +51,8 @@ impl<'a> Limits<'a> {
         }
         let among = self.days.among(a, b);
         among.is_some_and(|others| {
-            distance < Calibration::built_in().same_group_among(others, self.metric)
+            let calibration = Calibration::built_in();
+            distance < calibration.same_group_among(others, self.metric, self.sureness)
         })
     }
 

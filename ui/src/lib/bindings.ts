@@ -15,6 +15,8 @@ export const commands = {
 	checkAgain: () => __TAURI_INVOKE<null>("check_again"),
 	/**  Tells `listener` about the job from now on, beginning with the latest news. */
 	followJob: (listener: Channel<JobNews>) => __TAURI_INVOKE<null>("follow_job", { listener }),
+	/**  Tells `listener` about folders that are held over the window or dropped on it. */
+	followDrops: (listener: Channel<DropNews>) => __TAURI_INVOKE<null>("follow_drops", { listener }),
 	pauseJob: () => __TAURI_INVOKE<null>("pause_job"),
 	resumeJob: () => __TAURI_INVOKE<null>("resume_job"),
 	cancelJob: () => __TAURI_INVOKE<null>("cancel_job"),
@@ -40,6 +42,9 @@ export const commands = {
 	album: (album: number) => __TAURI_INVOKE<number[]>("album", { album }),
 	/**  Shows a photo's file in the platform's file manager. */
 	showInFiles: (photo: number) => __TAURI_INVOKE<null>("show_in_files", { photo }),
+	sureness: () => __TAURI_INVOKE<Sureness>("sureness"),
+	/**  What the groups would be if Kith were so sure; changes nothing. */
+	trySureness: (sureness: Sureness) => __TAURI_INVOKE<SurenessPreview>("try_sureness", { sureness }),
 	storage: () => __TAURI_INVOKE<Storage>("storage"),
 	/**
 	 *  Lets the user choose a file and writes all that Kith knows into it; says which, if one was
@@ -178,6 +183,10 @@ query: string } |
 { kind: "drop_album"; 
 /**  The album. */
 album: number } | 
+/**  Kith must be so sure before it puts faces together. */
+{ kind: "sureness"; 
+/**  How sure. */
+sureness: Sureness } | 
 /**  Say again what was taken back last. */
 { kind: "redo" } | 
 /**  Take back the last decision that still holds. */
@@ -225,6 +234,19 @@ export type Companion = {
 	photos: number,
 };
 
+/**  What is held over the window, or let go on it. */
+export type DropNews = 
+/**  Something is held over it. */
+{ kind: "over"; 
+/**  How many folders. */
+folders: number } | 
+/**  It was taken away again. */
+{ kind: "left" } | 
+/**  It was let go. */
+{ kind: "dropped"; 
+/**  How many folders are looked through now. */
+folders: number };
+
 /**  A face on a photo, and whose it is. */
 export type Face = {
 	/**  The face. */
@@ -237,6 +259,8 @@ export type Face = {
 	box: [(number | null), (number | null), (number | null), (number | null)],
 	/**  The detector's score, 0 to 1. */
 	score: number | null,
+	/**  How well it can be recognised, 0 to 1: less for a face that is small, blurred or turned away. */
+	quality: number | null,
 	/**  Whose face it is, if it could be placed. */
 	person: number | null,
 	/**  That person's name, if there is one. */
@@ -379,6 +403,8 @@ export type Phase =
 "scanning" | 
 /**  Reading photos and finding faces. */
 "reading" | 
+/**  Looking for photos that are nearly one. */
+"comparing" | 
 /**  Working out who is who. */
 "grouping";
 
@@ -427,6 +453,11 @@ export type PhotoTile = {
 	favourite: boolean,
 	/**  Stars the user gave it, 0 (none) to 5. */
 	stars: number,
+	/**
+	 *  The photo that stands for it and all that are nearly the same, where there are such: copies,
+	 *  and shots of one moment.
+	 */
+	stack: number | null,
 };
 
 /**  What went wrong, as a sentence for the user. */
@@ -439,9 +470,9 @@ export type Problem = {
 export type Progress = {
 	/**  What it does now. */
 	phase: Phase,
-	/**  Photos done in this run, failed ones included. */
+	/**  Photos done in this phase, failed ones included. */
 	done: number,
-	/**  Photos to do in this run. */
+	/**  Photos to do in this phase. */
 	total: number,
 	/**  Faces found in this run. */
 	faces: number,
@@ -480,6 +511,37 @@ export type Suggestion = {
 	best_faces: number[],
 	/**  How often the answer to such a question is yes, 0 to 1, as it was measured. */
 	certainty: number | null,
+};
+
+/**  How sure Kith must be before it puts faces together. */
+export type Sureness = 
+/**  Hardly any strangers in one group, and most people in several. */
+"very_careful" | 
+/**  Fewer strangers in one group, more people in several. */
+"careful" | 
+/**  As it was measured to be best. */
+"balanced" | 
+/**  Fewer people in several groups, more strangers in one. */
+"generous" | 
+/**  Hardly any people in several groups, and many strangers in one. */
+"very_generous";
+
+/**  What the library's groups would be if Kith were so sure, beside what they are. */
+export type SurenessPreview = {
+	/**  How sure. */
+	sureness: Sureness,
+	/**  Whether it is so now. */
+	used: boolean,
+	/**  How many people there would be, named or not. */
+	people: number,
+	/**  How many groups would be put together with another. */
+	joined: number,
+	/**  Faces of such groups beside a face of the other, those of the largest groups first. */
+	joined_faces: [number, number][],
+	/**  How many groups would come apart from another. */
+	parted: number,
+	/**  Faces of such groups beside a face of the other, those of the largest groups first. */
+	parted_faces: [number, number][],
 };
 
 /**  What the window needs to know when it opens. */

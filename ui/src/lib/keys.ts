@@ -50,6 +50,7 @@ export const shortcuts = (): ShortcutGroup[] => [
       { keys: [t('key.home'), t('key.end')], says: t('keys.ends') },
       { keys: [t('key.space')], says: t('keys.choose-on') },
       { keys: [t('key.ctrl'), 'A'], says: t('keys.choose-all') },
+      { keys: ['O'], says: t('keys.unfold') },
     ],
   },
   {
@@ -58,6 +59,7 @@ export const shortcuts = (): ShortcutGroup[] => [
       { keys: ['A'], says: t('keys.album') },
       { keys: ['H'], says: t('keys.favourites') },
       { keys: ['0', '5'], says: t('keys.stars') },
+      { keys: ['C'], says: t('keys.compare') },
       { keys: ['Esc'], says: t('keys.choose-none') },
     ],
   },
@@ -103,6 +105,20 @@ export const shortcuts = (): ShortcutGroup[] => [
       { keys: ['D'], says: t('photo.draw') },
       { keys: ['F'], says: t('photo.faces') },
       { keys: ['I'], says: t('photo.info') },
+      { keys: ['↑', '↓'], says: t('keys.alike') },
+      { keys: ['C'], says: t('keys.compare-alike') },
+    ],
+  },
+  {
+    where: t('keys.side-by-side'),
+    shortcuts: [
+      { keys: ['←', '→'], says: t('keys.compared') },
+      { keys: [t('key.shift'), '←', '→'], says: t('keys.pan-all') },
+      { keys: ['+', '-'], says: t('keys.zoom-all') },
+      { keys: ['F'], says: t('keys.next-face') },
+      { keys: ['H'], says: t('keys.favourite') },
+      { keys: ['0', '5'], says: t('keys.stars') },
+      { keys: ['X'], says: t('keys.leave-out') },
     ],
   },
 ];

@@ -37,10 +37,22 @@ class LibraryState {
   readonly groups = $derived(this.people.filter((p) => p.name === null && !p.hidden));
   readonly hidden = $derived(this.people.filter((p) => p.hidden));
   readonly dates = $derived(new Map(this.photos.map((p) => [p.photo, p.date])));
+  readonly #tiles = $derived(new Map(this.photos.map((p) => [p.photo, p])));
   readonly #byNumber = $derived(new Map(this.people.map((p) => [p.person, p])));
 
   person(person: number): Person | undefined {
     return this.#byNumber.get(person);
+  }
+
+  /** The photos that are nearly the same as this one, itself among them, the oldest first; none where it is alone. */
+  alike(photo: number): PhotoTile[] {
+    const stack = this.#tiles.get(photo)?.stack;
+    if (stack == null) return [];
+    return this.photos.filter((tile) => tile.stack === stack).reverse();
+  }
+
+  tile(photo: number): PhotoTile | undefined {
+    return this.#tiles.get(photo);
   }
 
   /** The photos of these numbers, in the order of all photos. */
@@ -106,9 +118,11 @@ class LibraryState {
     try {
       const outcome = await commands.decide(action);
       const meant = new Set(photos);
-      this.photos = this.photos.map((photo) =>
-        meant.has(photo.photo) ? { ...photo, ...what } : photo,
-      );
+      // Another may stand now for those that are nearly the same.
+      const stacked = photos.some((photo) => this.tile(photo)?.stack != null);
+      this.photos = stacked
+        ? await commands.photos()
+        : this.photos.map((photo) => (meant.has(photo.photo) ? { ...photo, ...what } : photo));
       await this.#readAlbums();
       this.version++;
       notices.say(outcome.said, 'undo');

@@ -22,6 +22,8 @@ class Whereabouts {
   #trail = $state.raw<Place[]>([{ screen: 'photos' }]);
   /** The photo seen large, over the screen. */
   viewing = $state.raw<Viewing | null>(null);
+  /** Photos seen side by side, over all else. */
+  comparing = $state.raw<number[] | null>(null);
   /** Whether the jobs panel is open. */
   jobsOpen = $state(false);
   /** Whether the sheet of keys is open. */
@@ -32,6 +34,7 @@ class Whereabouts {
   /** Goes to `place`; a search that is refined, and a screen of the side bar, replace their like. */
   go(place: Place): void {
     this.viewing = null;
+    this.comparing = null;
     const refined = place.screen === 'search' && this.here.screen === 'search';
     const trail = refined ? this.#trail.slice(0, -1) : this.#trail;
     this.#trail = [...trail, place].slice(-50);
@@ -46,6 +49,10 @@ class Whereabouts {
 
   /** One step back; says whether there was one. */
   back(): boolean {
+    if (this.comparing) {
+      this.comparing = null;
+      return true;
+    }
     if (this.viewing) {
       this.viewing = null;
       return true;
@@ -57,6 +64,20 @@ class Whereabouts {
 
   view(photos: number[], at: number): void {
     this.viewing = { photos, at };
+  }
+
+  /** Another photo in the place of the one that is seen large: one that is nearly the same. */
+  swap(photo: number): void {
+    if (!this.viewing) return;
+    const { photos, at } = this.viewing;
+    const there = photos.indexOf(photo);
+    if (there >= 0) this.viewing = { photos, at: there };
+    else this.viewing = { photos: photos.with(at, photo), at };
+  }
+
+  /** Puts photos side by side, if there are two and more. */
+  compare(photos: number[]): void {
+    if (photos.length > 1) this.comparing = photos;
   }
 
   /** The next or previous photo, if there is one. */
