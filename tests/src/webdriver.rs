@@ -370,7 +370,7 @@ impl Screen {
         let size = format!("{width}x{height}x24");
         let mut child = Command::new("Xvfb")
             .args(["-displayfd", "1", "-screen", "0", &size, "-nolisten", "tcp"])
-            .arg("-fbdir")
+            .args(["-nocursor", "-fbdir"])
             .arg(folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
