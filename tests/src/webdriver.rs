@@ -305,7 +305,7 @@ impl Window {
         self.screen.changes(looked_at)
     }
 
-    /// Saves what is on the screen as a PNG, once its pictures are there and it is painted.
+    /// Saves what is on the screen, as PNG or JPEG by the file's name, once its pictures are there and it is painted.
     pub fn screenshot(&self, file: &Path) -> Result<()> {
         until("all pictures are there", || {
             // Those below the screen are loaded when they come near it.

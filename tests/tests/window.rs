@@ -1240,7 +1240,7 @@ fn every_screen_can_be_used_by_everybody_by_day_and_by_night() -> Result<()> {
                 if dark { "dark" } else { "light" }
             ));
             let mut look_at = |window: &Window, name: &str| -> Result<()> {
-                window.screenshot(&dir.join(name).with_extension("png"))?;
+                window.screenshot(&dir.join(name).with_extension("jpg"))?;
                 // The sizes differ in nothing that axe looks at.
                 if width == 1280 {
                     let found = window.problems(&axe)?;
