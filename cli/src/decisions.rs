@@ -4,7 +4,8 @@ use std::time::SystemTime;
 
 use anyhow::bail;
 use clap::Args;
-use kith_engine::{Action, FaceId, Library, PersonId};
+use kith_engine::{Action, DecisionId, FaceId, Library, Outcome, PersonId};
+use serde::Serialize;
 
 use crate::output::Output;
 
@@ -246,12 +247,36 @@ impl Redo {
     }
 }
 
-fn decide(library: &Library, action: Action, out: &mut Output) -> anyhow::Result<()> {
-    let outcome = library.decide(action, SystemTime::now())?;
+/// An outcome as the contract has it: what was said is a sentence.
+#[derive(Serialize)]
+struct Told {
+    decision: DecisionId,
+    person: Option<PersonId>,
+    faces_changed: u32,
+    photos_changed: u32,
+    said: String,
+}
+
+/// Decides, and tells what that changed.
+pub fn decide(library: &Library, action: Action, out: &mut Output) -> anyhow::Result<()> {
+    let Outcome {
+        decision,
+        person,
+        faces_changed,
+        photos_changed,
+        said,
+    } = library.decide(action, SystemTime::now())?;
+    let said = said.to_string();
     if out.is_json() {
-        out.object(&outcome)
+        out.object(&Told {
+            decision,
+            person,
+            faces_changed,
+            photos_changed,
+            said,
+        })
     } else {
-        out.line(&outcome.said)
+        out.line(&said)
     }
 }
 

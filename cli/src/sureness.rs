@@ -1,10 +1,9 @@
 //! `kith sureness`: how sure Kith must be before it puts faces together.
 
-use std::time::SystemTime;
-
 use clap::{Args, ValueEnum};
 use kith_engine::{Action, Library, Sureness, SurenessPreview};
 
+use crate::decisions::decide;
 use crate::output::Output;
 
 /// Show or set how sure Kith must be before it puts faces together
@@ -54,12 +53,7 @@ impl SurenessCommand {
         match self.step {
             Some(step) => {
                 let sureness = step.into();
-                let outcome = library.decide(Action::Sureness { sureness }, SystemTime::now())?;
-                if out.is_json() {
-                    out.object(&outcome)
-                } else {
-                    out.line(&outcome.said)
-                }
+                decide(library, Action::Sureness { sureness }, out)
             }
             None => list(library, out),
         }

@@ -22,6 +22,7 @@ pub mod people;
 pub mod photo;
 mod power;
 mod regrouping;
+mod said;
 pub mod scan;
 pub mod search;
 mod thumbnails;
@@ -35,6 +36,7 @@ pub use kith_models::{AddedEmbedder, distance};
 pub use learner::{Learner, LearnerNews};
 pub use library::Library;
 pub use outside::embed_photo;
+pub use said::Said;
 pub use types::*;
 
 /// A result whose error is [`Error`].

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Said;
+
 /// Names a photo in the catalog; stays the same when the file moves.
 pub type PhotoId = u32;
 /// Names a face in the catalog; stays the same when its photo is read again.
@@ -486,11 +488,11 @@ pub struct Outcome {
     pub faces_changed: u32,
     /// On how many photos those faces are.
     pub photos_changed: u32,
-    /// One sentence for the user: `12 faces are now Anna`.
-    pub said: String,
+    /// What was said: `12 faces are now Anna`.
+    pub said: Said,
 }
 
-/// An entry of the log of decisions, as a sentence.
+/// An entry of the log of decisions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct HistoryEntry {
@@ -499,7 +501,7 @@ pub struct HistoryEntry {
     /// Seconds since 1970 in UTC when it was said.
     pub at: f64,
     /// What was said.
-    pub said: String,
+    pub said: Said,
     /// Up to four of the faces it is about.
     pub faces: Vec<FaceId>,
     /// The person it is about, if there is one and they still have a face.

@@ -422,7 +422,10 @@ fn several_people_become_one_and_are_hidden_and_it_is_taken_back_at_once() {
     library.decide(Action::Undo, NOW).unwrap();
     assert_eq!(library.people().unwrap().len(), 3);
     let outcome = join(Some("Everybody"));
-    assert_eq!(outcome.said, "Joined: 7 faces are now Everybody");
+    assert_eq!(
+        outcome.said.to_string(),
+        "Joined: 7 faces are now Everybody"
+    );
     library.decide(Action::Undo, NOW).unwrap();
 
     let hide = Action::HideAll {
@@ -430,7 +433,7 @@ fn several_people_become_one_and_are_hidden_and_it_is_taken_back_at_once() {
         hidden: true,
     };
     let outcome = library.decide(hide, NOW).unwrap();
-    assert_eq!(outcome.said, "Hidden: 2 people");
+    assert_eq!(outcome.said.to_string(), "Hidden: 2 people");
     let hidden = library.people().unwrap();
     assert_eq!(hidden.iter().filter(|person| person.hidden).count(), 2);
     library.decide(Action::Undo, NOW).unwrap();
@@ -466,7 +469,7 @@ fn a_drawn_face_has_a_name_survives_a_new_look_and_can_be_taken_back() {
     let outcome = library
         .draw_face(photo, drawn, Some("Eileen"), NOW)
         .unwrap();
-    assert_eq!(outcome.said, "1 face drawn: Eileen");
+    assert_eq!(outcome.said.to_string(), "1 face drawn: Eileen");
     let with_drawn = faces();
     assert_eq!(with_drawn.len(), before.len() + 1);
     // The box goes through pixels and back.
@@ -491,7 +494,7 @@ fn a_drawn_face_has_a_name_survives_a_new_look_and_can_be_taken_back() {
     assert_eq!(faces(), before);
     assert!(library.names().unwrap().is_empty());
     let known = library.draw_face(photo, drawn, None, NOW).unwrap();
-    assert_eq!(known.said, "1 face drawn");
+    assert_eq!(known.said.to_string(), "1 face drawn");
     assert_ne!(face(&faces()).unwrap().face, eileen.face);
 }
 
@@ -552,7 +555,7 @@ fn favourites_and_stars_are_found_and_taken_back_and_move_nobody() {
         favourite: true,
     };
     let outcome = library.decide(favourite, NOW).unwrap();
-    assert_eq!(outcome.said, "1 photo is a favourite");
+    assert_eq!(outcome.said.to_string(), "1 photo is a favourite");
     assert_eq!((outcome.photos_changed, outcome.faces_changed), (1, 0));
     let stars = |stars| Action::Stars {
         photos: vec![photo],
@@ -610,7 +613,12 @@ fn each_step_of_sureness_does_what_it_showed_and_is_taken_back() {
         assert_eq!(shown.parted_faces.len(), shown.parted.min(6) as usize);
         let before = groups(&library);
         let outcome = library.decide(Action::Sureness { sureness }, NOW).unwrap();
-        assert!(outcome.said.starts_with("Faces are put together"));
+        assert!(
+            outcome
+                .said
+                .to_string()
+                .starts_with("Faces are put together")
+        );
         let after = groups(&library);
         let together = |groups: &[Vec<u32>], pair: &[u32; 2]| {
             groups

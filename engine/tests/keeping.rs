@@ -55,7 +55,7 @@ fn an_album_is_filled_renamed_emptied_and_each_is_taken_back() {
         name: name.into(),
     };
     let outcome = say(&library, add(vec![obama], " White  House "));
-    assert_eq!(outcome.said, "1 photo added to “White House”");
+    assert_eq!(outcome.said.to_string(), "1 photo added to “White House”");
     assert_eq!((outcome.photos_changed, outcome.faces_changed), (1, 0));
     say(&library, add(vec![biden, obama], "white house"));
     let albums = library.albums().unwrap();
@@ -86,7 +86,7 @@ fn an_album_is_filled_renamed_emptied_and_each_is_taken_back() {
     say(&library, rename);
     assert_eq!(library.albums().unwrap()[0].name, "Presidents");
     let outcome = say(&library, Action::DropAlbum { album: number });
-    assert_eq!(outcome.said, "Album “Presidents” removed");
+    assert_eq!(outcome.said.to_string(), "Album “Presidents” removed");
     assert!(matches!(library.album(number), Err(Error::NoAlbum(_))));
     say(&library, Action::Undo);
     assert_eq!(photos_of(&library, number), both);
@@ -147,7 +147,7 @@ fn other_names_are_found_and_complete_and_belong_to_one() {
     };
     let outcome = say(&library, aliases(obama, &["Barry", " Mr  President "]));
     assert_eq!(
-        outcome.said,
+        outcome.said.to_string(),
         "Barack Obama is also called Barry, Mr President"
     );
     let by_name = library.search("obama").unwrap().photos;
@@ -230,7 +230,11 @@ fn redo_says_again_what_was_taken_back_until_something_new_is_said() {
     say(&library, Action::Undo);
     assert!(library.names().unwrap().is_empty());
     let outcome = say(&library, Action::Redo);
-    assert!(outcome.said.starts_with("Again: "), "{}", outcome.said);
+    assert!(
+        outcome.said.to_string().starts_with("Again: "),
+        "{}",
+        outcome.said
+    );
     assert_eq!(outcome.person, Some(person));
     assert_eq!(library.names().unwrap(), ["Joe"]);
     say(&library, Action::Redo);

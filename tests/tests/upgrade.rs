@@ -433,7 +433,8 @@ fn a_large_library_killed_twenty_times() {
     };
     let said = || -> Vec<(u32, String, bool)> {
         let said = library.history().unwrap().into_iter();
-        said.map(|of| (of.decision, of.said, of.stands)).collect()
+        said.map(|of| (of.decision, of.said.to_string(), of.stands))
+            .collect()
     };
     let before = (named(), found(), said());
     let with_name = before.0.values().filter(|name| name.is_some()).count();

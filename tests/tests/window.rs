@@ -885,6 +885,14 @@ fn german_is_spoken_once_it_is_chosen_also_after_a_restart() -> Result<()> {
         "{settings}"
     );
 
+    // What was done is said in German, too, after it and in the history.
+    window.press(&["2"])?;
+    window.type_into("[data-testid=group-name]", &format!("Barack{}", key::ENTER))?;
+    let done = "2 Gesichter sind jetzt Barack";
+    eventually("it is said", &window, "[data-testid=toast]", done)?;
+    window.press_each(&[key::ESCAPE, "6"])?;
+    eventually("it is told", &window, "[data-testid=history]", done)?;
+
     // Pictures of what is long in German, for whoever looks at the screens.
     let shots = shots()?;
     for (look, name) in [("dark", "german-dark"), ("light", "german-light")] {
@@ -896,7 +904,7 @@ fn german_is_spoken_once_it_is_chosen_also_after_a_restart() -> Result<()> {
         window.press(&["2"])?;
         window.find("[data-testid=group]")?;
         shot("people.png")?;
-        window.press(&["1"])?;
+        window.press_each(&[key::ESCAPE, "1"])?;
         window.click("[data-testid=photo-tile]")?;
         window.press_each(&["f", "i"])?;
         window.find("[data-testid=photo-info]")?;

@@ -25,7 +25,7 @@ use rusqlite::Connection;
 
 use self::before::{Before, faces_in, person_of, several, tidy};
 use self::rows::{Rows, Stamp, best_first, date_of};
-use self::sentences::sentence;
+use self::sentences::said;
 use crate::catalog::photos::Photo;
 use crate::catalog::{
     Catalog, decisions, faces, folders, learned as learned_rows, maps, photos, questions,
@@ -482,7 +482,7 @@ impl Library {
                 person: person.or_else(|| before.person_taken_back(&decision)),
                 faces_changed: changed.len() as u32,
                 photos_changed: said_of.map_or(photos.len(), |photos| photos.len()) as u32,
-                said: sentence(&decision, &log, &decided),
+                said: said(&decision, &log, &decided),
             };
             let facts = Arc::clone(&rows.facts);
             Ok((
@@ -497,7 +497,7 @@ impl Library {
         Ok(outcome)
     }
 
-    /// Every decision as a sentence, the newest first.
+    /// Every decision, the newest first.
     ///
     /// # Errors
     /// [`Error::Catalog`].
@@ -509,7 +509,7 @@ impl Library {
         let entry = |entry: &decisions::Entry| HistoryEntry {
             decision: entry.id,
             at: seconds_since_1970(entry.at),
-            said: sentence(&entry.decision, &rows.log, &rows.decided),
+            said: said(&entry.decision, &rows.log, &rows.decided),
             faces: faces_in(&entry.decision)
                 .into_iter()
                 .take(BEST_FACES)

@@ -1,164 +1,132 @@
-//! Decisions as sentences, as the user reads them after each and in the history.
+//! Decisions as the user reads them after each and in the history.
 
 use super::before::{entry_of, faces_in, person_of};
 use crate::catalog::decisions;
 use crate::people::{Decided, Decision};
-use crate::{AlbumId, PersonId, Sureness};
+use crate::{AlbumId, PersonId, Said};
 
-/// The decision as a sentence; `log` has the one that it may take back, `decided` the names.
-pub(super) fn sentence(decision: &Decision, log: &[decisions::Entry], decided: &Decided) -> String {
-    let name = |person: &PersonId| decided.people.get(person)?.name.clone();
-    let who = |person: &PersonId| name(person).unwrap_or_else(|| "this person".into());
+/// What the decision says; `log` has the one that it may take back, `decided` the names.
+pub(super) fn said(decision: &Decision, log: &[decisions::Entry], decided: &Decided) -> Said {
+    let name_of = |person: &PersonId| decided.people.get(person)?.name.clone();
     match decision {
-        Decision::Name { name, faces, .. } if faces.is_empty() => format!("Renamed to {name}"),
-        Decision::Name { name, faces, .. } => format!("{} now {name}", are(faces.len())),
-        Decision::Confirm { person, faces } => {
-            format!("{} now {}", are(faces.len()), who(person))
+        Decision::Name { name, faces, .. } if faces.is_empty() => {
+            Said::Renamed { name: name.clone() }
         }
-        Decision::Reject { person, faces, .. } => {
-            format!("{} not {}", are(faces.len()), who(person))
-        }
-        Decision::Merge { into, faces, .. } => {
-            format!("Joined: {} now {}", are(faces.len()), who(into))
-        }
-        Decision::Hide {
-            person,
-            hidden: true,
-            ..
-        } => format!("Hidden: {}", who(person)),
-        Decision::Hide {
-            person,
-            hidden: false,
-            ..
-        } => format!("Shown again: {}", who(person)),
-        Decision::Ignore { faces } if faces.len() == 1 => "1 face is left out".into(),
-        Decision::Ignore { faces } => format!("{} faces are left out", faces.len()),
-        Decision::Unsure { person, faces, .. } => {
-            format!("Unsure whether {} {}", are(faces.len()), who(person))
-        }
-        Decision::Favourite { photos, favourite } => {
-            let are = are_photos(photos.len());
-            format!(
-                "{are} {}",
-                if *favourite {
-                    "a favourite"
-                } else {
-                    "no favourite"
-                }
-            )
-        }
-        Decision::Stars { photos, stars } => {
-            let photos = photos_in_words(photos.len());
-            match stars {
-                0 => format!("{photos} without stars"),
-                1 => format!("{photos} with 1 star"),
-                stars => format!("{photos} with {stars} stars"),
-            }
-        }
-        Decision::BestFace { person, .. } => format!("This face stands for {}", who(person)),
-        Decision::Draw { .. } => "1 face drawn".into(),
-        Decision::Sureness { sureness } => {
-            format!("Faces are put together {}", how_sure(*sureness))
-        }
-        Decision::Several { decisions }
-            if matches!(decisions.first(), Some(Decision::Draw { .. })) =>
-        {
-            let into = decisions.last().and_then(person_of);
-            let into = into.map_or_else(|| "this person".into(), |into| who(&into));
-            format!("1 face drawn: {into}")
-        }
-        Decision::Several { decisions } => match decisions.last() {
-            Some(added @ Decision::AddToAlbum { .. }) => of_album(added, log),
-            Some(Decision::Hide { hidden, .. }) => {
-                let what = if *hidden { "Hidden" } else { "Shown again" };
-                format!("{what}: {} people", decisions.len())
-            }
-            last => {
-                let into = last.and_then(person_of);
-                let into = into.map_or_else(|| "this person".into(), |into| who(&into));
-                format!("Joined: {} now {into}", are(faces_in(decision).len()))
-            }
+        Decision::Name { name, faces, .. } => Said::Named {
+            faces: number(faces.len()),
+            name: Some(name.clone()),
         },
+        Decision::Confirm { person, faces } => Said::Named {
+            faces: number(faces.len()),
+            name: name_of(person),
+        },
+        Decision::Reject { person, faces, .. } => Said::Rejected {
+            faces: number(faces.len()),
+            name: name_of(person),
+        },
+        Decision::Merge { into, faces, .. } => Said::Joined {
+            faces: number(faces.len()),
+            name: name_of(into),
+        },
+        Decision::Hide { person, hidden, .. } => Said::Hidden {
+            name: name_of(person),
+            hidden: *hidden,
+        },
+        Decision::Ignore { faces } => Said::LeftOut {
+            faces: number(faces.len()),
+        },
+        Decision::Unsure { person, faces, .. } => Said::Unsure {
+            faces: number(faces.len()),
+            name: name_of(person),
+        },
+        Decision::Favourite { photos, favourite } => Said::Favourite {
+            photos: number(photos.len()),
+            favourite: *favourite,
+        },
+        Decision::Stars { photos, stars } => Said::Stars {
+            photos: number(photos.len()),
+            stars: *stars,
+        },
+        Decision::BestFace { person, .. } => Said::BestFace {
+            name: name_of(person),
+        },
+        Decision::Draw { .. } => Said::Drawn,
+        Decision::Sureness { sureness } => Said::Sureness {
+            sureness: *sureness,
+        },
+        Decision::Several { decisions } => of_several(decision, decisions, log, decided),
         Decision::Aliases {
             person, aliases, ..
-        } if aliases.is_empty() => format!("{} has no other name", who(person)),
-        Decision::Aliases {
-            person, aliases, ..
-        } => format!("{} is also called {}", who(person), aliases.join(", ")),
+        } => Said::Aliases {
+            name: name_of(person),
+            aliases: aliases.clone(),
+        },
         Decision::Birthday {
-            person,
-            birthday: Some(day),
-            ..
-        } => format!("{} was born on {day}", who(person)),
-        Decision::Birthday { person, .. } => format!("No birthday of {}", who(person)),
-        Decision::Redo { decision } => match entry_of(log, *decision) {
-            Some(entry) => format!("Again: {}", sentence(&entry.decision, log, decided)),
-            None => "Again".into(),
+            person, birthday, ..
+        } => Said::Birthday {
+            name: name_of(person),
+            birthday: birthday.clone(),
         },
-        Decision::Undo { decision } => match entry_of(log, *decision) {
-            Some(entry) => format!("Taken back: {}", sentence(&entry.decision, log, decided)),
-            None => "Taken back".into(),
+        Decision::Album { name, .. } => Said::Album {
+            album: name.clone(),
         },
-        of_an_album => of_album(of_an_album, log),
+        Decision::SavedSearch { name, query, .. } => Said::SavedSearch {
+            album: name.clone(),
+            query: query.clone(),
+        },
+        Decision::AddToAlbum { album, photos } => Said::AddedToAlbum {
+            photos: number(photos.len()),
+            album: name_in_log(log, *album),
+        },
+        Decision::RemoveFromAlbum { album, photos } => Said::TakenOut {
+            photos: number(photos.len()),
+            album: name_in_log(log, *album),
+        },
+        Decision::DropAlbum { album } => Said::AlbumRemoved {
+            album: name_in_log(log, *album),
+        },
+        Decision::Redo { decision } => Said::Again {
+            said: entry_of(log, *decision)
+                .map(|entry| Box::new(said(&entry.decision, log, decided))),
+        },
+        Decision::Undo { decision } => Said::TakenBack {
+            said: entry_of(log, *decision)
+                .map(|entry| Box::new(said(&entry.decision, log, decided))),
+        },
     }
 }
 
-fn how_sure(sureness: Sureness) -> &'static str {
-    match sureness {
-        Sureness::VeryCareful => "very carefully",
-        Sureness::Careful => "carefully",
-        Sureness::Balanced => "as measured best",
-        Sureness::Generous => "generously",
-        Sureness::VeryGenerous => "very generously",
+/// What several decisions say that were made at once; `all` holds them.
+fn of_several(
+    all: &Decision,
+    decisions: &[Decision],
+    log: &[decisions::Entry],
+    decided: &Decided,
+) -> Said {
+    let name_of = |person: &PersonId| decided.people.get(person)?.name.clone();
+    let into = || decisions.last().and_then(person_of);
+    match (decisions.first(), decisions.last()) {
+        (Some(Decision::Draw { .. }), _) => Said::DrawnOf {
+            name: into().as_ref().and_then(name_of),
+        },
+        (_, Some(added @ Decision::AddToAlbum { .. })) => said(added, log, decided),
+        (_, Some(Decision::Hide { hidden, .. })) => Said::AllHidden {
+            people: number(decisions.len()),
+            hidden: *hidden,
+        },
+        _ => Said::Joined {
+            faces: number(faces_in(all).len()),
+            name: into().as_ref().and_then(name_of),
+        },
     }
 }
 
-fn are(faces: usize) -> String {
-    if faces == 1 {
-        "1 face is".into()
-    } else {
-        format!("{faces} faces are")
-    }
-}
-
-fn are_photos(photos: usize) -> String {
-    if photos == 1 {
-        "1 photo is".into()
-    } else {
-        format!("{photos} photos are each")
-    }
-}
-
-fn of_album(decision: &Decision, log: &[decisions::Entry]) -> String {
-    let called = |album: AlbumId| {
-        let name = log
-            .iter()
-            .rev()
-            .find_map(|entry| name_in(&entry.decision, album));
-        name.map_or_else(|| "an album".into(), |name| format!("“{name}”"))
-    };
-    match decision {
-        Decision::Album { name, .. } => format!("Album “{name}”"),
-        Decision::SavedSearch { name, query, .. } => {
-            format!("Album “{name}” holds what “{query}” finds")
-        }
-        Decision::AddToAlbum { album, photos } => {
-            format!(
-                "{} added to {}",
-                photos_in_words(photos.len()),
-                called(*album)
-            )
-        }
-        Decision::RemoveFromAlbum { album, photos } => {
-            format!(
-                "{} taken out of {}",
-                photos_in_words(photos.len()),
-                called(*album)
-            )
-        }
-        Decision::DropAlbum { album } => format!("Album {} removed", called(*album)),
-        _ => String::new(),
-    }
+/// The newest name that the log gives an album.
+fn name_in_log(log: &[decisions::Entry], album: AlbumId) -> Option<String> {
+    log.iter()
+        .rev()
+        .find_map(|entry| name_in(&entry.decision, album))
+        .map(str::to_owned)
 }
 
 /// The name that a decision gives an album.
@@ -172,10 +140,7 @@ fn name_in(decision: &Decision, of: AlbumId) -> Option<&str> {
     }
 }
 
-fn photos_in_words(photos: usize) -> String {
-    if photos == 1 {
-        "1 photo".into()
-    } else {
-        format!("{photos} photos")
-    }
+/// What is counted here is held in memory: there are never so many.
+fn number(of: usize) -> u32 {
+    u32::try_from(of).unwrap_or(u32::MAX)
 }

@@ -308,14 +308,14 @@ export type Found = {
 	without: string[],
 };
 
-/**  An entry of the log of decisions, as a sentence. */
+/**  An entry of the log of decisions. */
 export type HistoryEntry = {
 	/**  The decision. */
 	decision: number,
 	/**  Seconds since 1970 in UTC when it was said. */
 	at: number | null,
 	/**  What was said. */
-	said: string,
+	said: Said,
 	/**  Up to four of the faces it is about. */
 	faces: number[],
 	/**  The person it is about, if there is one and they still have a face. */
@@ -373,8 +373,8 @@ export type Outcome = {
 	faces_changed: number,
 	/**  On how many photos those faces are. */
 	photos_changed: number,
-	/**  One sentence for the user: `12 faces are now Anna`. */
-	said: string,
+	/**  What was said: `12 faces are now Anna`. */
+	said: Said,
 };
 
 /**  A person: named, or a group of faces without a name yet. */
@@ -482,6 +482,128 @@ export type Progress = {
 	seconds_left: number | null,
 };
 
+/**
+ *  A decision as its user reads it: after it was made, and in the history. `name` is that of a
+ *  person; none where nobody gave one.
+ */
+export type Said = 
+/**  `Renamed to Anna` */
+{ kind: "renamed"; 
+/**  The new name. */
+name: string } | 
+/**  `12 faces are now Anna` */
+{ kind: "named"; 
+/**  How many faces. */
+faces: number; 
+/**  Whose they are. */
+name: string | null } | 
+/**  `1 face is not Anna` */
+{ kind: "rejected"; 
+/**  How many faces. */
+faces: number; 
+/**  Whose they are not. */
+name: string | null } | 
+/**  `Joined: 12 faces are now Anna` */
+{ kind: "joined"; 
+/**  How many faces. */
+faces: number; 
+/**  Whose they are. */
+name: string | null } | 
+/**  `Hidden: Anna`, `Shown again: Anna` */
+{ kind: "hidden"; 
+/**  Who. */
+name: string | null; 
+/**  Whether they are hidden. */
+hidden: boolean } | 
+/**  `Hidden: 3 people` */
+{ kind: "all_hidden"; 
+/**  How many people. */
+people: number; 
+/**  Whether they are hidden. */
+hidden: boolean } | 
+/**  `2 faces are left out` */
+{ kind: "left_out"; 
+/**  How many faces. */
+faces: number } | 
+/**  `Unsure whether 2 faces are Anna` */
+{ kind: "unsure"; 
+/**  How many faces. */
+faces: number; 
+/**  Whose they may be. */
+name: string | null } | 
+/**  `1 photo is a favourite` */
+{ kind: "favourite"; 
+/**  How many photos. */
+photos: number; 
+/**  Whether they are favourites now. */
+favourite: boolean } | 
+/**  `3 photos with 2 stars` */
+{ kind: "stars"; 
+/**  How many photos. */
+photos: number; 
+/**  How many stars each has now. */
+stars: number } | 
+/**  `This face stands for Anna` */
+{ kind: "best_face"; 
+/**  For whom. */
+name: string | null } | 
+/**  `1 face drawn` */
+{ kind: "drawn" } | 
+/**  `1 face drawn: Anna` */
+{ kind: "drawn_of"; 
+/**  Whose it is. */
+name: string | null } | 
+/**  `Faces are put together carefully` */
+{ kind: "sureness"; 
+/**  How sure Kith must be from now on. */
+sureness: Sureness } | 
+/**  `Anna is also called Annie` */
+{ kind: "aliases"; 
+/**  Who. */
+name: string | null; 
+/**  All their other names; none any more if empty. */
+aliases: string[] } | 
+/**  `Anna was born on 2012-05-31` */
+{ kind: "birthday"; 
+/**  Who. */
+name: string | null; 
+/**  `YYYY-MM-DD`; none if it was forgotten. */
+birthday: string | null } | 
+/**  `Album “Holiday”`: made, or renamed */
+{ kind: "album"; 
+/**  Its name. */
+album: string } | 
+/**  `Album “Anna” holds what “only anna” finds` */
+{ kind: "saved_search"; 
+/**  The album's name. */
+album: string; 
+/**  The search. */
+query: string } | 
+/**  `3 photos added to “Holiday”` */
+{ kind: "added_to_album"; 
+/**  How many photos. */
+photos: number; 
+/**  The album's name, as far as it is known. */
+album: string | null } | 
+/**  `3 photos taken out of “Holiday”` */
+{ kind: "taken_out"; 
+/**  How many photos. */
+photos: number; 
+/**  The album's name, as far as it is known. */
+album: string | null } | 
+/**  `Album “Holiday” removed` */
+{ kind: "album_removed"; 
+/**  The album's name, as far as it is known. */
+album: string | null } | 
+/**  `Again: 12 faces are now Anna` */
+{ kind: "again"; 
+/**  What is said again. */
+said: Said | null } | 
+/**  `Taken back: 12 faces are now Anna` */
+{ kind: "taken_back"; 
+/**  What was taken back. */
+said: Said | null };
+
 /**  Where a library is, and how much room it takes. */
 export type Storage = {
 	/**  Its folder, for reading. */
@@ -537,11 +659,11 @@ export type SurenessPreview = {
 	/**  How many groups would be put together with another. */
 	joined: number,
 	/**  Faces of such groups beside a face of the other, those of the largest groups first. */
-	joined_faces: [number, number][],
+	joined_faces: ([number, number])[],
 	/**  How many groups would come apart from another. */
 	parted: number,
 	/**  Faces of such groups beside a face of the other, those of the largest groups first. */
-	parted_faces: [number, number][],
+	parted_faces: ([number, number])[],
 };
 
 /**  What the window needs to know when it opens. */

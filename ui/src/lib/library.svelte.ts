@@ -12,6 +12,7 @@ import type {
 } from './api';
 import { t } from './language.svelte';
 import { notices, type Way } from './notice.svelte';
+import { sayingOf } from './said';
 
 /** A person whom the user has named. */
 export type Named = Person & { name: string };
@@ -125,7 +126,7 @@ class LibraryState {
         : this.photos.map((photo) => (meant.has(photo.photo) ? { ...photo, ...what } : photo));
       await this.#readAlbums();
       this.version++;
-      notices.say(outcome.said, 'undo');
+      notices.say(sayingOf(outcome.said), 'undo');
       return outcome;
     } catch (problem) {
       notices.wrong(sentenceOf(problem));
@@ -155,7 +156,7 @@ class LibraryState {
       } else await this.#readAlbums();
       this.version++;
       if (quietly) notices.dismiss();
-      else notices.say(outcome.said, way);
+      else notices.say(sayingOf(outcome.said), way);
       return outcome;
     } catch (problem) {
       notices.wrong(sentenceOf(problem));
@@ -174,7 +175,7 @@ class LibraryState {
       const outcome = await commands.decide(action);
       this.albums = await commands.albums();
       this.version++;
-      notices.say(outcome.said, 'undo');
+      notices.say(sayingOf(outcome.said), 'undo');
       return outcome;
     } catch (problem) {
       notices.wrong(sentenceOf(problem));

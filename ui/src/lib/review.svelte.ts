@@ -2,6 +2,7 @@
 import type { Action, Outcome, Suggestion } from './api';
 import { t } from './language.svelte';
 import { library } from './library.svelte';
+import { sayingOf } from './said';
 
 /** What can be answered with a key; someone else is typed. */
 export type Answer = 'yes' | 'no' | 'not-a-face' | 'unsure';
@@ -49,7 +50,7 @@ class Review {
         return asked.name ? t('review.said.not', { name: asked.name }) : t('review.said.not-same');
       }
       if (answer === 'unsure') return t('review.said.unsure');
-      if (answer === 'not-a-face') return `${outcome.said}.`;
+      if (answer === 'not-a-face') return `${sayingOf(outcome.said)}.`;
       return asked.name
         ? t('review.said.more', { n: outcome.photos_changed, name: asked.name })
         : t('review.said.joined');
@@ -76,7 +77,7 @@ class Review {
     this.#trail = this.#trail.slice(0, -1);
     this.#shown = question;
     this.answered--;
-    if (outcome) this.last = `${outcome.said}.`;
+    if (outcome) this.last = `${sayingOf(outcome.said)}.`;
     this.#busy = false;
   }
 
