@@ -3,7 +3,7 @@
 //!
 //! A [`Look`] is a photo seen from far away, as 16×16 grey cells. Copies have the same look, to a grey
 //! level; two shots of one moment have nearly the same. Never are all pairs compared: shots are
-//! compared with the one taken just before, and copies with those that share a part of the look in
+//! compared with the few taken just before, and copies with those that share a part of the look in
 //! coarse strokes, of these with those that are as bright.
 
 use std::collections::{BTreeMap, HashMap};
@@ -23,8 +23,10 @@ const COPY_OF_CONTRAST: f32 = 0.08;
 /// Widths over heights of copies differ by at most this share: what rounding to pixels makes of a
 /// small picture.
 const SAME_SHAPE: f32 = 0.02;
-/// Shots of one moment are at most so many seconds after the one before, …
+/// Shots of one moment are at most so many seconds apart, …
 const MOMENT: i64 = 5;
+/// … with less than so many shots between them, of something else perhaps, …
+const SHOTS_BEFORE: usize = 4;
 /// … and differ by at most this on average, in grey levels, …
 const SHOT: f32 = 18.0;
 /// … and by this share of the contrast.
@@ -161,19 +163,18 @@ fn shots_of_a_moment(photos: &[Shown<'_>], sets: &mut Sets) {
         .filter_map(|(at, photo)| Some((photo.camera, photo.size, photo.taken_at?, at)))
         .collect();
     taken.sort_unstable();
-    for pair in taken.windows(2) {
-        let [(camera, size, before, a), (other, other_size, after, b)] = pair else {
-            continue;
-        };
-        let (Some(look_a), Some(look_b)) = (photos[*a].look, photos[*b].look) else {
-            continue;
-        };
-        let since = after.duration_since(*before).as_secs();
-        if (camera, size) == (other, other_size)
-            && since <= MOMENT
-            && look_a.within(look_b, SHOT, SHOT_OF_CONTRAST)
-        {
-            sets.join(*a, *b);
+    for (at, (camera, size, after, b)) in taken.iter().enumerate() {
+        for (other, other_size, before, a) in taken[..at].iter().rev().take(SHOTS_BEFORE) {
+            let (Some(look_a), Some(look_b)) = (photos[*a].look, photos[*b].look) else {
+                continue;
+            };
+            let since = after.duration_since(*before).as_secs();
+            if (camera, size) == (other, other_size)
+                && since <= MOMENT
+                && look_a.within(look_b, SHOT, SHOT_OF_CONTRAST)
+            {
+                sets.join(*a, *b);
+            }
         }
     }
 }
