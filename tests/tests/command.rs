@@ -440,7 +440,7 @@ fn each_step_of_sureness_shows_what_it_would_change() {
     let crowd = Crowd {
         people: 130,
         faces_each: 4,
-        named: 1,
+        named: 60,
         doubtful: 60,
         photos: 700,
     };
