@@ -1,10 +1,12 @@
 //! A photo library for tests, made out of a few portraits: every orientation, size, format, date
 //! and kind of damage that a real one has, with the truth about each file.
 
+mod build;
 mod crowd;
 mod network;
 pub mod webdriver;
 
+pub use build::{built, target_dir};
 pub use crowd::{Crowd, make_crowd, name_of};
 pub use network::make_network;
 

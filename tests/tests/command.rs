@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use kith_journeys::{Crowd, Flaw, Made, make_crowd, make_library};
+use kith_journeys::{Crowd, Flaw, Made, built, make_crowd, make_library};
 use serde_json::Value;
 
 /// The eight upright versions of a portrait may differ by this much of the box's size: JPEG blocks
@@ -21,18 +21,7 @@ fn portraits() -> &'static Path {
 
 /// The command that the same build made.
 fn kith() -> Command {
-    let test = std::env::current_exe().unwrap();
-    let built = test
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .join(format!("kith{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        built.exists(),
-        "build the command first: cargo build --release -p kith"
-    );
-    Command::new(built)
+    Command::new(built("kith").unwrap())
 }
 
 fn run(library: &Path, arguments: &[&str]) -> Output {

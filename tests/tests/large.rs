@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use kith_engine::faces::MODEL;
 use kith_engine::{Action, Library};
 use kith_journeys::webdriver::{Look, Window, until};
-use kith_journeys::{Crowd, make_crowd};
+use kith_journeys::{Crowd, built, make_crowd, target_dir};
 
 const LARGE: Crowd = Crowd {
     people: 5000,
@@ -53,21 +53,12 @@ impl Figures {
     }
 }
 
-/// `target`, where this test and the program lie.
-fn target() -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    test.ancestors()
-        .nth(3)
-        .map(Path::to_path_buf)
-        .context("this test lies nowhere")
-}
-
 /// One measurement at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// The home of the large library, made when it is not there or was made for other networks.
 fn home() -> Result<PathBuf> {
-    let home = target()?.join("large");
+    let home = target_dir()?.join("large");
     let made = home.join("made");
     if std::fs::read_to_string(&made).ok().as_ref() != Some(&*MODEL) {
         if home.exists() {
@@ -258,11 +249,7 @@ fn weigh(pids: &[u32], figures: &mut Figures, when: &str) -> Result<()> {
 fn the_window_is_quick_with_a_large_library() -> Result<()> {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let home = home()?;
-    let program = target()?.join("release/kith-app");
-    ensure!(
-        program.is_file(),
-        "build the window first: ./dev bench window does"
-    );
+    let program = built("kith-app")?;
     let mut figures = Figures::default();
     let window = Window::open(&program, &home, Look::PLAIN)?;
     let shown = "const image = document.querySelector('[data-testid=photo-tile] img');

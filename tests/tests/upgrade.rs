@@ -13,19 +13,12 @@ use image::imageops::{self, FilterType};
 use image::{DynamicImage, RgbImage};
 use kith_engine::catalog::{Catalog, faces};
 use kith_engine::{Action, Control, Error, Face, Library};
-use kith_journeys::make_network;
+use kith_journeys::{built, make_network};
 
 const NETWORK: &str = "other";
 
 fn kith() -> Command {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.parent().unwrap().parent().unwrap();
-    let built = folder.join(format!("kith{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        built.exists(),
-        "build the command first: cargo build --release -p kith"
-    );
-    Command::new(built)
+    Command::new(built("kith").unwrap())
 }
 
 fn upgrading(library: &Path, arguments: &[&str]) -> Child {

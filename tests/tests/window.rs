@@ -6,38 +6,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use kith_journeys::webdriver::{Look, Window, key, until};
-use kith_journeys::{Crowd, make_crowd};
+use kith_journeys::{Crowd, built, make_crowd, target_dir};
 
 /// Two photos of one man, one each of two others.
 const PHOTOS: [&str; 4] = ["obama.jpg", "obama2.jpg", "biden.jpg", "astronaut.png"];
 
-/// `target/release`, where this test and the program lie.
-fn release_dir() -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    test.ancestors()
-        .nth(2)
-        .map(Path::to_path_buf)
-        .context("this test lies nowhere")
-}
-
 /// The built program.
 fn program() -> Result<PathBuf> {
-    let program = release_dir()?.join("kith-app");
-    ensure!(
-        program.is_file(),
-        "{} is not built: ./dev test builds it first",
-        program.display()
-    );
-    Ok(program)
+    built("kith-app")
 }
 
 /// Where pictures of the screens are left.
 fn shots() -> Result<PathBuf> {
-    let release = release_dir()?;
-    Ok(release
-        .parent()
-        .context("no target folder")?
-        .join("screenshots"))
+    Ok(target_dir()?.join("screenshots"))
 }
 
 fn samples() -> PathBuf {
@@ -69,12 +50,29 @@ fn home() -> Result<tempfile::TempDir> {
     Ok(home)
 }
 
+/// Many people, half of them named, and some who are hard to tell apart.
+const DOUBTFUL: Crowd = Crowd {
+    people: 130,
+    faces_each: 4,
+    named: 60,
+    doubtful: 60,
+    photos: 700,
+};
+
 /// A home with a library of many people.
 fn crowded_home(crowd: &Crowd) -> Result<tempfile::TempDir> {
     let home = empty_home()?;
     let library = home.path().join(".local/share/kith");
     make_crowd(&library, &home.path().join("Pictures"), &samples(), crowd)?;
     Ok(home)
+}
+
+/// The window on such a home, which is there as long as the window is, with its first photos.
+fn opened_on(crowd: &Crowd) -> Result<(tempfile::TempDir, Window)> {
+    let home = crowded_home(crowd)?;
+    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
+    window.find("[data-testid=photo-tile]")?;
+    Ok((home, window))
 }
 
 /// The number that a text begins with, with its thousands set apart: `1,204 left`.
@@ -261,13 +259,7 @@ fn a_person_comes_apart_and_together_and_each_is_taken_back() -> Result<()> {
 
 #[test]
 fn twenty_questions_by_keyboard_alone() -> Result<()> {
-    let home = crowded_home(&Crowd {
-        people: 130,
-        faces_each: 4,
-        named: 60,
-        doubtful: 60,
-        photos: 700,
-    })?;
+    let home = crowded_home(&DOUBTFUL)?;
     let count = "[data-testid=review-count]";
     let counts = |window: &Window| -> Result<[u32; 2]> {
         let text = window.text(count)?;
@@ -343,15 +335,13 @@ fn twenty_questions_by_keyboard_alone() -> Result<()> {
 
 #[test]
 fn people_are_chosen_joined_hidden_and_found_among_thousands() -> Result<()> {
-    let home = crowded_home(&Crowd {
+    let (_home, window) = opened_on(&Crowd {
         people: 3000,
         faces_each: 2,
         named: 40,
         doubtful: 0,
         photos: 6000,
     })?;
-    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
-    window.find("[data-testid=photo-tile]")?;
     window.press(&["2"])?;
     let groups = "[data-testid=group]";
     window.find(groups)?;
@@ -925,15 +915,7 @@ fn german_is_spoken_once_it_is_chosen_also_after_a_restart() -> Result<()> {
 
 #[test]
 fn how_sure_kith_must_be_is_tried_used_and_taken_back() -> Result<()> {
-    let home = crowded_home(&Crowd {
-        people: 130,
-        faces_each: 4,
-        named: 60,
-        doubtful: 60,
-        photos: 700,
-    })?;
-    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
-    window.find("[data-testid=photo-tile]")?;
+    let (_home, window) = opened_on(&DOUBTFUL)?;
     window.press(&["7"])?;
     let (step, said) = ("[data-testid=sureness-step]", "[data-testid=sureness-said]");
     window.find(step)?;
@@ -1153,15 +1135,13 @@ const TWENTY: [&str; 20] = [
 /// What naming takes, in keys and clicks; docs/window.md has the figures.
 #[test]
 fn naming_twenty_people_takes_their_names_and_enter() -> Result<()> {
-    let home = crowded_home(&Crowd {
+    let (_home, window) = opened_on(&Crowd {
         people: 150,
         faces_each: 12,
         named: 1,
         doubtful: 0,
         photos: 2000,
     })?;
-    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
-    window.find("[data-testid=photo-tile]")?;
     let began = std::time::Instant::now();
     window.press(&["2"])?;
     let mut keys = 1;
@@ -1226,13 +1206,7 @@ fn see_albums_and_settings(
 fn every_screen_can_be_used_by_everybody_by_day_and_by_night() -> Result<()> {
     let axe = axe()?;
     let shots = shots()?;
-    let crowded = crowded_home(&Crowd {
-        people: 130,
-        faces_each: 4,
-        named: 60,
-        doubtful: 60,
-        photos: 700,
-    })?;
+    let crowded = crowded_home(&DOUBTFUL)?;
     put_into_albums(crowded.path())?;
     let empty = empty_home()?;
     let mut wrong = Vec::new();

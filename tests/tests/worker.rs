@@ -14,21 +14,12 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use image::{Rgb, RgbImage};
+use kith_journeys::built;
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// From so many photos on a worker is started.
 const LONG_RUN: usize = 50;
-
-fn built(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let built = test.parent().unwrap().parent().unwrap().join(name);
-    assert!(
-        built.exists(),
-        "build it first: cargo build --release --workspace"
-    );
-    built
-}
 
 /// The built command alone in a folder, photos and a library.
 struct Place {
@@ -42,8 +33,8 @@ impl Place {
     /// With this many photos. Some are the sample portraits, the others show nothing.
     fn with(photos: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        fs::hard_link(built("kith"), dir.path().join("kith"))
-            .or_else(|_| fs::copy(built("kith"), dir.path().join("kith")).map(drop))
+        fs::hard_link(built("kith").unwrap(), dir.path().join("kith"))
+            .or_else(|_| fs::copy(built("kith").unwrap(), dir.path().join("kith")).map(drop))
             .unwrap();
         let folder = dir.path().join("photos");
         fs::create_dir(&folder).unwrap();
@@ -84,7 +75,7 @@ impl Place {
         self.worker(&format!(
             "echo $$ > '{0}.new'; mv '{0}.new' '{0}'; unset RAYON_NUM_THREADS; exec '{1}' --stand-in",
             pid.display(),
-            built("kith-worker").display()
+            built("kith-worker").unwrap().display()
         ));
     }
 

@@ -5,21 +5,24 @@ import { t } from './language.svelte';
 import { library } from './library.svelte';
 import { notices } from './notice.svelte';
 
+/** A photo, as far as keeping it goes. */
+type Kept = Pick<PhotoTile, 'photo' | 'favourite' | 'stars'>;
+
 /** Favourites, if one of them is none; else not any more. */
-export function favour(chosen: PhotoTile[]): void {
+export function favour(chosen: Kept[]): void {
   if (chosen.length === 0) return;
   const favourite = chosen.some((photo) => !photo.favourite);
   void library.keep(numbers(chosen), { favourite });
 }
 
 /** So many stars; none, if all of them have as many already. */
-export function rate(chosen: PhotoTile[], stars: number): void {
+export function rate(chosen: Kept[], stars: number): void {
   if (chosen.length === 0) return;
   const again = chosen.every((photo) => photo.stars === stars);
   void library.keep(numbers(chosen), { stars: again ? 0 : stars });
 }
 
-export function numbers(chosen: PhotoTile[]): number[] {
+export function numbers(chosen: Pick<PhotoTile, 'photo'>[]): number[] {
   return chosen.map((photo) => photo.photo);
 }
 
