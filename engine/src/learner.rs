@@ -1,10 +1,13 @@
 //! Learning in the background: a while after the last answer, where enough is new, what was said is
 //! learned from, on a thread of its own that can be stopped at any time.
 
+use std::num::NonZero;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
+
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 use crate::{Control, Error, LearnedVersion, Library, Result};
 
@@ -14,73 +17,124 @@ const QUIET: Duration = Duration::from_secs(3);
 const FEWEST_NEW: u32 = 5;
 /// ...nor is less than this part of those that were learned from before.
 const NEW_PART: u32 = 10;
+/// How far its threads stand back behind all others (a `nice` value, 19 at most).
+#[cfg(target_os = "linux")]
+const NICE: i32 = 15;
 
-/// What is told of the learning. The last of each run is the version, or the error.
+/// What is told of the learning. Each run ends with one that is no progress.
 #[derive(Debug)]
 pub enum LearnerNews {
     /// Steps done, of how many.
     Progress(u32, u32),
     /// What was learned, how it did on answers it had not seen, and whether it is used.
     Learned(LearnedVersion),
+    /// It was stopped before its end; nothing was stored.
+    Stopped,
     /// It could not be learned or stored.
     Failed(Error),
 }
 
-/// Learns in the background as long as it lives. Dropping it stops what is being learned and waits
-/// for the thread, for the time of one step at most; nothing is stored then.
+/// What it hears from outside.
+enum Word {
+    /// The user answered something.
+    Answered,
+    /// The user wants it to learn at once, whatever it thinks of that.
+    Now,
+}
+
+/// The hand on the learner.
+#[derive(Debug, Default)]
+struct Hand {
+    /// The run that is going on, or the last one.
+    run: Arc<Control>,
+    /// Whether runs wait.
+    held: bool,
+}
+
+/// Learns in the background as long as it lives: it leaves one processor free, and where the system
+/// allows it (Linux) comes after all others. Only what was learned is put to use like any decision, as
+/// others wait for that. Dropping it stops what is being learned and
+/// waits for the thread, for the time of one step at most; nothing is stored then.
 #[derive(Debug)]
 pub struct Learner {
     /// None once it ends.
-    answered: Option<Sender<()>>,
-    /// The hand on the run that is going on.
-    control: Arc<Mutex<Arc<Control>>>,
+    told: Option<Sender<Word>>,
+    hand: Arc<Mutex<Hand>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Learner {
-    /// Starts the thread. `tell` is called on it.
+    /// Starts the thread. `tell` is called on it, or on those that it learns with.
     #[must_use]
-    pub fn start(library: Arc<Library>, tell: impl Fn(LearnerNews) + Send + 'static) -> Self {
-        let (answered, heard) = channel();
-        let control = Arc::new(Mutex::new(Arc::new(Control::new())));
-        let of_thread = Arc::clone(&control);
+    pub fn start(
+        library: Arc<Library>,
+        tell: impl Fn(LearnerNews) + Send + Sync + 'static,
+    ) -> Self {
+        let (told, heard) = channel();
+        let hand = Arc::new(Mutex::new(Hand::default()));
+        let of_thread = Arc::clone(&hand);
         let thread = std::thread::spawn(move || {
-            while wait_until_quiet(&heard) {
-                let run = Arc::new(Control::new());
-                *of_thread.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&run);
-                match learn(&library, &run, &tell) {
-                    Ok(Some(version)) => tell(LearnerNews::Learned(version)),
-                    Ok(None) | Err(Error::NothingToLearn) => (),
+            // Without threads of its own, which few systems refuse, it works on those of all.
+            let pool = quiet_pool().ok();
+            while let Some(word) = wait_until_quiet(&heard) {
+                let run = new_run(&of_thread);
+                if !run.go_on() {
+                    tell(LearnerNews::Stopped);
+                    continue;
+                }
+                match learn(&library, pool.as_ref(), &word, &run, &tell) {
+                    Ok(Outcome::NotWorthIt) => (),
+                    Ok(Outcome::Learned(Some(version))) => tell(LearnerNews::Learned(version)),
+                    Ok(Outcome::Learned(None)) => tell(LearnerNews::Stopped),
                     Err(error) => tell(LearnerNews::Failed(error)),
                 }
             }
         });
         Self {
-            answered: Some(answered),
-            control,
+            told: Some(told),
+            hand,
             thread: Some(thread),
         }
     }
 
     /// The user said something: to be called after each decision.
     pub fn answered(&self) {
-        if let Some(answered) = &self.answered {
-            // The thread ends with this sender only.
-            let _ = answered.send(());
+        self.say(Word::Answered);
+    }
+
+    /// Learns at once, as soon as what is being learned is done.
+    pub fn now(&self) {
+        self.say(Word::Now);
+    }
+
+    /// Lets everything wait from now on, or go on.
+    pub fn hold(&self, held: bool) {
+        let mut hand = lock(&self.hand);
+        hand.held = held;
+        if held {
+            hand.run.pause();
+        } else {
+            hand.run.resume();
         }
     }
 
     /// Stops what is being learned, if anything is; the next answers are learned from again.
     pub fn stop(&self) {
-        let control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
-        control.cancel();
+        lock(&self.hand).run.cancel();
+    }
+
+    fn say(&self, word: Word) {
+        if let Some(told) = &self.told {
+            // The thread ends with this sender only.
+            let _ = told.send(word);
+        }
     }
 }
 
 impl Drop for Learner {
     fn drop(&mut self) {
         // No further run can begin once the one at hand, which is stopped, is over.
-        drop(self.answered.take());
+        drop(self.told.take());
         let Some(thread) = self.thread.take() else {
             return;
         };
@@ -91,35 +145,86 @@ impl Drop for Learner {
     }
 }
 
-/// Waits for an answer, and then until there was none for a while; false when it is to end.
-fn wait_until_quiet(heard: &Receiver<()>) -> bool {
-    if heard.recv().is_err() {
-        return false;
+fn lock(hand: &Mutex<Hand>) -> MutexGuard<'_, Hand> {
+    hand.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A run that waits where it is to.
+fn new_run(hand: &Mutex<Hand>) -> Arc<Control> {
+    let mut hand = lock(hand);
+    let run = Arc::new(Control::new());
+    if hand.held {
+        run.pause();
     }
-    loop {
+    hand.run = Arc::clone(&run);
+    run
+}
+
+/// Threads for all processors but one, which come after all others.
+fn quiet_pool() -> std::result::Result<ThreadPool, ThreadPoolBuildError> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    ThreadPoolBuilder::new()
+        .num_threads(processors.saturating_sub(1).max(1))
+        .thread_name(|number| format!("learner-{number}"))
+        .start_handler(|_| {
+            // On Linux this is about the thread alone; where it is not allowed it works like others.
+            #[cfg(target_os = "linux")]
+            let _ = rustix::process::getpriority_process(None)
+                .and_then(|now| rustix::process::setpriority_process(None, now.max(NICE)));
+        })
+        .build()
+}
+
+/// Waits for a word, and after an answer until there was none for a while; none when it is to end.
+fn wait_until_quiet(heard: &Receiver<Word>) -> Option<Word> {
+    let mut last = heard.recv().ok()?;
+    while matches!(last, Word::Answered) {
         match heard.recv_timeout(QUIET) {
-            Ok(()) => (),
-            Err(RecvTimeoutError::Timeout) => return true,
-            Err(RecvTimeoutError::Disconnected) => return false,
+            Ok(word) => last = word,
+            Err(RecvTimeoutError::Timeout) => break,
+            Err(RecvTimeoutError::Disconnected) => return None,
         }
     }
+    Some(last)
+}
+
+/// What came of a word.
+enum Outcome {
+    /// There is too little new, or nothing that could become better.
+    NotWorthIt,
+    /// What was learned; none when it was stopped.
+    Learned(Option<LearnedVersion>),
 }
 
 fn learn(
     library: &Library,
+    pool: Option<&ThreadPool>,
+    word: &Word,
     control: &Control,
-    tell: &impl Fn(LearnerNews),
-) -> Result<Option<LearnedVersion>> {
-    let (new, before) = library.answers()?;
-    if !is_worth_it(new, before) {
-        return Ok(None);
+    tell: &(impl Fn(LearnerNews) + Sync),
+) -> Result<Outcome> {
+    if matches!(word, Word::Answered) {
+        let (lessons, before) = (library.lessons()?, library.said_before()?);
+        let enough = is_worth_it(lessons.said().saturating_sub(before), before);
+        if !enough || !on(pool, || lessons.could_teach()) {
+            return Ok(Outcome::NotWorthIt);
+        }
     }
-    library.learn(SystemTime::now(), control, &mut |done, total| {
+    let version = library.learn_on(pool, SystemTime::now(), control, &mut |done, total| {
         tell(LearnerNews::Progress(done, total));
-    })
+    })?;
+    Ok(Outcome::Learned(version))
 }
 
-/// Whether so many new answers are worth learning anew, after so many learned from before.
+/// Does the work on these threads, or where there are none on those of all.
+pub(crate) fn on<T: Send>(pool: Option<&ThreadPool>, work: impl FnOnce() -> T + Send) -> T {
+    match pool {
+        Some(pool) => pool.install(work),
+        None => work(),
+    }
+}
+
+/// Whether so many new answers are worth learning anew, after so many before.
 fn is_worth_it(new: u32, before: u32) -> bool {
     new >= FEWEST_NEW.max(before / NEW_PART)
 }
@@ -139,20 +244,37 @@ mod tests {
     }
 
     #[test]
-    fn it_waits_for_the_last_of_a_run_of_answers() {
-        let (answered, heard) = channel();
+    fn it_waits_for_the_last_of_a_run_of_answers_and_not_when_it_is_to_learn_now() {
+        let (told, heard) = channel();
         let thread = std::thread::spawn(move || {
-            let started = std::time::Instant::now();
-            (wait_until_quiet(&heard), started.elapsed())
+            let wait = || {
+                let started = std::time::Instant::now();
+                (wait_until_quiet(&heard), started.elapsed())
+            };
+            [wait(), wait(), wait()]
         });
         for _ in 0..4 {
-            answered.send(()).unwrap();
+            told.send(Word::Answered).unwrap();
             std::thread::sleep(QUIET / 3);
         }
-        let (goes_on, waited) = thread.join().unwrap();
-        assert!(goes_on && waited >= QUIET * 2, "{waited:?}");
-        let (answered, heard) = channel::<()>();
-        drop(answered);
-        assert!(!wait_until_quiet(&heard));
+        std::thread::sleep(QUIET);
+        told.send(Word::Now).unwrap();
+        std::thread::sleep(QUIET / 3);
+        drop(told);
+        let [answered, now, end] = thread.join().unwrap();
+        assert!(matches!(answered.0, Some(Word::Answered)));
+        assert!(answered.1 >= QUIET * 2, "{:?}", answered.1);
+        assert!(matches!(now.0, Some(Word::Now)));
+        assert!(now.1 < QUIET, "{:?}", now.1);
+        assert!(end.0.is_none());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn its_threads_come_after_others() {
+        let nice = || rustix::process::getpriority_process(None).unwrap();
+        let before = nice();
+        assert_eq!(quiet_pool().unwrap().install(nice), before.max(NICE));
+        assert_eq!(nice(), before);
     }
 }

@@ -132,7 +132,7 @@ fn only_the_newest_versions_are_kept_and_a_cancelled_run_leaves_none() {
 }
 
 #[test]
-fn it_learns_in_the_background_once_enough_was_said() {
+fn it_learns_in_the_background_when_told_and_not_where_nothing_could_be_better() {
     let dir = tempfile::tempdir().unwrap();
     let library = Arc::new(indexed(dir.path()));
     let (sender, news) = std::sync::mpsc::channel();
@@ -140,18 +140,23 @@ fn it_learns_in_the_background_once_enough_was_said() {
         let _ = sender.send(news);
     });
     name(&library, "astronaut.png", "Eileen Collins");
-    learner.answered();
-    // One face is not worth it.
-    assert!(news.recv_timeout(Duration::from_secs(6)).is_err());
     name(&library, "obama.jpg", "Barack Obama");
     name(&library, "biden.jpg", "Joe Biden");
     learner.answered();
+    // So few faces show nothing: no head could pass its trial.
+    assert!(news.recv_timeout(Duration::from_secs(6)).is_err());
+
+    // It waits as long as it is held, and then learns.
+    learner.hold(true);
+    learner.now();
+    assert!(news.recv_timeout(Duration::from_secs(2)).is_err());
+    learner.hold(false);
     let (mut steps, mut total) = (0, 0);
     let version = loop {
         match news.recv_timeout(Duration::from_secs(300)).unwrap() {
             LearnerNews::Progress(done, of) => (steps, total) = (steps.max(done), of),
             LearnerNews::Learned(version) => break version,
-            LearnerNews::Failed(error) => panic!("{error}"),
+            other => panic!("{other:?}"),
         }
     };
     assert!(steps == total && total > 0, "{steps} of {total}");
@@ -179,9 +184,15 @@ fn what_is_stopped_in_the_background_is_not_kept() {
     let learner = Learner::start(Arc::clone(&library), move |news| {
         let _ = sender.send(news);
     });
-    learner.answered();
-    let first = news.recv_timeout(Duration::from_secs(60)).unwrap();
+    let next = || news.recv_timeout(Duration::from_secs(60)).unwrap();
+    learner.now();
+    let first = next();
     assert!(matches!(first, LearnerNews::Progress(1, _)), "{first:?}");
+    learner.stop();
+    let last = std::iter::repeat_with(next).find(|of| !matches!(of, LearnerNews::Progress(..)));
+    assert!(matches!(last, Some(LearnerNews::Stopped)), "{last:?}");
+    learner.now();
+    next();
     drop(learner);
     let versions = library.learned().unwrap();
     assert!(versions.is_empty(), "{versions:?}");

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use kith_engine::{
-    Action, Album, AlbumId, Companion, Face, FailedFile, Folder, Found, HistoryEntry, Library,
-    Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile, Storage, Suggestion, Sureness,
-    SurenessPreview,
+    Action, Album, AlbumId, Companion, Face, FailedFile, Folder, Found, HistoryEntry,
+    LearnedVersion, Library, Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile, Storage,
+    Suggestion, Sureness, SurenessPreview,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
@@ -20,6 +20,7 @@ use crate::desk::{Desk, Problem};
 use crate::drops::DropNews;
 use crate::file_manager;
 use crate::job::JobNews;
+use crate::learning::LearningNews;
 
 type Answer<T> = Result<T, Problem>;
 
@@ -57,6 +58,11 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
             show_in_files,
             sureness,
             try_sureness,
+            follow_learning,
+            learn_by_itself,
+            learn_now,
+            learned,
+            use_learned,
             storage,
             backup,
             restore,
@@ -270,10 +276,10 @@ async fn suggestions(desk: State<'_, Desk>) -> Answer<Vec<Suggestion>> {
 #[tauri::command]
 #[specta::specta]
 async fn decide(desk: State<'_, Desk>, action: Action) -> Answer<Outcome> {
-    with_library(&desk, move |library| {
-        library.decide(action, SystemTime::now())
-    })
-    .await
+    let decide = move |library: &Library| library.decide(action, SystemTime::now());
+    let outcome = with_library(&desk, decide).await?;
+    desk.learning().answered();
+    Ok(outcome)
 }
 
 /// Adds a face that was missed, in a box `[x, y, w, h]` as fractions of the upright photo.
@@ -285,10 +291,12 @@ async fn draw_face(
     outline: [f32; 4],
     name: Option<String>,
 ) -> Answer<Outcome> {
-    with_library(&desk, move |library| {
+    let draw = move |library: &Library| {
         library.draw_face(photo, outline, name.as_deref(), SystemTime::now())
-    })
-    .await
+    };
+    let outcome = with_library(&desk, draw).await?;
+    desk.learning().answered();
+    Ok(outcome)
 }
 
 #[tauri::command]
@@ -344,6 +352,42 @@ async fn try_sureness(desk: State<'_, Desk>, sureness: Sureness) -> Answer<Suren
     with_library(&desk, move |library| library.try_sureness(sureness)).await
 }
 
+/// Tells `listener` about what is being learned from answers, from now on.
+#[tauri::command]
+#[specta::specta]
+async fn follow_learning(desk: State<'_, Desk>, listener: Channel<LearningNews>) -> Answer<()> {
+    desk.learning().follow(listener);
+    Ok(())
+}
+
+/// From now on Kith learns some seconds after an answer, or only when it is told to.
+#[tauri::command]
+#[specta::specta]
+async fn learn_by_itself(desk: State<'_, Desk>, wanted: bool) -> Answer<()> {
+    desk.learning().by_itself(wanted);
+    Ok(())
+}
+
+/// Learns from all answers so far; whoever follows the learning is told what comes of it.
+#[tauri::command]
+#[specta::specta]
+async fn learn_now(desk: State<'_, Desk>) -> Answer<()> {
+    desk.learning().now()
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn learned(desk: State<'_, Desk>) -> Answer<Vec<LearnedVersion>> {
+    with_library(&desk, Library::learned).await
+}
+
+/// Uses a version of what was learned, or the network as it came.
+#[tauri::command]
+#[specta::specta]
+async fn use_learned(desk: State<'_, Desk>, version: Option<u32>) -> Answer<()> {
+    with_library(&desk, move |library| library.use_learned(version)).await
+}
+
 #[tauri::command]
 #[specta::specta]
 async fn storage(desk: State<'_, Desk>) -> Answer<Storage> {
@@ -374,6 +418,7 @@ async fn restore(app: AppHandle, desk: State<'_, Desk>) -> Answer<bool> {
     let Some(file) = chosen(move || chooser.blocking_pick_file()).await? else {
         return Ok(false);
     };
+    desk.learning().stop();
     with_library(&desk, move |library| library.restore(&file)).await?;
     Ok(true)
 }
@@ -391,6 +436,7 @@ async fn chosen(
 #[tauri::command]
 #[specta::specta]
 async fn forget_faces(desk: State<'_, Desk>) -> Answer<()> {
+    desk.learning().stop();
     with_library(&desk, Library::forget_faces).await
 }
 

@@ -1,4 +1,4 @@
-//! What every command works with: the library, opened once, and the job that fills it.
+//! What every command works with: the library, opened once, the job that fills it, and the learning.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::drops::Drops;
 use crate::job::Job;
+use crate::learning::Learning;
 
 /// What went wrong, as a sentence for the user.
 #[derive(Debug, Clone, Serialize, specta::Type)]
@@ -64,10 +65,11 @@ impl Shelf {
     }
 }
 
-/// The library and its job, shared by all commands.
+/// The library, its job and its learning, shared by all commands.
 pub struct Desk {
     shelf: Shelf,
     job: Arc<Job>,
+    learning: Learning,
     drops: Drops,
 }
 
@@ -78,8 +80,10 @@ impl Desk {
             dir,
             library: Arc::default(),
         };
+        let learning = Learning::new(shelf.clone());
         Self {
-            job: Arc::new(Job::new(shelf.clone())),
+            job: Arc::new(Job::new(shelf.clone(), learning.clone())),
+            learning,
             shelf,
             drops: Drops::default(),
         }
@@ -95,5 +99,9 @@ impl Desk {
 
     pub fn job(&self) -> &Arc<Job> {
         &self.job
+    }
+
+    pub fn learning(&self) -> &Learning {
+        &self.learning
     }
 }

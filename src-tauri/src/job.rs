@@ -11,6 +11,7 @@ use serde::Serialize;
 use tauri::ipc::Channel;
 
 use crate::desk::{Problem, Shelf};
+use crate::learning::Learning;
 use crate::pace::Pace;
 
 /// What the window is told about the job.
@@ -41,6 +42,8 @@ pub enum JobNews {
 /// The job: none, or one that runs, with the folders that wait for their turn.
 pub struct Job {
     shelf: Shelf,
+    /// Waits for it.
+    learning: Learning,
     /// Whether it waits while the power comes from a battery.
     waits_for_mains: Arc<AtomicBool>,
     state: Mutex<State>,
@@ -86,9 +89,10 @@ impl State {
 }
 
 impl Job {
-    pub fn new(shelf: Shelf) -> Self {
+    pub fn new(shelf: Shelf, learning: Learning) -> Self {
         Self {
             shelf,
+            learning,
             waits_for_mains: Arc::default(),
             state: Mutex::default(),
         }
@@ -125,6 +129,7 @@ impl Job {
             on_battery: false,
         });
         state.tell_progress();
+        self.learning.wait_while_reading(true);
         drop(state);
         let job = Arc::clone(self);
         thread::spawn(move || {
@@ -193,6 +198,7 @@ impl Job {
             }
             state.running = None;
             state.waiting.clear();
+            self.learning.wait_while_reading(false);
             state.tell(match result {
                 Ok(summary) => JobNews::Finished { summary },
                 Err(problem) => JobNews::Failed { problem },

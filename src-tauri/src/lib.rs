@@ -1,4 +1,5 @@
-//! The window over [`kith_engine::Library`]: commands, one job with its progress, and pictures.
+//! The window over [`kith_engine::Library`]: commands, one job with its progress, learning beside it,
+//! and pictures.
 //!
 //! No rule about photos or people lives here. The front end names photos, faces and people by
 //! their numbers; it never sends a path to be read, so it can reach no file.
@@ -10,6 +11,7 @@ mod drawing;
 mod drops;
 mod file_manager;
 mod job;
+mod learning;
 mod pace;
 mod pictures;
 
@@ -49,12 +51,19 @@ pub fn run(library_dir: Option<PathBuf>, folders: &[PathBuf]) -> anyhow::Result<
         )
         .invoke_handler(calls.invoke_handler())
         .on_window_event(|window, event| {
-            if let WindowEvent::DragDrop(event) = event {
-                let desk = window.state::<Desk>();
-                let folders = desk.drops().hear(event);
-                if !folders.is_empty() {
-                    desk.job().start(folders);
+            // Before the desk is there nothing happens that it is to know.
+            let Some(desk) = window.try_state::<Desk>() else {
+                return;
+            };
+            match event {
+                WindowEvent::DragDrop(event) => {
+                    let folders = desk.drops().hear(event);
+                    if !folders.is_empty() {
+                        desk.job().start(folders);
+                    }
                 }
+                WindowEvent::Destroyed => desk.learning().stop(),
+                _ => (),
             }
         })
         .setup(move |app| {

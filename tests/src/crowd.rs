@@ -31,6 +31,9 @@ pub struct Crowd {
     pub doubtful: usize,
     /// Photos in all; those beyond the faces show nobody.
     pub photos: usize,
+    /// Whether people differ in a few numbers of an embedding only and are seen with much noise in others:
+    /// the network alone mistakes many of their faces, and answers teach to look away from the noise.
+    pub noisy: bool,
 }
 
 /// Cosine of the angle between a face and the point of its person: two faces of one person are 0.2
@@ -40,6 +43,8 @@ const TOGETHER: f32 = 0.95;
 const DOUBTFUL: [f32; 2] = [0.88, 1.0];
 /// Faces of a doubtful group.
 const DOUBTFUL_FACES: usize = 2;
+/// In so many numbers the people of a noisy crowd differ; in as many is the noise.
+const LOOK: usize = 24;
 
 const GIVEN: [&str; 12] = [
     "Anna", "Ben", "Carl", "Dora", "Emil", "Frida", "Gustav", "Hanna", "Ivar", "Johanna", "Karim",
@@ -91,10 +96,29 @@ impl Lot {
         content
     }
 
+    /// A number from -0.5 to 0.5.
+    fn even(&mut self) -> f32 {
+        (self.draw() >> 40) as f32 / (1_u32 << 24) as f32 - 0.5
+    }
+
     /// A normal number, nearly: the sum of twelve uniform ones.
     pub(crate) fn normal(&mut self) -> f32 {
         let uniform = |bits: u64| (bits >> 40) as f32 / (1_u32 << 24) as f32;
         (0..12).map(|_| uniform(self.draw())).sum::<f32>() - 6.0
+    }
+
+    /// What a person of a noisy crowd looks like.
+    fn look(&mut self) -> Embedding {
+        std::array::from_fn(|i| if i < LOOK { self.even() } else { 0.0 })
+    }
+
+    /// A face of theirs.
+    fn seen(&mut self, look: &Embedding) -> Embedding {
+        unit(&std::array::from_fn(|i| match i / LOOK {
+            0 => look[i] + 0.2 * self.even(),
+            1 => 2.2 * self.even(),
+            _ => 0.0,
+        }))
     }
 
     /// A point on the unit sphere.
@@ -124,11 +148,16 @@ pub fn make_crowd(library: &Path, folder: &Path, portraits: &Path, crowd: &Crowd
     let mut lot = Lot(1);
     let mut catalog = Catalog::open(&library.join("catalog.sqlite"))?;
     let models = known(&catalog, &originals)?;
-    let people: Vec<Embedding> = (0..crowd.people).map(|_| lot.point()).collect();
+    let point = |lot: &mut Lot| if crowd.noisy { lot.look() } else { lot.point() };
+    let people: Vec<Embedding> = (0..crowd.people).map(|_| point(&mut lot)).collect();
     let with_faces = crowd.people * crowd.faces_each + crowd.doubtful * DOUBTFUL_FACES;
     ensure!(
         with_faces <= crowd.photos,
         "more faces than photos in {crowd:?}"
+    );
+    ensure!(
+        !crowd.noisy || crowd.doubtful == 0,
+        "in a noisy crowd nobody knows how far apart two are"
     );
     let mut made = 0;
     let mut faces_of: Vec<Vec<FaceId>> = vec![Vec::new(); crowd.named];
@@ -166,7 +195,12 @@ pub fn make_crowd(library: &Path, folder: &Path, portraits: &Path, crowd: &Crowd
         // Year after year, everybody once.
         for _ in 0..crowd.faces_each {
             for (number, point) in people.iter().enumerate() {
-                let face = photo(number, Some(lot.near(point, TOGETHER)))?;
+                let face = if crowd.noisy {
+                    lot.seen(point)
+                } else {
+                    lot.near(point, TOGETHER)
+                };
+                let face = photo(number, Some(face))?;
                 if let Some(faces) = faces_of.get_mut(number) {
                     faces.push(face);
                 }

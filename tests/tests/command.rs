@@ -432,6 +432,7 @@ fn each_step_of_sureness_shows_what_it_would_change() {
         named: 60,
         doubtful: 60,
         photos: 700,
+        noisy: false,
     };
     make_crowd(library.path(), photos.path(), portraits(), &crowd).unwrap();
     let at_first = lines(library.path(), &["people"]);

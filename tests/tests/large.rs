@@ -19,6 +19,7 @@ const LARGE: Crowd = Crowd {
     named: 400,
     doubtful: 200,
     photos: 100_000,
+    noisy: false,
 };
 
 /// What was measured, with the most that was promised.

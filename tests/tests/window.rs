@@ -57,6 +57,17 @@ const DOUBTFUL: Crowd = Crowd {
     named: 60,
     doubtful: 60,
     photos: 700,
+    noisy: false,
+};
+
+/// People whom the network alone mistakes often; what the user said of them teaches to tell them apart.
+const TEACHING: Crowd = Crowd {
+    people: 24,
+    faces_each: 8,
+    named: 24,
+    doubtful: 0,
+    photos: 200,
+    noisy: true,
 };
 
 /// A home with a library of many people.
@@ -341,6 +352,7 @@ fn people_are_chosen_joined_hidden_and_found_among_thousands() -> Result<()> {
         named: 40,
         doubtful: 0,
         photos: 6000,
+        noisy: false,
     })?;
     window.press(&["2"])?;
     let groups = "[data-testid=group]";
@@ -948,6 +960,70 @@ fn how_sure_kith_must_be_is_tried_used_and_taken_back() -> Result<()> {
     eventually("as it was", &window, said, "As measured best")
 }
 
+#[test]
+fn kith_learns_from_answers_by_itself_and_that_is_undone_chosen_and_kept() -> Result<()> {
+    let (home, window) = opened_on(&TEACHING)?;
+    let toast = "[data-testid=toast]";
+    let settings = |window: &Window| {
+        window.press(&["7"])?;
+        window.find("[data-testid=learned-0]")
+    };
+    let used = |window: &Window, version: u32| -> Result<bool> {
+        let used = format!("[data-testid=learned-{version}]:checked");
+        Ok(!window.all(&used)?.is_empty())
+    };
+    let versions = "[data-testid=learned] input[type=radio]";
+    settings(&window)?;
+    ensure!(used(&window, 0)? && window.all(versions)?.len() == 1);
+
+    // One more answer, and some seconds later it has learned, and says so wherever one is.
+    window.press(&["2"])?;
+    let zelda = format!("Zelda{}", key::ENTER);
+    window.type_into("[data-testid=group-name]", &zelda)?;
+    window.find("[data-name=Zelda]")?;
+    let people = || number_in(&window.text("[data-testid=nav-people] .count")?).context("nobody");
+    let named = people()?;
+    let learned = || eventually("it is learned", &window, toast, "Learned from 19");
+    learned().or_else(|_| learned()).or_else(|_| learned())?;
+    let said = window.text(toast)?;
+    let mistakes = said.split("had not seen: ").nth(1).context("no mistakes")?;
+    let (before, after) = mistakes.split_once(" → ").context("no two numbers")?;
+    let [before, after] = [before, after].map(number_in);
+    ensure!(before > after && after.is_some(), "{said}");
+    // Undo is on it.
+    window.click("[data-testid=toast-undo]")?;
+    eventually("it is undone", &window, toast, "Nothing that was learned")?;
+    window.press(&[key::ESCAPE])?;
+    settings(&window)?;
+    until("none is used", || used(&window, 0))?;
+    ensure!(window.all(versions)?.len() == 2, "it is there to be used");
+
+    // Chosen by hand, and by itself no more.
+    window.run(PRESS, "[data-testid=learned-1]")?;
+    eventually("it is said", &window, toast, "Learned from 19")?;
+    until("it is used", || used(&window, 1))?;
+    ensure!(people()? == named, "names stay");
+    window.screenshot(&shots()?.join("learned.png"))?;
+    window.run(PRESS, "[data-testid=learns-by-itself]")?;
+    drop(window);
+
+    let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
+    window.find("[data-testid=photo-tile]")?;
+    settings(&window)?;
+    until("it is still used", || used(&window, 1))?;
+    ensure!(
+        window
+            .all("[data-testid=learns-by-itself]:checked")?
+            .is_empty()
+    );
+    // At once, on request: the same answers, so the same again.
+    window.click("[data-testid=learn-now]")?;
+    window.find("[data-testid=learning]")?;
+    let again = || until("there is a new version", || used(&window, 2));
+    again().or_else(|_| again()).or_else(|_| again())?;
+    eventually("it is said", &window, toast, "Learned from 19")
+}
+
 /// A portrait in two more sizes beside it, and others: the first three are one.
 fn copied_home() -> Result<tempfile::TempDir> {
     let home = home()?;
@@ -1141,6 +1217,7 @@ fn naming_twenty_people_takes_their_names_and_enter() -> Result<()> {
         named: 1,
         doubtful: 0,
         photos: 2000,
+        noisy: false,
     })?;
     let began = std::time::Instant::now();
     window.press(&["2"])?;

@@ -2,10 +2,13 @@
 
 use std::time::SystemTime;
 
+use rayon::ThreadPool;
+
 use super::{Library, seconds_since_1970};
 use crate::catalog::learned;
 use crate::faces::MODEL;
-use crate::people::{Lessons, read};
+use crate::learner::on;
+use crate::people::{Lessons, group_faces};
 use crate::{Control, Error, LearnedVersion, Result};
 
 impl Library {
@@ -19,21 +22,38 @@ impl Library {
         &self,
         at: SystemTime,
         control: &Control,
-        on_step: &mut dyn FnMut(u32, u32),
+        on_step: &mut (dyn FnMut(u32, u32) + Send),
     ) -> Result<Option<LearnedVersion>> {
-        let (faces, decided) = read(self.catalog().connection())?;
-        let lessons = Lessons::gather(&faces, &decided);
+        self.learn_on(None, at, control, on_step)
+    }
+
+    /// The same on these threads, where there are any. What follows, which others wait for, is done on
+    /// those of all.
+    pub(crate) fn learn_on(
+        &self,
+        pool: Option<&ThreadPool>,
+        at: SystemTime,
+        control: &Control,
+        on_step: &mut (dyn FnMut(u32, u32) + Send),
+    ) -> Result<Option<LearnedVersion>> {
+        let lessons = self.lessons()?;
         if lessons.people() < 2 {
             return Err(Error::NothingToLearn);
         }
-        let learned = lessons.learn(&mut |done, total| {
-            on_step(done, total);
-            control.go_on()
+        let learned = on(pool, || {
+            lessons.learn(&mut |done, total| {
+                on_step(done, total);
+                control.go_on()
+            })
         })?;
         let Some(learned) = learned else {
             return Ok(None);
         };
         let mut groups = self.groups();
+        if control.is_cancelled() {
+            // What it learned from may be gone by now.
+            return Ok(None);
+        }
         self.catalog().transaction(|connection| {
             let version = learned::add(connection, at, &MODEL, &learned)?;
             if learned.trial.is_better() {
@@ -45,14 +65,18 @@ impl Library {
         })
     }
 
-    /// How many answers nothing was learned from yet, and how many the newest version was.
-    pub(crate) fn answers(&self) -> Result<(u32, u32)> {
-        let catalog = self.catalog();
-        let (faces, decided) = read(catalog.connection())?;
-        let answers = Lessons::gather(&faces, &decided).answers();
-        let versions = learned::all(catalog.connection(), &MODEL)?;
-        let before = versions.first().map_or(0, |of| of.trial.answers);
-        Ok((answers.saturating_sub(before), before))
+    /// What the answers so far teach.
+    pub(crate) fn lessons(&self) -> Result<Lessons> {
+        let rows = self.rows()?;
+        let faces = group_faces(&rows.facts.faces, &rows.decided);
+        Ok(Lessons::gather(&faces, &rows.decided))
+    }
+
+    /// Of how many faces something had been said when the newest version was learned.
+    pub(crate) fn said_before(&self) -> Result<u32> {
+        let versions = learned::all(self.catalog().connection(), &MODEL)?;
+        let newest = versions.first().map(|of| of.trial);
+        Ok(newest.map_or(0, |trial| trial.said.max(trial.answers)))
     }
 
     /// What was learned so far, the newest first.

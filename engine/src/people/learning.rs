@@ -17,6 +17,11 @@ const PARTS: u32 = 5;
 const NEIGHBOURING: u32 = 8;
 /// Fewer faces held back, of people it knows or of others, show nothing.
 const FEWEST_FACES: u32 = 20;
+/// More faces of known people are not learned from: the work of comparing those that are held back
+/// with the others grows with the square of their number.
+const MOST_FACES: usize = 4_000;
+/// The same of faces of whom it is only known that they are not one of these people.
+const MOST_OTHERS: usize = 1_000;
 /// People nobody was asked about may be mistaken more often by this share of their faces, by chance.
 const BY_CHANCE: f64 = 0.02;
 
@@ -43,8 +48,12 @@ pub struct Learned {
 /// How a head did on answers that it had not seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trial {
-    /// Faces of which it was said who they are, or are not.
+    /// Faces that were learned from, of which it was said who they are, or are not.
     pub answers: u32,
+    /// All faces of which that had been said by then; not known of versions that are older than the
+    /// limit on those that are learned from.
+    #[serde(default)]
+    pub said: u32,
     /// People they are of.
     pub people: u32,
     /// New faces of people whom it knows.
@@ -75,6 +84,8 @@ pub struct Lessons {
     /// The photo of each.
     photos: Vec<PhotoId>,
     /// How many of them the user said something of; the others share a photo with one.
+    answers: u32,
+    /// Of how many faces the user said something, whether they are learned from or not.
     said: u32,
     /// The mean of all of the library's embeddings.
     middle: Embedding,
@@ -86,12 +97,12 @@ impl Lessons {
     /// as near as one person, as in a collage).
     #[must_use]
     pub fn gather(faces: &[GroupFace], decided: &Decided) -> Self {
-        let mut people_on: BTreeMap<PhotoId, Vec<(PersonId, Embedding)>> = BTreeMap::new();
+        let mut people_on: BTreeMap<PhotoId, Vec<(PersonId, &GroupFace)>> = BTreeMap::new();
         let mut not: BTreeMap<u32, BTreeSet<PersonId>> = BTreeMap::new();
         for face in faces {
             if let Some(person) = decided.confirmed.get(&face.id) {
                 let on = people_on.entry(face.photo).or_default();
-                on.push((*person, face.code.embedding()));
+                on.push((*person, face));
             }
         }
         for (face, person) in &decided.rejected {
@@ -104,40 +115,51 @@ impl Lessons {
             }
         }
         let surely_same = Calibration::built_in().surely_same();
-        let mut gathered = Self {
-            faces: Vec::new(),
-            photos: Vec::new(),
-            said: 0,
-            middle: middle(faces),
-        };
+        let mut known = Vec::new();
         for face in faces {
-            let embedding = face.code.embedding();
             let person = decided.confirmed.get(&face.id).copied();
             let mut not = not.remove(&face.id).unwrap_or_default();
             let said = person.is_some() || !not.is_empty();
             if person.is_none() {
+                let embedding = face.code.embedding();
                 let others = people_on.get(&face.photo).into_iter().flatten();
-                let apart = others.filter(|(_, of)| distance(of, &embedding) >= surely_same);
+                let apart = others
+                    .filter(|(_, of)| distance(&of.code.embedding(), &embedding) >= surely_same);
                 not.extend(apart.map(|(person, _)| *person));
             }
             if decided.ignored.contains(&face.id) || (person.is_none() && not.is_empty()) {
                 continue;
             }
-            gathered.said += u32::from(said);
-            gathered.photos.push(face.photo);
-            gathered.faces.push(Lesson {
-                embedding,
+            known.push(Known {
+                face,
                 person,
                 not,
+                said,
             });
         }
-        gathered
+        let said = |known: &[Known]| known.iter().filter(|of| of.said).count() as u32;
+        let all_said = said(&known);
+        let known = as_many_of_each(known);
+        Self {
+            photos: known.iter().map(|of| of.face.photo).collect(),
+            answers: said(&known),
+            said: all_said,
+            middle: middle(faces),
+            faces: known.into_iter().map(Known::lesson).collect(),
+        }
     }
 
-    /// How many faces the user said something of.
+    /// Of how many faces the user said something.
     #[must_use]
-    pub fn answers(&self) -> u32 {
+    pub fn said(&self) -> u32 {
         self.said
+    }
+
+    /// Whether a head could be found better at all: it cannot where too few faces tell, or where the
+    /// network alone makes hardly a mistake. That is told in a moment, without learning.
+    #[must_use]
+    pub fn could_teach(&self) -> bool {
+        self.untrained().is_better()
     }
 
     /// How many people the answers tell apart.
@@ -159,13 +181,6 @@ impl Lessons {
     /// # Errors
     /// [`crate::Error::Models`] when Candle fails.
     pub fn learn(&self, on_step: &mut dyn FnMut(u32, u32) -> bool) -> Result<Option<Learned>> {
-        let number = self.numbers();
-        let part_of_photo = |at: usize| self.photos[at] / NEIGHBOURING % PARTS;
-        let part_of_person = |at: usize| {
-            self.faces[at]
-                .person
-                .map_or(PARTS, |of| number[&of] % PARTS)
-        };
         let total = Head::STEPS * (2 * PARTS + 1);
         let mut done = 0;
         let mut train = |keep: &dyn Fn(usize) -> bool| {
@@ -176,57 +191,151 @@ impl Lessons {
                 on_step(done, total)
             })
         };
-        let mut trial = Trial {
-            answers: self.said,
-            people: number.len() as u32,
-            ..Trial::default()
-        };
+        let mut trial = self.untrained();
         for part in 0..PARTS {
-            let Some(head) = train(&|at| part_of_photo(at) != part)? else {
+            let Some(head) = train(&|at| self.part_of_photo(at) != part)? else {
                 return Ok(None);
             };
-            let held_back = |at: usize| part_of_photo(at) == part;
-            let compared = |at: usize| part_of_photo(at) != part;
-            self.count(&mut trial.known, &head, &held_back, &compared);
+            trial.known.after += self.mistakes_on_photos(part, Some(&head)).1;
         }
+        let part_of = self.parts_of_people();
         for part in 0..PARTS {
-            let Some(head) = train(&|at| part_of_person(at) != part)? else {
+            let Some(head) = train(&|at| part_of[at] != Some(part))? else {
                 return Ok(None);
             };
-            let held_back = |at: usize| part_of_person(at) == part;
-            self.count(&mut trial.unknown, &head, &held_back, &held_back);
+            trial.unknown.after += self.mistakes_on_people(&part_of, part, Some(&head)).1;
         }
         let head = train(&|_| true)?;
         Ok(head.map(|head| Learned { head, trial }))
     }
 
-    /// Adds the mistakes on the faces of `held_back` when they are compared with the others of
-    /// `compared`.
-    fn count(
+    /// The trial of a head that would make no mistake at all, with the mistakes of the network alone.
+    fn untrained(&self) -> Trial {
+        let mut trial = Trial {
+            answers: self.answers,
+            said: self.said,
+            people: self.people(),
+            ..Trial::default()
+        };
+        let part_of = self.parts_of_people();
+        for part in 0..PARTS {
+            let known = self.mistakes_on_photos(part, None);
+            let unknown = self.mistakes_on_people(&part_of, part, None);
+            for (mistakes, (faces, wrong)) in
+                [(&mut trial.known, known), (&mut trial.unknown, unknown)]
+            {
+                mistakes.faces += faces;
+                mistakes.before += wrong;
+            }
+        }
+        trial
+    }
+
+    /// The part in which the photo of a face is held back.
+    fn part_of_photo(&self, at: usize) -> u32 {
+        self.photos[at] / NEIGHBOURING % PARTS
+    }
+
+    /// The part in which the person of each face is held back; none for faces of nobody known.
+    fn parts_of_people(&self) -> Vec<Option<u32>> {
+        let number = self.numbers();
+        let part = |lesson: &Lesson| Some(number.get(&lesson.person?)? % PARTS);
+        self.faces.iter().map(part).collect()
+    }
+
+    /// The faces on the photos of a part and the mistakes on them, when they are compared with the
+    /// faces on all other photos.
+    fn mistakes_on_photos(&self, part: u32, head: Option<&Head>) -> (u32, u32) {
+        self.mistakes(
+            &|at| self.part_of_photo(at) == part,
+            &|at| self.part_of_photo(at) != part,
+            head,
+        )
+    }
+
+    /// The faces of the people of a part and the mistakes on them, when they are compared with each
+    /// other.
+    fn mistakes_on_people(
         &self,
-        mistakes: &mut Mistakes,
-        head: &Head,
+        part_of: &[Option<u32>],
+        part: u32,
+        head: Option<&Head>,
+    ) -> (u32, u32) {
+        let held_back = |at: usize| part_of[at] == Some(part);
+        self.mistakes(&held_back, &held_back, head)
+    }
+
+    /// How many faces of `held_back` can be compared with the others of `compared`, and how many of
+    /// these are mistaken; without a head the network is as it came.
+    fn mistakes(
+        &self,
         held_back: &dyn Fn(usize) -> bool,
         compared: &dyn Fn(usize) -> bool,
-    ) {
-        let said: Vec<(usize, u32)> = (0..)
+        head: Option<&Head>,
+    ) -> (u32, u32) {
+        let of_people: Vec<(usize, u32)> = (0..)
             .zip(&self.faces)
             .filter_map(|(at, lesson)| Some((at, lesson.person?)))
             .collect();
-        let asked: Vec<(usize, u32)> = said.iter().copied().filter(|of| held_back(of.0)).collect();
-        let known: Vec<(usize, u32)> = said.into_iter().filter(|of| compared(of.0)).collect();
-        let plain = |at: usize| (self.faces[at].embedding, 0.0);
-        let learned = |at: usize| (head.embed(&self.faces[at].embedding), 0.0);
-        let before = wrong(&asked, &known, &plain);
-        let after = wrong(&asked, &known, &learned);
-        for (before, after) in before.into_iter().zip(after) {
-            if let (Some(before), Some(after)) = (before, after) {
-                mistakes.faces += 1;
-                mistakes.before += u32::from(before);
-                mistakes.after += u32::from(after);
-            }
+        let only = |wanted: &dyn Fn(usize) -> bool| -> Vec<(usize, u32)> {
+            let of_people = of_people.iter().copied();
+            of_people.filter(|of| wanted(of.0)).collect()
+        };
+        let as_seen = |at: usize| {
+            let embedding = &self.faces[at].embedding;
+            (head.map_or(*embedding, |head| head.embed(embedding)), 0.0)
+        };
+        let judged = wrong(&only(held_back), &only(compared), &as_seen);
+        let judged: Vec<bool> = judged.into_iter().flatten().collect();
+        let mistaken = judged.iter().filter(|wrong| **wrong).count();
+        (judged.len() as u32, mistaken as u32)
+    }
+}
+
+/// A face of which something is known.
+struct Known<'a> {
+    face: &'a GroupFace,
+    person: Option<PersonId>,
+    not: BTreeSet<PersonId>,
+    /// Whether the user said it; of the others their photo tells.
+    said: bool,
+}
+
+impl Known<'_> {
+    fn lesson(self) -> Lesson {
+        Lesson {
+            embedding: self.face.code.embedding(),
+            person: self.person,
+            not: self.not,
         }
     }
+}
+
+/// Those that are learned from, in the order in which they came: [`MOST_FACES`] of people at most, of
+/// each as many as of any other as far as there are, and [`MOST_OTHERS`] of nobody known. Which ones
+/// of a person is left to chance, the same each time.
+fn as_many_of_each(known: Vec<Known<'_>>) -> Vec<Known<'_>> {
+    // Multiplying by an odd number gives each face a place of its own (Knuth's hashing).
+    let lot = |at: usize| known[at].face.id.wrapping_mul(0x9E37_79B1);
+    let mut of_each: BTreeMap<Option<PersonId>, Vec<usize>> = BTreeMap::new();
+    for (at, face) in known.iter().enumerate() {
+        of_each.entry(face.person).or_default().push(at);
+    }
+    let mut others = of_each.remove(&None).unwrap_or_default();
+    others.sort_by_key(|at| lot(*at));
+    others.truncate(MOST_OTHERS);
+    // The first face of everybody, then the second of everybody, and so on.
+    let mut ranked: Vec<(usize, u32, usize)> = Vec::new();
+    for of_person in of_each.values_mut() {
+        of_person.sort_by_key(|at| lot(*at));
+        ranked.extend((0..).zip(of_person).map(|(rank, at)| (rank, lot(*at), *at)));
+    }
+    ranked.sort_unstable();
+    ranked.truncate(MOST_FACES);
+    let chosen: BTreeSet<usize> = ranked.iter().map(|of| of.2).chain(others).collect();
+    let known = known.into_iter().enumerate();
+    let chosen = known.filter(|(at, _)| chosen.contains(at));
+    chosen.map(|(_, known)| known).collect()
 }
 
 /// For each of the faces whether the `known` face nearest to it is another person's: every face that
@@ -350,13 +459,14 @@ mod tests {
         let (faces, decided) = all_said(24, 8);
         let lessons = Lessons::gather(&faces, &decided);
         assert_eq!(lessons.people(), 24);
+        assert!(lessons.could_teach());
         let mut steps = Vec::new();
         let learned = lessons.learn(&mut |done, total| {
             steps.push((done, total));
             true
         });
         let trial = learned.unwrap().unwrap().trial;
-        assert_eq!((trial.answers, trial.people), (192, 24));
+        assert_eq!((trial.answers, trial.said, trial.people), (192, 192, 24));
         assert_eq!([trial.known.faces, trial.unknown.faces], [192, 192]);
         assert!(trial.known.before > 20, "{trial:?}");
         assert!(4 * trial.known.after < 3 * trial.known.before, "{trial:?}");
@@ -371,9 +481,51 @@ mod tests {
     }
 
     #[test]
+    fn of_many_answers_as_many_are_learned_from_of_each_person() {
+        // Of one person 3,000 faces, of forty 60 each.
+        let (mut faces, mut said) = (faces(1, 1), Vec::new());
+        let face = faces.remove(0);
+        for person in 0..41 {
+            let first = faces.len() as u32 + 1;
+            let last = first + if person == 0 { 2_999 } else { 59 };
+            faces.extend((first..=last).map(|id| GroupFace { id, ..face }));
+            said.push(Decision::Confirm {
+                person: first,
+                faces: (first..=last).collect(),
+            });
+        }
+        let decided = decided(&said);
+        let lessons = Lessons::gather(&faces, &decided);
+        assert_eq!((lessons.answers, lessons.said), (4_000, 5_400));
+        let of = |person: u32| {
+            let mine = lessons.faces.iter().filter(|of| of.person == Some(person));
+            mine.count()
+        };
+        assert_eq!((of(1), of(3_001), of(5_341)), (1_600, 60, 60));
+        assert_eq!(lessons, Lessons::gather(&faces, &decided));
+    }
+
+    /// `cargo test --release -p kith-engine as_many_answers -- --ignored --nocapture`
+    #[test]
+    #[ignore = "a measurement of some seconds"]
+    fn as_many_answers_as_are_learned_from() {
+        for (people, each) in [(100, 10), (400, 10)] {
+            let (faces, decided) = all_said(people, each);
+            let started = std::time::Instant::now();
+            let lessons = Lessons::gather(&faces, &decided);
+            let could = (lessons.could_teach(), started.elapsed());
+            let trial = lessons.learn(&mut |_, _| true).unwrap().unwrap().trial;
+            let whole = started.elapsed();
+            println!("{trial:?}: whether it could {could:?}, in all {whole:?}");
+        }
+    }
+
+    #[test]
     fn ten_answers_are_too_few() {
         let (faces, decided) = all_said(5, 2);
-        let learned = Lessons::gather(&faces, &decided).learn(&mut |_, _| true);
+        let lessons = Lessons::gather(&faces, &decided);
+        assert!(!lessons.could_teach());
+        let learned = lessons.learn(&mut |_, _| true);
         let trial = learned.unwrap().unwrap().trial;
         assert_eq!(trial.answers, 10);
         assert!(!trial.is_better(), "{trial:?}");
@@ -421,7 +573,7 @@ mod tests {
                 (None, vec![1])
             ]
         );
-        assert_eq!(lessons.said, 3);
+        assert_eq!((lessons.answers, lessons.said), (3, 3));
         assert_eq!(lessons.photos.last(), Some(&faces[1].photo));
     }
 
@@ -456,6 +608,7 @@ mod tests {
         };
         let trial = |known, unknown| Trial {
             answers: 300,
+            said: 300,
             people: 20,
             known,
             unknown,

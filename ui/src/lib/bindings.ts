@@ -45,6 +45,15 @@ export const commands = {
 	sureness: () => __TAURI_INVOKE<Sureness>("sureness"),
 	/**  What the groups would be if Kith were so sure; changes nothing. */
 	trySureness: (sureness: Sureness) => __TAURI_INVOKE<SurenessPreview>("try_sureness", { sureness }),
+	/**  Tells `listener` about what is being learned from answers, from now on. */
+	followLearning: (listener: Channel<LearningNews>) => __TAURI_INVOKE<null>("follow_learning", { listener }),
+	/**  From now on Kith learns some seconds after an answer, or only when it is told to. */
+	learnByItself: (wanted: boolean) => __TAURI_INVOKE<null>("learn_by_itself", { wanted }),
+	/**  Learns from all answers so far; whoever follows the learning is told what comes of it. */
+	learnNow: () => __TAURI_INVOKE<null>("learn_now"),
+	learned: () => __TAURI_INVOKE<LearnedVersion[]>("learned"),
+	/**  Uses a version of what was learned, or the network as it came. */
+	useLearned: (version: number | null) => __TAURI_INVOKE<null>("use_learned", { version }),
 	storage: () => __TAURI_INVOKE<Storage>("storage"),
 	/**
 	 *  Lets the user choose a file and writes all that Kith knows into it; says which, if one was
@@ -363,6 +372,50 @@ summary: IndexSummary } |
 /**  Why. */
 problem: Problem };
 
+/**  A version of what the library learned from the user's answers. */
+export type LearnedVersion = {
+	/**  Its number, counted up. */
+	version: number,
+	/**  Seconds since 1970 in UTC when it was learned. */
+	at: number | null,
+	/**  Whether it is in use. */
+	used: boolean,
+	/**  Faces of which the user said who they are, or are not. */
+	answers: number,
+	/**  New faces of people it knows, held back to try it on. */
+	faces: number,
+	/**  How many of these the network alone places with someone else. */
+	mistakes_before: number,
+	/**  How many of these it places with someone else. */
+	mistakes: number,
+	/**  Whether it makes fewer mistakes, and no more on people whom it does not know. */
+	better: boolean,
+	/**
+	 *  One sentence for the user: `Learned from 212 answers of yours; mistakes on 188 answers it had
+	 *  not seen: 9 → 4`.
+	 */
+	said: string,
+};
+
+/**  What the window is told about the learning. */
+export type LearningNews = 
+/**  It learns. */
+{ kind: "running"; 
+/**  Steps done. */
+done: number; 
+/**  Of how many. */
+total: number } | 
+/**  It has learned. */
+{ kind: "learned"; 
+/**  What came of it. */
+version: LearnedVersion } | 
+/**  It was stopped; nothing was changed. */
+{ kind: "stopped" } | 
+/**  It could not learn. */
+{ kind: "failed"; 
+/**  Why. */
+problem: Problem };
+
 /**  What a decision changed. */
 export type Outcome = {
 	/**  The new entry of the log. */
@@ -435,6 +488,35 @@ export type PhotoDetail = {
 	/**  The albums that the user put it into. */
 	albums: string[],
 };
+
+/**
+ *  Why a photo could not be read. The text says what happened and what would help; whoever shows
+ *  it adds the path.
+ */
+export type PhotoError = 
+/**  No bytes at all. */
+{ kind: "empty" } | 
+/**  A folder, a pipe, a device. */
+{ kind: "not_a_file" } | 
+/**  The content is of no picture format. */
+{ kind: "not_a_photo" } | 
+/**
+ *  A picture of a format, or a kind of one, that is not read yet.
+ *  A camera's raw file with nothing in it that could be shown.
+ */
+{ kind: "no_picture_in_raw" } | 
+/**  The file ends before the picture does. */
+{ kind: "cut_off" } | 
+/**  More pixels, or more memory for them, than [`MAX_PIXELS`] and [`MAX_DECODED_BYTES`] allow. */
+{ kind: "too_large"; 
+/**  Width in pixels as the file stores it. */
+width: number; 
+/**  Height in pixels as the file stores it. */
+height: number } | 
+/**  A file longer than [`MAX_FILE_BYTES`]. */
+{ kind: "too_heavy"; 
+/**  Its length in units of 2²⁰ bytes. */
+megabytes: u64 };
 
 /**  A photo in a grid. */
 export type PhotoTile = {

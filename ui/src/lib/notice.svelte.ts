@@ -1,7 +1,7 @@
 // The one sentence at the foot of the window: what was just done, with Undo or Redo, or what went wrong.
 
-/** What can be done about what was just done. */
-export type Way = 'undo' | 'redo';
+/** What can be done about what was just done; what is no decision of the log says itself how it is undone. */
+export type Way = 'undo' | 'redo' | (() => void);
 
 export interface Notice {
   said: string;
