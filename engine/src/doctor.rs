@@ -1,17 +1,83 @@
 //! Whether everything that Kith needs is there and sound: what runs the networks and how fast, the
 //! weights, the library.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use kith_models::{CROP_SIDE, Crop, Processor, Weights};
-use serde::Serialize;
+use kith_worker::Unusable;
+use serde::{Deserialize, Serialize};
 
 use crate::faces::Networks;
 use crate::{Library, Result};
 
 /// Faces that are embedded to see how long one takes.
 const TIMED_FACES: usize = 8;
+
+/// What runs the networks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Device {
+    /// What runs them when many photos are read; none for the processor.
+    pub other: Option<String>,
+    /// Why it is that one.
+    pub why: Why,
+    /// The vector instructions that the processor uses.
+    pub vectors: String,
+    /// What the embedder multiplies on the processor: `f32` or `bf16`.
+    pub precision: String,
+    /// Whether this processor would be faster with bf16.
+    pub has_bf16: bool,
+    /// Threads of the networks on the processor.
+    pub threads: u32,
+    /// Milliseconds that a face takes to be embedded, several at a time.
+    pub face_ms: f64,
+}
+
+/// Why the networks run where they do. Its `Display` goes on after a colon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Why {
+    /// The worker's device sees what the processor sees.
+    Agrees,
+    /// No worker came with the program.
+    NoWorker,
+    /// The worker ended at once.
+    Ended,
+    /// The worker is of another version.
+    OtherVersion,
+    /// The worker cannot be used for another reason.
+    Unusable {
+        /// The reason, in English.
+        said: String,
+    },
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Agrees => write!(f, "it sees what the processor sees"),
+            Self::NoWorker => write!(f, "there is no kith-worker beside this program"),
+            Self::Ended => write!(f, "{}", Unusable::Ended),
+            Self::OtherVersion => write!(f, "{}", Unusable::OtherVersion),
+            Self::Unusable { said } => write!(f, "{said}"),
+        }
+    }
+}
+
+impl From<Unusable> for Why {
+    fn from(why: Unusable) -> Self {
+        match why {
+            Unusable::Ended => Self::Ended,
+            Unusable::OtherVersion => Self::OtherVersion,
+            other => Self::Unusable {
+                said: other.to_string(),
+            },
+        }
+    }
+}
 
 /// What was found.
 #[derive(Debug, Clone, Serialize)]
@@ -21,13 +87,13 @@ pub struct Checkup {
     /// Why it is that one.
     pub why: String,
     /// The vector instructions that the processor uses.
-    pub vectors: &'static str,
+    pub vectors: String,
     /// What the embedder multiplies on the processor: `f32` or `bf16`.
-    pub precision: &'static str,
+    pub precision: String,
     /// Whether this processor would be faster with bf16.
     pub has_bf16: bool,
     /// Threads of the networks on the processor.
-    pub threads: usize,
+    pub threads: u32,
     /// Milliseconds that a face takes to be embedded, several at a time.
     pub face_ms: f64,
     /// The folder of the networks' parameters, which are those this program was made with.
@@ -62,31 +128,20 @@ pub struct FolderCheck {
 /// that cannot be read.
 pub fn check(library: &Path) -> Result<Checkup> {
     let weights = Weights::find()?;
-    let networks = Networks::load()?;
-    let crop = Crop::from_rgb(vec![128; 3 * CROP_SIDE * CROP_SIDE])?;
-    let faces = vec![[crop.clone(), crop]; TIMED_FACES];
-    let (device, why, face_ms) = match on_worker(&networks, &faces) {
-        Ok((device, face_ms)) => (
-            device,
-            "it sees what the processor sees".to_owned(),
-            face_ms,
-        ),
-        Err(why) => {
-            let face_ms = time_of_a_face(|| networks.embed(&faces).map(drop))?;
-            ("processor".to_owned(), why, face_ms)
-        }
-    };
-    let Processor {
+    let Device {
+        other,
+        why,
         vectors,
-        has_bf16,
         precision,
+        has_bf16,
         threads,
-    } = Processor::here();
+        face_ms,
+    } = device()?;
     let opened = Library::open(library)?;
     let folders = opened.folders()?.into_iter();
     Ok(Checkup {
-        device,
-        why,
+        device: other.unwrap_or_else(|| "processor".to_owned()),
+        why: why.to_string(),
         vectors,
         precision,
         has_bf16,
@@ -111,14 +166,39 @@ pub fn check(library: &Path) -> Result<Checkup> {
     })
 }
 
-/// What runs the networks when many photos are read, and the milliseconds of a face; or why it is the
-/// processor.
-fn on_worker(
-    networks: &Networks,
-    faces: &[[Crop; 2]],
-) -> std::result::Result<(String, f64), String> {
+/// Looks at what runs the networks. Takes seconds, and as much memory as reading photos does.
+///
+/// # Errors
+/// Weights that are missing or damaged.
+pub fn device() -> Result<Device> {
+    let networks = Networks::load()?;
+    let crop = Crop::from_rgb(vec![128; 3 * CROP_SIDE * CROP_SIDE])?;
+    let faces = vec![[crop.clone(), crop]; TIMED_FACES];
+    let (other, why, face_ms) = match on_worker(&networks, &faces) {
+        Ok((device, face_ms)) => (Some(device), Why::Agrees, face_ms),
+        Err(why) => {
+            let face_ms = time_of_a_face(|| networks.embed(&faces).map(drop))?;
+            (None, why, face_ms)
+        }
+    };
+    let processor = Processor::here();
+    Ok(Device {
+        other,
+        why,
+        vectors: processor.vectors.to_owned(),
+        precision: processor.precision.to_owned(),
+        has_bf16: processor.has_bf16,
+        threads: processor.threads as u32,
+        face_ms,
+    })
+}
+
+/// The worker's device, and the milliseconds of a face; or why it is the processor.
+fn on_worker(networks: &Networks, faces: &[[Crop; 2]]) -> std::result::Result<(String, f64), Why> {
     let worker = networks.start()?;
-    let lost = || worker.lost().unwrap_or_default().to_owned();
+    let lost = || Why::Unusable {
+        said: worker.lost().unwrap_or_default().to_owned(),
+    };
     let face_ms = time_of_a_face(|| worker.embed(faces).map(drop).ok_or_else(lost))?;
     Ok((worker.device().to_owned(), face_ms))
 }

@@ -30,7 +30,7 @@ mod types;
 mod upgrade;
 
 pub use control::Control;
-pub use doctor::{Checkup, FolderCheck, check};
+pub use doctor::{Checkup, Device, FolderCheck, Why, check, device};
 pub use error::Error;
 pub use kith_models::{AddedEmbedder, distance};
 pub use learner::{Learner, LearnerNews};

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use kith_engine::{
-    Action, Album, AlbumId, Companion, Face, FailedFile, Folder, Found, HistoryEntry,
+    Action, Album, AlbumId, Companion, Device, Face, FailedFile, Folder, Found, HistoryEntry,
     LearnedVersion, Library, Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile, Storage,
     Suggestion, Sureness, SurenessPreview,
 };
@@ -63,6 +63,7 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
             learn_now,
             learned,
             use_learned,
+            device,
             storage,
             backup,
             restore,
@@ -91,19 +92,26 @@ fn pictures_dir(app: &AppHandle) -> Option<PathBuf> {
         .filter(|dir| dir.is_dir())
 }
 
-/// Does `work` with the library on a thread where it may block.
-async fn with_library<T: Send + 'static>(
-    desk: &Desk,
-    work: impl FnOnce(&Library) -> kith_engine::Result<T> + Send + 'static,
+/// Does `work` on a thread where it may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Answer<T> + Send + 'static,
 ) -> Answer<T> {
-    let shelf = desk.shelf().clone();
-    tauri::async_runtime::spawn_blocking(move || Ok(work(&*shelf.library()?)?))
+    tauri::async_runtime::spawn_blocking(work)
         .await
         .unwrap_or_else(|_| {
             Err(Problem::new(
                 "Kith stumbled over this one. Your photos and names are untouched.",
             ))
         })
+}
+
+/// Does `work` with the library on a thread where it may block.
+async fn with_library<T: Send + 'static>(
+    desk: &Desk,
+    work: impl FnOnce(&Library) -> kith_engine::Result<T> + Send + 'static,
+) -> Answer<T> {
+    let shelf = desk.shelf().clone();
+    blocking(move || Ok(work(&*shelf.library()?)?)).await
 }
 
 #[tauri::command]
@@ -386,6 +394,13 @@ async fn learned(desk: State<'_, Desk>) -> Answer<Vec<LearnedVersion>> {
 #[specta::specta]
 async fn use_learned(desk: State<'_, Desk>, version: Option<u32>) -> Answer<()> {
     with_library(&desk, move |library| library.use_learned(version)).await
+}
+
+/// What runs the networks, and why; takes seconds.
+#[tauri::command]
+#[specta::specta]
+async fn device() -> Answer<Device> {
+    blocking(|| Ok(kith_engine::device()?)).await
 }
 
 #[tauri::command]

@@ -841,6 +841,10 @@ fn a_person_has_other_names_and_a_birthday_and_settings_show_and_forget() -> Res
         "[data-testid=look-system]",
     )?;
     until("it is light", || Ok(window.run(ground, "")? == light))?;
+    let device = "[data-testid=device]";
+    let found = "The processor of this computer";
+    eventually("it is found what runs", &window, device, found)?;
+    eventually("and why", &window, device, "kith-worker")?;
     let folder = window.text("[data-testid=storage-folder]")?;
     ensure!(folder.ends_with(".local/share/kith"), "{folder}");
 
@@ -1274,8 +1278,12 @@ fn see_albums_and_settings(
     window.find("[data-testid=album-name]")?;
     look_at(window, "photos-chosen")?;
     window.press_each(&[key::ESCAPE, key::ESCAPE, "7"])?;
-    window.find("[data-testid=storage-folder]")?;
-    look_at(window, "settings")
+    window.find("[data-testid=device-found]")?;
+    look_at(window, "settings")?;
+    // It is longer than the window.
+    let to_end = "const s = document.querySelector(arguments[0]); s.scrollTop = s.scrollHeight";
+    window.run(to_end, "[data-testid=settings]")?;
+    look_at(window, "settings-end")
 }
 
 /// Goes to every screen; leaves a picture of each in `target/screenshots`, and lets axe look at it.

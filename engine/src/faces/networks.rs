@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use kith_models::{Accelerator, Crop, Detection, Detector, Embedder, Embedding, RgbView, Weights};
 use kith_worker::Client;
 
-use crate::Result;
+use crate::{Result, Why};
 
 /// The worker's file, beside the program.
 const WORKER: &str = "kith-worker";
@@ -53,12 +53,11 @@ impl Networks {
     }
 
     /// A worker whose networks see what these see, or why there is none.
-    pub(crate) fn start(&self) -> std::result::Result<Client, String> {
-        let worker = worker_beside(std::env::current_exe().ok().as_deref())
-            .ok_or_else(|| format!("there is no {WORKER} beside this program"))?;
+    pub(crate) fn start(&self) -> std::result::Result<Client, Why> {
+        let program = std::env::current_exe().ok();
+        let worker = worker_beside(program.as_deref()).ok_or(Why::NoWorker)?;
         let mut command = Command::new(worker);
-        Client::start(&mut command, &self.detector, &self.embedder)
-            .map_err(|error| error.to_string())
+        Ok(Client::start(&mut command, &self.detector, &self.embedder)?)
     }
 
     /// The faces of each of several images of one size.

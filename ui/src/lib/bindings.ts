@@ -54,6 +54,8 @@ export const commands = {
 	learned: () => __TAURI_INVOKE<LearnedVersion[]>("learned"),
 	/**  Uses a version of what was learned, or the network as it came. */
 	useLearned: (version: number | null) => __TAURI_INVOKE<null>("use_learned", { version }),
+	/**  What runs the networks, and why; takes seconds. */
+	device: () => __TAURI_INVOKE<Device>("device"),
 	storage: () => __TAURI_INVOKE<Storage>("storage"),
 	/**
 	 *  Lets the user choose a file and writes all that Kith knows into it; says which, if one was
@@ -241,6 +243,24 @@ export type Companion = {
 	face: number,
 	/**  On how many photos both are. */
 	photos: number,
+};
+
+/**  What runs the networks. */
+export type Device = {
+	/**  What runs them when many photos are read; none for the processor. */
+	other: string | null,
+	/**  Why it is that one. */
+	why: Why,
+	/**  The vector instructions that the processor uses. */
+	vectors: string,
+	/**  What the embedder multiplies on the processor: `f32` or `bf16`. */
+	precision: string,
+	/**  Whether this processor would be faster with bf16. */
+	has_bf16: boolean,
+	/**  Threads of the networks on the processor. */
+	threads: number,
+	/**  Milliseconds that a face takes to be embedded, several at a time. */
+	face_ms: number | null,
 };
 
 /**  What is held over the window, or let go on it. */
@@ -755,4 +775,19 @@ export type Welcome = {
 	/**  The user's own folder for pictures, for reading, if there is one. */
 	pictures: string | null,
 };
+
+/**  Why the networks run where they do. Its `Display` goes on after a colon. */
+export type Why = 
+/**  The worker's device sees what the processor sees. */
+{ kind: "agrees" } | 
+/**  No worker came with the program. */
+{ kind: "no_worker" } | 
+/**  The worker ended at once. */
+{ kind: "ended" } | 
+/**  The worker is of another version. */
+{ kind: "other_version" } | 
+/**  The worker cannot be used for another reason. */
+{ kind: "unusable"; 
+/**  The reason, in English. */
+said: string };
 
