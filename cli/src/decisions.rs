@@ -14,13 +14,14 @@ const WHO: &str = "A person is given by number (see `kith people`) or by name.";
 /// Say who a person is
 ///
 /// Gives a group a name, or a named person another one. If someone has that name already, the two
-/// become one person.
+/// become one person. With --remove they have none any more, and the faces stay together.
 #[derive(Args)]
 #[command(after_help = WHO, after_long_help = "\
 Examples:
   kith name 12 Anna               person 12 is Anna
   kith name 12 \"Anna Maria\"       names with spaces in quotes
   kith name Anna \"Anna Berg\"      another name for Anna
+  kith name --remove Anna         no name
 
 A person is given by number (see `kith people`) or by name. `kith undo` takes it back.")]
 pub struct Name {
@@ -28,21 +29,21 @@ pub struct Name {
     #[arg(value_name = "PERSON")]
     person: String,
     /// The name
-    #[arg(value_name = "NAME")]
-    name: String,
+    #[arg(value_name = "NAME", required_unless_present = "remove")]
+    called: Option<String>,
+    /// Take the person's name away
+    #[arg(long, conflicts_with = "called")]
+    remove: bool,
 }
 
 impl Name {
     pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
         let person = person_called(library, &self.person)?;
-        decide(
-            library,
-            Action::Name {
-                person,
-                name: self.name,
-            },
-            out,
-        )
+        let action = match self.called {
+            Some(name) => Action::Name { person, name },
+            None => Action::Unname { person },
+        };
+        decide(library, action, out)
     }
 }
 

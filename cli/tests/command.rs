@@ -199,6 +199,13 @@ fn from_a_folder_to_a_name_a_search_and_back() {
     place.json(&["undo"]);
     assert_eq!(place.json(&["people"]).len(), 2);
 
+    let unnamed = &place.json(&["name", "--remove", "joe"])[0];
+    assert_eq!(unnamed["said"], "Name removed: Joe");
+    assert_eq!(place.found(&["unnamed"]), set(["biden.jpg"]));
+    assert!(refused(&place.run(&["name", "--remove", &joe])).contains("has no name"));
+    place.json(&["undo"]);
+    assert_eq!(place.found(&["joe"]), set(["biden.jpg"]));
+
     let hidden = |place: &Place| -> Vec<bool> {
         place
             .json(&["people"])
@@ -361,6 +368,7 @@ fn wrong_usage_is_told_apart() {
         &[][..],
         &["indx"],
         &["name", "12"],
+        &["name", "--remove", "12", "Anna"],
         &["confirm", "Anna"],
         &["confirm", "one", "Anna"],
         &["people", "--jsn"],

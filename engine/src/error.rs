@@ -72,6 +72,9 @@ pub enum Error {
     /// A person whom nothing knows.
     #[error("There is no person number {0} in this library.")]
     NoPerson(PersonId),
+    /// A name that is to be taken away from somebody who has none.
+    #[error("Person number {0} has no name.")]
+    NoName(PersonId),
     /// A name without a letter.
     #[error("A name needs at least one letter or digit.")]
     EmptyName,

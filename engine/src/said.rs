@@ -18,6 +18,11 @@ pub enum Said {
         /// The new name.
         name: String,
     },
+    /// `Name removed: Anna`
+    Unnamed {
+        /// The name until then.
+        name: String,
+    },
     /// `12 faces are now Anna`
     Named {
         /// How many faces.
@@ -157,6 +162,7 @@ impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Renamed { name } => write!(f, "Renamed to {name}"),
+            Self::Unnamed { name } => write!(f, "Name removed: {name}"),
             Self::Named { faces, name } => {
                 write!(f, "{} now {}", are(*faces), who(name.as_deref()))
             }

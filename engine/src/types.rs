@@ -306,6 +306,11 @@ pub enum Action {
         /// The name.
         name: String,
     },
+    /// This person has no name any more; the faces stay together.
+    Unname {
+        /// Whose name is taken away.
+        person: PersonId,
+    },
     /// These faces are the person of that name; a new person if there is none.
     NameFaces {
         /// The faces.
@@ -326,6 +331,15 @@ pub enum Action {
         faces: Vec<FaceId>,
         /// The person.
         person: PersonId,
+    },
+    /// These faces are not this person but somebody else, of that name.
+    SomeoneElse {
+        /// The faces.
+        faces: Vec<FaceId>,
+        /// Who it is not.
+        person: PersonId,
+        /// The name of who it is.
+        name: String,
     },
     /// These two are the same person; `into` stays.
     Merge {
@@ -453,6 +467,16 @@ pub enum Action {
         /// The decision.
         decision: DecisionId,
     },
+}
+
+/// The two people that Kith takes one person for, if they are two.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Halves {
+    /// The larger half, or of two equal ones that with the first face: these stay the person.
+    pub stay: Vec<FaceId>,
+    /// The others.
+    pub leave: Vec<FaceId>,
 }
 
 /// A question to the user: is this group that person?

@@ -236,7 +236,7 @@ fn action(kind: u8, at: usize, other: usize, library: &Library) -> Option<Action
     let people = library.people().unwrap();
     let person = people.get(at % people.len().max(1))?.person;
     let into = people.get(other % people.len().max(1))?.person;
-    Some(match kind % 12 {
+    Some(match kind % 14 {
         0 => Action::Name {
             person,
             name: ["Anna", "Ben"][other % 2].into(),
@@ -272,6 +272,12 @@ fn action(kind: u8, at: usize, other: usize, library: &Library) -> Option<Action
             hidden: other.is_multiple_of(2),
         },
         10 => Action::BestFace { face },
+        11 => Action::Unname { person },
+        12 => Action::SomeoneElse {
+            faces: vec![face],
+            person: into,
+            name: ["Anna", "Dora"][other % 2].into(),
+        },
         _ => Action::Undo,
     })
 }
@@ -328,6 +334,7 @@ fn a_person_who_is_two_comes_apart_and_back() {
     name(&library, obama, "Barack");
     let before = library.person_faces(obama).unwrap();
     assert!(before.len() > 1);
+    let shown = library.halves(obama).unwrap();
     library
         .decide(Action::Split { person: obama }, NOW)
         .unwrap();
@@ -336,6 +343,11 @@ fn a_person_who_is_two_comes_apart_and_back() {
     let left: Vec<&Face> = before.iter().filter(|face| !stays(face)).collect();
     assert_eq!(after.len() + left.len(), before.len());
     assert!(!left.is_empty() && left.len() <= after.len());
+    assert_eq!(
+        left.iter().map(|of| of.face).collect::<Vec<_>>(),
+        shown.leave
+    );
+    assert_eq!(shown.stay.len(), after.len());
     let again = |asked: &kith_engine::Suggestion| {
         asked.person == obama && left.iter().any(|face| asked.faces.contains(&face.face))
     };
@@ -352,6 +364,83 @@ fn a_person_who_is_two_comes_apart_and_back() {
         library.decide(Action::Split { person: alone }, NOW),
         Err(Error::NothingToSplit)
     ));
+}
+
+#[test]
+fn faces_that_are_somebody_else_are_never_offered_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = indexed(dir.path());
+    let (face, obama) = person_on(&library, "/obama2.jpg");
+    name(&library, obama, "Barack");
+    let before = library.faces().unwrap();
+    let someone_else = |name: &str| {
+        let action = Action::SomeoneElse {
+            faces: vec![face.face],
+            person: obama,
+            name: name.into(),
+        };
+        library.decide(action, NOW)
+    };
+    assert!(matches!(someone_else("barack"), Err(Error::SamePerson(_))));
+    let outcome = someone_else("Carl").unwrap();
+    assert_eq!(outcome.said.to_string(), "1 face is now Carl");
+    assert_eq!(
+        person_on(&library, "/obama2.jpg").0.name.as_deref(),
+        Some("Carl")
+    );
+    // Nobody again, it is still not Barack's.
+    let carl = outcome.person.unwrap();
+    let reject = Action::Reject {
+        faces: vec![face.face],
+        person: carl,
+    };
+    library.decide(reject, NOW).unwrap();
+    assert_ne!(person_on(&library, "/obama2.jpg").1, obama);
+    library.decide(Action::Undo, NOW).unwrap();
+    library.decide(Action::Undo, NOW).unwrap();
+    assert_eq!(
+        library.faces().unwrap(),
+        before,
+        "both are taken back at once"
+    );
+}
+
+#[test]
+fn a_name_is_taken_away_and_the_faces_stay_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = indexed(dir.path());
+    let (_, obama) = person_on(&library, "/obama.jpg");
+    let unname = || library.decide(Action::Unname { person: obama }, NOW);
+    assert!(matches!(unname(), Err(Error::NoName(person)) if person == obama));
+    name(&library, obama, "Barack");
+    let also = Action::Aliases {
+        person: obama,
+        aliases: vec!["Barry".into()],
+    };
+    library.decide(also, NOW).unwrap();
+    let named = library.people().unwrap();
+
+    let said = unname().unwrap().said;
+    assert_eq!(said.to_string(), "Name removed: Barack");
+    let faces = library.person_faces(obama).unwrap();
+    assert!(faces.len() > 1 && faces.iter().all(|face| face.name.is_none()));
+    assert!(library.names().unwrap().is_empty());
+    // Nobody is found by it, and a new scan leaves them together.
+    assert!(library.search("barry").is_err());
+    library.index(&[], &Control::new(), &mut |_| {}).unwrap();
+    assert_eq!(library.person_faces(obama).unwrap(), faces);
+    // Somebody else may have the name now; then it cannot come back by undoing.
+    let (_, biden) = person_on(&library, "/biden.jpg");
+    name(&library, biden, "Barack");
+    let removed = library.history().unwrap()[1].decision;
+    let take_back = Action::TakeBack { decision: removed };
+    assert!(matches!(
+        library.decide(take_back, NOW),
+        Err(Error::NameInUse(name)) if name == "Barack"
+    ));
+    library.decide(Action::Undo, NOW).unwrap();
+    library.decide(Action::Undo, NOW).unwrap();
+    assert_eq!(library.people().unwrap(), named);
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use kith_engine::{
-    Action, Album, AlbumId, Companion, Device, Face, FailedFile, Folder, Found, HistoryEntry,
-    LearnedVersion, Library, Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile, Storage,
-    Suggestion, Sureness, SurenessPreview,
+    Action, Album, AlbumId, Companion, Device, Face, FailedFile, Folder, Found, Halves,
+    HistoryEntry, LearnedVersion, Library, Outcome, Person, PersonId, PhotoDetail, PhotoId,
+    PhotoTile, Storage, Suggestion, Sureness, SurenessPreview,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
@@ -47,6 +47,7 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
             people,
             person_faces,
             companions,
+            halves,
             suggestions,
             decide,
             draw_face,
@@ -273,6 +274,13 @@ async fn person_faces(desk: State<'_, Desk>, person: PersonId) -> Answer<Vec<Fac
 #[specta::specta]
 async fn companions(desk: State<'_, Desk>, person: PersonId) -> Answer<Vec<Companion>> {
     with_library(&desk, move |library| library.companions(person)).await
+}
+
+/// The two people that a person could be; changes nothing.
+#[tauri::command]
+#[specta::specta]
+async fn halves(desk: State<'_, Desk>, person: PersonId) -> Answer<Halves> {
+    with_library(&desk, move |library| library.halves(person)).await
 }
 
 #[tauri::command]

@@ -35,6 +35,8 @@ pub mod key {
     pub const SHIFT: &str = "\u{e008}";
     /// Control; held while the keys behind it are pressed.
     pub const CONTROL: &str = "\u{e009}";
+    /// Delete.
+    pub const DELETE: &str = "\u{e017}";
     /// Escape.
     pub const ESCAPE: &str = "\u{e00c}";
     /// Arrow to the right.

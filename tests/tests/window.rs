@@ -224,7 +224,21 @@ fn a_person_comes_apart_and_together_and_each_is_taken_back() -> Result<()> {
         })
     };
     has(2)?;
+    // Both halves are shown before anything is done.
     window.click("[data-testid=split]")?;
+    let halves = [
+        "[data-testid=split-stay] li",
+        "[data-testid=split-leave] li",
+    ];
+    for half in halves {
+        until("both halves are shown", || Ok(window.all(half)?.len() == 1))?;
+    }
+    window.press(&[key::ESCAPE])?;
+    until("it is left as it was", || {
+        Ok(window.all(halves[0])?.is_empty() && window.all(faces)?.len() == 2)
+    })?;
+    window.press(&["t"])?;
+    window.click("[data-testid=split-do]")?;
     has(1)?;
     window.press(&[key::CONTROL, "z"])?;
     has(2)?;
@@ -266,6 +280,78 @@ fn a_person_comes_apart_and_together_and_each_is_taken_back() -> Result<()> {
     })?;
     window.press(&[key::CONTROL, "z"])?;
     window.find("[data-name=Barack]").map(drop)
+}
+
+#[test]
+fn several_faces_are_somebody_else_at_once_and_a_name_is_removed() -> Result<()> {
+    let (_home, window) = opened_on(&DOUBTFUL)?;
+    let anna = "[data-name='Anna Berg']";
+    let (faces, toast) = ("[data-testid=face]", "[data-testid=toast]");
+    window.press(&["2"])?;
+    window.click(anna)?;
+    window.find(faces)?;
+    let all = window.all(faces)?.len();
+    ensure!(all >= 4, "{all} faces");
+    let has = |count: usize| {
+        until(&format!("there are {count} faces"), || {
+            Ok(window.all(faces)?.len() == count)
+        })
+    };
+
+    // Three, by keyboard and mouse: not she.
+    let bar = "[data-testid=chosen-faces]";
+    window.run(FOCUS, &format!("{faces} .face"))?;
+    window.press(&[" "])?;
+    eventually("one is chosen", &window, bar, "1 chosen")?;
+    let range = "document.querySelectorAll(arguments[0])[2].dispatchEvent(new MouseEvent('click', { bubbles: true, shiftKey: true }))";
+    window.run(range, &format!("{faces} [data-testid=tick]"))?;
+    eventually("three are chosen", &window, bar, "3 chosen")?;
+    window.press(&["n"])?;
+    eventually("it is said", &window, toast, "3 faces are not Anna Berg")?;
+    has(all - 3)?;
+    window.press(&[key::CONTROL, "z"])?;
+    has(all)?;
+
+    // Two are somebody else, by name; taken back at once.
+    window.run(PRESS, &format!("{faces} [data-testid=tick]"))?;
+    window.run(
+        &range.replace("[2]", "[1]"),
+        &format!("{faces} [data-testid=tick]"),
+    )?;
+    eventually("two are chosen", &window, bar, "2 chosen")?;
+    window.press(&["s"])?;
+    let zelda = format!("Zelda{}", key::ENTER);
+    window.type_into("[data-testid=chosen-someone-else]", &zelda)?;
+    eventually("it is said", &window, toast, "2 faces are now Zelda")?;
+    has(all - 2)?;
+    window.press(&[key::CONTROL, "z"])?;
+    has(all)?;
+
+    // What Kith proposes is changed by a click, and the others have a name at once.
+    window.press(&["t"])?;
+    let (stay, leave) = (
+        "[data-testid=split-stay] li",
+        "[data-testid=split-leave] li",
+    );
+    window.find(leave)?;
+    let leaving = window.all(leave)?.len();
+    window.run(PRESS, &format!("{stay} button"))?;
+    until("one has changed sides", || {
+        Ok(window.all(leave)?.len() == leaving + 1)
+    })?;
+    window.type_into("[data-testid=split-name]", &zelda)?;
+    has(all - leaving - 1)?;
+    window.press(&[key::CONTROL, "z"])?;
+    has(all)?;
+
+    // Her name is removed by a key: the faces stay together, and one field waits for a name.
+    window.press(&[key::DELETE])?;
+    eventually("it is said", &window, toast, "Name removed: Anna Berg")?;
+    window.find("[data-testid=person-name]")?;
+    has(all)?;
+    window.press(&[key::CONTROL, "z"])?;
+    let title = "[data-testid=person-title]";
+    eventually("she has it again", &window, title, "Anna Berg")
 }
 
 #[test]
@@ -1286,6 +1372,23 @@ fn see_albums_and_settings(
     look_at(window, "settings-end")
 }
 
+fn see_a_person(
+    window: &Window,
+    look_at: &mut dyn FnMut(&Window, &str) -> Result<()>,
+) -> Result<()> {
+    window.click("[data-testid=person]")?;
+    window.find("[data-testid=face]")?;
+    look_at(window, "person")?;
+    window.run(FOCUS, "[data-testid=face] .face")?;
+    window.press(&[" "])?;
+    window.find("[data-testid=chosen-faces]")?;
+    look_at(window, "person-chosen")?;
+    window.press_each(&[key::ESCAPE, "t"])?;
+    window.find("[data-testid=split-leave] li")?;
+    look_at(window, "person-split")?;
+    window.press(&[key::ESCAPE])
+}
+
 /// Goes to every screen; leaves a picture of each in `target/screenshots`, and lets axe look at it.
 #[test]
 fn every_screen_can_be_used_by_everybody_by_day_and_by_night() -> Result<()> {
@@ -1350,9 +1453,7 @@ fn every_screen_can_be_used_by_everybody_by_day_and_by_night() -> Result<()> {
             window.find("[data-testid=chosen]")?;
             look_at(&window, "people-chosen")?;
             window.press(&[key::ESCAPE])?;
-            window.click("[data-testid=person]")?;
-            window.find("[data-testid=face]")?;
-            look_at(&window, "person")?;
+            see_a_person(&window, &mut look_at)?;
             window.press(&["3"])?;
             window.find("[data-testid=review-outline]")?;
             look_at(&window, "review")?;

@@ -9,7 +9,7 @@ use super::MOST_STARS;
 use super::rows::Rows;
 use crate::catalog::decisions;
 use crate::people::{Decided, DecidedAlbum, Decision, free_number, halves, standing, to_redo};
-use crate::{Action, AlbumId, DecisionId, Error, FaceId, PersonId, PhotoId, Result};
+use crate::{Action, AlbumId, DecisionId, Error, FaceId, Halves, PersonId, PhotoId, Result};
 
 /// The library as it is before a decision.
 pub(super) struct Before<'a> {
@@ -77,6 +77,7 @@ impl<'a> Before<'a> {
                     }),
                 }
             }
+            Action::Unname { person } => self.unname(person),
             Action::NameFaces { faces, name } => {
                 let faces = self.known_faces(faces)?;
                 let name = tidy(&name)?;
@@ -106,6 +107,11 @@ impl<'a> Before<'a> {
                     others,
                 })
             }
+            Action::SomeoneElse {
+                faces,
+                person,
+                name,
+            } => self.someone_else(faces, person, name),
             Action::Merge { person, into } => {
                 self.known(person)?;
                 if person == into {
@@ -264,20 +270,45 @@ impl<'a> Before<'a> {
         })
     }
 
+    fn someone_else(&self, faces: Vec<FaceId>, person: PersonId, name: String) -> Result<Decision> {
+        if self.decided.named(&name) == Some(person) {
+            return Err(Error::SamePerson(person));
+        }
+        let not = Action::Reject {
+            faces: faces.clone(),
+            person,
+        };
+        let but = Action::NameFaces { faces, name };
+        several(vec![self.decision(not)?, self.decision(but)?])
+    }
+
+    fn unname(&self, person: PersonId) -> Result<Decision> {
+        let of = self.decided.people.get(&self.known(person)?);
+        let name = of.and_then(|of| of.name.clone());
+        let name = name.ok_or(Error::NoName(person))?;
+        Ok(Decision::Unname { person, name })
+    }
+
     /// The half of a person's faces that differ most from the others are not that person.
     fn split(&self, person: PersonId) -> Result<Decision> {
-        let of: Vec<(FaceId, Code)> = self
-            .faces(self.known(person)?)
-            .into_iter()
-            .filter_map(|face| Some((face, self.rows.facts.face(face)?.found.code)))
-            .collect();
-        let (stay, leave) = halves(&of).ok_or(Error::NothingToSplit)?;
+        let Halves { stay, leave } = self.halves(person)?;
         let known = self.decided.people.contains_key(&person);
         Ok(Decision::Reject {
             person,
             faces: leave,
             others: if known { Vec::new() } else { stay },
         })
+    }
+
+    /// The two halves of a person's faces that differ most.
+    pub(super) fn halves(&self, person: PersonId) -> Result<Halves> {
+        let of: Vec<(FaceId, Code)> = self
+            .faces(self.known(person)?)
+            .into_iter()
+            .filter_map(|face| Some((face, self.rows.facts.face(face)?.found.code)))
+            .collect();
+        let (stay, leave) = halves(&of).ok_or(Error::NothingToSplit)?;
+        Ok(Halves { stay, leave })
     }
 
     fn hide(&self, person: PersonId, hidden: bool) -> Result<Decision> {
@@ -469,6 +500,7 @@ pub(super) fn faces_in(decision: &Decision) -> Vec<FaceId> {
 pub(super) fn person_of(decision: &Decision) -> Option<PersonId> {
     match decision {
         Decision::Name { person, .. }
+        | Decision::Unname { person, .. }
         | Decision::Confirm { person, .. }
         | Decision::Reject { person, .. }
         | Decision::Unsure { person, .. }

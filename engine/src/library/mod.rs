@@ -37,7 +37,7 @@ use crate::regrouping::Regrouping;
 use crate::thumbnails::Thumbnails;
 use crate::{
     Action, Companion, Control, DecisionId, Error, Face, FaceId, FaceState, FailedFile, Folder,
-    HistoryEntry, IndexSummary, Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile,
+    Halves, HistoryEntry, IndexSummary, Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile,
     Progress, Result, Stack, Suggestion, photo,
 };
 
@@ -275,6 +275,16 @@ impl Library {
             (rows.facts.photos.get(&face.photo).map(date_of), face.face)
         });
         Ok(faces)
+    }
+
+    /// The two people that a person could be, if they are two: what [`Action::Split`] would do. Changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Error::NoPerson`], [`Error::NothingToSplit`], [`Error::Catalog`].
+    pub fn halves(&self, person: PersonId) -> Result<Halves> {
+        let rows = self.rows()?;
+        Before::of(&rows).halves(person)
     }
 
     /// The named people who are on photos with a person, those with most photos together first.

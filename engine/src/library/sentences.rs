@@ -16,6 +16,7 @@ pub(super) fn said(decision: &Decision, log: &[decisions::Entry], decided: &Deci
             faces: number(faces.len()),
             name: Some(name.clone()),
         },
+        Decision::Unname { name, .. } => Said::Unnamed { name: name.clone() },
         Decision::Confirm { person, faces } => Said::Named {
             faces: number(faces.len()),
             name: name_of(person),
@@ -110,6 +111,7 @@ fn of_several(
             name: into().as_ref().and_then(name_of),
         },
         (_, Some(added @ Decision::AddToAlbum { .. })) => said(added, log, decided),
+        (Some(Decision::Reject { .. }), Some(named)) => said(named, log, decided),
         (_, Some(Decision::Hide { hidden, .. })) => Said::AllHidden {
             people: number(decisions.len()),
             hidden: *hidden,

@@ -22,6 +22,13 @@ pub enum Decision {
         /// The faces of the group that was named.
         faces: Vec<FaceId>,
     },
+    /// The person has no name any more.
+    Unname {
+        /// The person.
+        person: PersonId,
+        /// The name until then.
+        name: String,
+    },
     /// These faces are this person.
     Confirm {
         /// The person.
@@ -372,7 +379,10 @@ impl Decided {
                 self.drawn.insert(*face);
             }
             Decision::Sureness { sureness } => self.sureness = *sureness,
-            Decision::BestFace { .. } | Decision::Aliases { .. } | Decision::Birthday { .. } => {
+            Decision::BestFace { .. }
+            | Decision::Aliases { .. }
+            | Decision::Birthday { .. }
+            | Decision::Unname { .. } => {
                 self.apply_to_person(decision);
             }
             Decision::Several { decisions } => {
@@ -419,6 +429,11 @@ impl Decided {
                     .birthday
                     .clone_from(birthday);
                 self.confirm(faces, *person);
+            }
+            Decision::Unname { person, .. } => {
+                // Other names are of no use without the one that is shown.
+                let of = self.people.entry(*person).or_default();
+                (of.name, of.aliases) = (None, Vec::new());
             }
             _ => {}
         }
@@ -626,6 +641,7 @@ mod tests {
                     faces: Vec::new(),
                 }
             }),
+            (person(), "[A-C]").prop_map(|(person, name)| Decision::Unname { person, name }),
             (1_u32..3, "[A-C]").prop_map(|(album, name)| Decision::Album { album, name }),
             (1_u32..3, faces()).prop_map(|(album, photos)| Decision::AddToAlbum { album, photos }),
             (1_u32..3, faces())

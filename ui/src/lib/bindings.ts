@@ -31,6 +31,8 @@ export const commands = {
 	people: () => __TAURI_INVOKE<Person[]>("people"),
 	personFaces: (person: number) => __TAURI_INVOKE<Face[]>("person_faces", { person }),
 	companions: (person: number) => __TAURI_INVOKE<Companion[]>("companions", { person }),
+	/**  The two people that a person could be; changes nothing. */
+	halves: (person: number) => __TAURI_INVOKE<Halves>("halves", { person }),
 	suggestions: () => __TAURI_INVOKE<Suggestion[]>("suggestions"),
 	decide: (action: Action) => __TAURI_INVOKE<Outcome>("decide", { action }),
 	/**  Adds a face that was missed, in a box `[x, y, w, h]` as fractions of the upright photo. */
@@ -79,6 +81,10 @@ export type Action =
 person: number; 
 /**  The name. */
 name: string } | 
+/**  This person has no name any more; the faces stay together. */
+{ kind: "unname"; 
+/**  Whose name is taken away. */
+person: number } | 
 /**  These faces are the person of that name; a new person if there is none. */
 { kind: "name_faces"; 
 /**  The faces. */
@@ -97,6 +103,14 @@ person: number } |
 faces: number[]; 
 /**  The person. */
 person: number } | 
+/**  These faces are not this person but somebody else, of that name. */
+{ kind: "someone_else"; 
+/**  The faces. */
+faces: number[]; 
+/**  Who it is not. */
+person: number; 
+/**  The name of who it is. */
+name: string } | 
 /**  These two are the same person; `into` stays. */
 { kind: "merge"; 
 /**  Who is joined to the other. */
@@ -335,6 +349,14 @@ export type Found = {
 	understood: string[],
 	/**  As in [`SearchResult::without`]. */
 	without: string[],
+};
+
+/**  The two people that Kith takes one person for, if they are two. */
+export type Halves = {
+	/**  The larger half, or of two equal ones that with the first face: these stay the person. */
+	stay: number[],
+	/**  The others. */
+	leave: number[],
 };
 
 /**  An entry of the log of decisions. */
@@ -592,6 +614,10 @@ export type Said =
 /**  `Renamed to Anna` */
 { kind: "renamed"; 
 /**  The new name. */
+name: string } | 
+/**  `Name removed: Anna` */
+{ kind: "unnamed"; 
+/**  The name until then. */
 name: string } | 
 /**  `12 faces are now Anna` */
 { kind: "named"; 

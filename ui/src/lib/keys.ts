@@ -84,6 +84,20 @@ export const shortcuts = (): ShortcutGroup[] => [
     ],
   },
   {
+    where: t('keys.person'),
+    shortcuts: [
+      { keys: ['R'], says: t('rename') },
+      { keys: ['M'], says: t('person.same-as') },
+      { keys: ['T'], says: t('person.split') },
+      { keys: ['Alt', 'H'], says: t('hide') },
+      { keys: [t('key.delete')], says: t('person.unname') },
+      { keys: [t('key.space')], says: t('face.choose') },
+      { keys: ['N'], says: t('keys.not-them') },
+      { keys: ['S'], says: t('keys.are-else') },
+      { keys: ['X'], says: t('keys.no-faces') },
+    ],
+  },
+  {
     where: t('nav.review'),
     shortcuts: [
       { keys: ['Y'], says: t('question.yes') },

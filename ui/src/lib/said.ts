@@ -8,6 +8,8 @@ export function sayingOf(said: Said): string {
   switch (said.kind) {
     case 'renamed':
       return t('said.renamed', { name: said.name });
+    case 'unnamed':
+      return t('said.unnamed', { name: said.name });
     case 'named':
       return t('said.named', { n: said.faces, name: who(said.name) });
     case 'rejected':
