@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::search::Misunderstood;
 use crate::{AlbumId, DecisionId, FaceId, PersonId, PhotoId};
 
 /// An error of the library. Its text is meant for the user.
@@ -172,7 +173,7 @@ pub enum Error {
     NameInUse(String),
     /// A query with a word that is not understood.
     #[error("{0}")]
-    Query(String),
+    Query(Misunderstood),
     /// A photo that cannot be read.
     #[error("{source}: {}", path.display())]
     Photo {
@@ -192,6 +193,12 @@ pub enum Error {
         "The index of faces could not be built ({0}). It is only a cache: delete the folder `cache` in the library and try again."
     )]
     Index(String),
+}
+
+impl From<Misunderstood> for Error {
+    fn from(why: Misunderstood) -> Self {
+        Self::Query(why)
+    }
 }
 
 /// The advice for the trouble that users can mend themselves; the photos read so far are kept.

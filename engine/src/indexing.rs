@@ -156,7 +156,7 @@ impl Job<'_> {
                     size: 0,
                     modified_ns: 0,
                 };
-                photos::store_failed(connection, &trouble.path, stamp, &trouble.reason)?;
+                photos::store_failed(connection, &trouble.path, stamp, &trouble.why)?;
             }
             let there: HashSet<&Path> = found
                 .iter()
@@ -307,9 +307,9 @@ impl Job<'_> {
                         }
                         progress.faces += store_photo(connection, path, stamp, &header, faces)?;
                     }
-                    Err(error) => {
+                    Err(why) => {
                         progress.failed += 1;
-                        photos::store_failed(connection, path, stamp, &error.to_string())?;
+                        photos::store_failed(connection, path, stamp, &why)?;
                     }
                 }
             }
@@ -436,8 +436,8 @@ fn look(
         seen(upright, facts.clone(), finder, thumbnails, known).map_err(Unseen::Run)
     }))
     .unwrap_or_else(|_| {
-        let reason = "looking for faces in it gave up".to_owned();
-        Err(Unseen::Photo(PhotoError::Damaged(reason)))
+        let why = PhotoError::damaged("looking for faces in it gave up");
+        Err(Unseen::Photo(why))
     })
 }
 

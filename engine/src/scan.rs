@@ -12,7 +12,7 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use crate::photo;
+use crate::photo::{self, PhotoError};
 
 /// Folders of programs and systems, in which pictures are not the user's photos: previews of
 /// Synology, recycle bins of QNAP and Windows, packed resource forks of macOS. Hidden ones
@@ -44,8 +44,8 @@ pub struct Found {
 pub struct Trouble {
     /// Where.
     pub path: PathBuf,
-    /// What happened and what would help.
-    pub reason: String,
+    /// What happened.
+    pub why: PhotoError,
 }
 
 /// Looks for photos in folders and below them; a folder may also be a single file. Both lists are
@@ -57,7 +57,7 @@ pub fn walk(folders: &[PathBuf], cancelled: &dyn Fn() -> bool) -> (Vec<Found>, V
         match canonical(folder) {
             Ok((path, metadata)) if metadata.is_dir() => walk.waiting.push(path),
             Ok((path, metadata)) => walk.file(path, &metadata),
-            Err(error) => walk.trouble(folder, photo::reason(&error)),
+            Err(error) => walk.trouble(folder, error.into()),
         }
     }
     while let Some(folder) = walk.waiting.pop() {
@@ -67,7 +67,7 @@ pub fn walk(folders: &[PathBuf], cancelled: &dyn Fn() -> bool) -> (Vec<Found>, V
         if walk.seen.insert(folder.clone())
             && let Err(error) = walk.folder(&folder)
         {
-            walk.trouble(&folder, photo::reason(&error));
+            walk.trouble(&folder, error.into());
         }
     }
     walk.found
@@ -112,14 +112,8 @@ impl Walk {
                 Ok(()) => {}
                 // A link to nothing is worth a word only if it is named like a photo.
                 Err(_) if path.is_symlink() && !photo::is_supported(&path) => {}
-                Err(_) if path.is_symlink() => {
-                    self.trouble(
-                        &path,
-                        "this link leads nowhere; what it stood for was moved or deleted"
-                            .to_owned(),
-                    );
-                }
-                Err(error) => self.trouble(&path, photo::reason(&error)),
+                Err(_) if path.is_symlink() => self.trouble(&path, PhotoError::DeadLink),
+                Err(error) => self.trouble(&path, error.into()),
             }
         }
         Ok(())
@@ -146,7 +140,7 @@ impl Walk {
             return;
         }
         if !photo::is_supported(&path) {
-            self.trouble(&path, photo::PhotoError::NotAPhoto.to_string());
+            self.trouble(&path, PhotoError::NotAPhoto);
         } else if metadata.is_file() {
             self.found.push(Found {
                 path,
@@ -154,14 +148,14 @@ impl Walk {
                 modified_ns: modified_ns(metadata),
             });
         } else {
-            self.trouble(&path, photo::PhotoError::NotAFile.to_string());
+            self.trouble(&path, PhotoError::NotAFile);
         }
     }
 
-    fn trouble(&mut self, path: &Path, reason: String) {
+    fn trouble(&mut self, path: &Path, why: PhotoError) {
         self.troubles.push(Trouble {
             path: path.to_owned(),
-            reason,
+            why,
         });
     }
 }
@@ -251,12 +245,8 @@ mod tests {
         let (_guard, root) = folder(&["notes.txt"]);
         let (found, troubles) = walk(&[root.join("nowhere"), root.join("notes.txt")], NEVER);
         assert_eq!(found, []);
-        let reasons: Vec<_> = troubles
-            .iter()
-            .map(|trouble| trouble.reason.as_str())
-            .collect();
-        assert!(reasons[0].contains("not a picture"), "{reasons:?}");
-        assert!(reasons[1].contains("not there"), "{reasons:?}");
+        let reasons: Vec<_> = troubles.into_iter().map(|trouble| trouble.why).collect();
+        assert_eq!(reasons, [PhotoError::NotAPhoto, PhotoError::Gone]);
     }
 
     #[test]
@@ -369,11 +359,7 @@ mod tests {
             } else {
                 assert_eq!(names(&found, &root), ["open.jpg"]);
                 assert_eq!(troubles.len(), 1);
-                assert!(
-                    troubles[0].reason.contains("permission"),
-                    "{}",
-                    troubles[0].reason
-                );
+                assert_eq!(troubles[0].why, PhotoError::NotAllowed);
             }
         }
     }

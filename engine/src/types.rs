@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::Said;
+use crate::photo::PhotoError;
+use crate::search::Understood;
 
 /// Names a photo in the catalog; stays the same when the file moves.
 pub type PhotoId = u32;
@@ -203,15 +205,14 @@ pub struct FoundPhoto {
 pub struct Found {
     /// Photos, newest first.
     pub photos: Vec<PhotoId>,
-    /// As in [`SearchResult::understood`].
-    pub understood: Vec<String>,
+    /// The query as it was understood.
+    pub understood: Vec<Understood>,
     /// As in [`SearchResult::without`].
     pub without: Vec<String>,
 }
 
 /// What a search found, and how the query was understood.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct SearchResult {
     /// Photos, newest first.
     pub photos: Vec<FoundPhoto>,
@@ -221,14 +222,25 @@ pub struct SearchResult {
     pub without: Vec<String>,
 }
 
-/// A file or folder that could not be read.
+/// A file that could not be read, with the reason as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct FailedFile {
     /// Its path, for reading.
     pub path: String,
     /// What happened, and what would help.
     pub reason: String,
+}
+
+/// A file or folder of the library that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Unread {
+    /// Its path, for reading.
+    pub path: String,
+    /// What happened, and what would help: an English sentence.
+    pub reason: String,
+    /// The same in parts; none where an older version of Kith met it.
+    pub why: Option<PhotoError>,
 }
 
 /// A folder that the library watches over.

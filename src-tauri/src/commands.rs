@@ -7,20 +7,21 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use kith_engine::{
-    Action, Album, AlbumId, Companion, Device, Face, FailedFile, Folder, Found, Halves,
-    HistoryEntry, LearnedVersion, Library, Outcome, Person, PersonId, PhotoDetail, PhotoId,
-    PhotoTile, Storage, Suggestion, Sureness, SurenessPreview,
+    Action, Album, AlbumId, Companion, Device, Face, Folder, Found, Halves, HistoryEntry,
+    LearnedVersion, Library, Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile, Storage,
+    Suggestion, Sureness, SurenessPreview, Unread,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Manager as _, State, Wry};
 use tauri_plugin_dialog::DialogExt as _;
 
-use crate::desk::{Desk, Problem};
+use crate::desk::Desk;
 use crate::drops::DropNews;
 use crate::file_manager;
 use crate::job::JobNews;
 use crate::learning::LearningNews;
+use crate::problem::Problem;
 
 type Answer<T> = Result<T, Problem>;
 
@@ -99,11 +100,7 @@ async fn blocking<T: Send + 'static>(
 ) -> Answer<T> {
     tauri::async_runtime::spawn_blocking(work)
         .await
-        .unwrap_or_else(|_| {
-            Err(Problem::new(
-                "Kith stumbled over this one. Your photos and names are untouched.",
-            ))
-        })
+        .unwrap_or(Err(Problem::Stumbled))
 }
 
 /// Does `work` with the library on a thread where it may block.
@@ -141,27 +138,27 @@ async fn prepare(desk: State<'_, Desk>) -> Answer<()> {
 #[tauri::command]
 #[specta::specta]
 async fn use_pictures(app: AppHandle, desk: State<'_, Desk>) -> Answer<()> {
-    let dir = pictures_dir(&app)
-        .ok_or_else(|| Problem::new("There is no Pictures folder any more. Choose another."))?;
+    let dir = pictures_dir(&app).ok_or(Problem::NoPictures)?;
     desk.job().start(vec![dir]);
     Ok(())
 }
 
-/// Lets the user choose folders, adds them and looks through them; says whether any was chosen.
+/// Lets the user choose folders, adds them and looks through them; says whether any was chosen. `title`
+/// is that of the chooser.
 #[tauri::command]
 #[specta::specta]
-async fn choose_folders(app: AppHandle, desk: State<'_, Desk>) -> Answer<bool> {
+async fn choose_folders(app: AppHandle, desk: State<'_, Desk>, title: String) -> Answer<bool> {
     let dialog = app.dialog().clone();
     let start_at = pictures_dir(&app);
     let chosen = tauri::async_runtime::spawn_blocking(move || {
-        let mut chooser = dialog.file().set_title("Folders with photos");
+        let mut chooser = dialog.file().set_title(title);
         if let Some(dir) = start_at {
             chooser = chooser.set_directory(dir);
         }
         chooser.blocking_pick_folders()
     })
     .await
-    .map_err(|_| Problem::new("The folder chooser did not open. Try again."))?;
+    .map_err(|_| Problem::NoChooser)?;
     let folders: Vec<PathBuf> = chosen
         .unwrap_or_default()
         .into_iter()
@@ -242,7 +239,7 @@ async fn remove_folder(desk: State<'_, Desk>, path: String) -> Answer<()> {
 
 #[tauri::command]
 #[specta::specta]
-async fn failed(desk: State<'_, Desk>) -> Answer<Vec<FailedFile>> {
+async fn failed(desk: State<'_, Desk>) -> Answer<Vec<Unread>> {
     with_library(&desk, Library::failed).await
 }
 
@@ -350,9 +347,7 @@ async fn album(desk: State<'_, Desk>, album: AlbumId) -> Answer<Vec<PhotoId>> {
 #[specta::specta]
 async fn show_in_files(desk: State<'_, Desk>, photo: PhotoId) -> Answer<()> {
     let file = with_library(&desk, move |library| library.path_of(photo)).await?;
-    tauri::async_runtime::spawn_blocking(move || file_manager::show(&file))
-        .await
-        .map_err(|_| Problem::new("The file manager did not open."))?
+    blocking(move || file_manager::show(&file)).await
 }
 
 #[tauri::command]
@@ -418,11 +413,11 @@ async fn storage(desk: State<'_, Desk>) -> Answer<Storage> {
 }
 
 /// Lets the user choose a file and writes all that Kith knows into it; says which, if one was
-/// chosen.
+/// chosen. `title` is that of the chooser.
 #[tauri::command]
 #[specta::specta]
-async fn backup(app: AppHandle, desk: State<'_, Desk>) -> Answer<Option<String>> {
-    let chooser = app.dialog().file().set_title("Where to keep the backup");
+async fn backup(app: AppHandle, desk: State<'_, Desk>, title: String) -> Answer<Option<String>> {
+    let chooser = app.dialog().file().set_title(title);
     let chooser = chooser.set_file_name("kith.backup");
     let Some(file) = chosen(move || chooser.blocking_save_file()).await? else {
         return Ok(None);
@@ -433,11 +428,11 @@ async fn backup(app: AppHandle, desk: State<'_, Desk>) -> Answer<Option<String>>
 }
 
 /// Lets the user choose a backup and takes it in the place of what the library holds; says whether
-/// one was chosen.
+/// one was chosen. `title` is that of the chooser.
 #[tauri::command]
 #[specta::specta]
-async fn restore(app: AppHandle, desk: State<'_, Desk>) -> Answer<bool> {
-    let chooser = app.dialog().file().set_title("Which backup to restore");
+async fn restore(app: AppHandle, desk: State<'_, Desk>, title: String) -> Answer<bool> {
+    let chooser = app.dialog().file().set_title(title);
     let Some(file) = chosen(move || chooser.blocking_pick_file()).await? else {
         return Ok(false);
     };
@@ -452,7 +447,7 @@ async fn chosen(
 ) -> Answer<Option<PathBuf>> {
     let file = tauri::async_runtime::spawn_blocking(ask)
         .await
-        .map_err(|_| Problem::new("The file chooser did not open. Try again."))?;
+        .map_err(|_| Problem::NoChooser)?;
     Ok(file.and_then(|file| file.into_path().ok()))
 }
 

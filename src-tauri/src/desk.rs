@@ -4,32 +4,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use kith_engine::Library;
-use serde::Serialize;
 
 use crate::drops::Drops;
 use crate::job::Job;
 use crate::learning::Learning;
-
-/// What went wrong, as a sentence for the user.
-#[derive(Debug, Clone, Serialize, specta::Type)]
-pub struct Problem {
-    /// The sentence.
-    pub message: String,
-}
-
-impl Problem {
-    pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-        }
-    }
-}
-
-impl From<kith_engine::Error> for Problem {
-    fn from(error: kith_engine::Error) -> Self {
-        Self::new(error.to_string())
-    }
-}
+use crate::problem::Problem;
 
 /// The library, opened beside the window, so that this appears at once.
 #[derive(Clone)]
@@ -55,7 +34,7 @@ impl Shelf {
         self.library
             .get_or_init(|| {
                 let dir = self.dir.clone().or_else(Library::default_dir).ok_or_else(|| {
-                    Problem::new(
+                    Problem::other(
                         "This account has no home folder to keep a library in. Start Kith with --library and a folder.",
                     )
                 })?;

@@ -3,24 +3,25 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::desk::Problem;
+use kith_engine::photo::PhotoError;
+
+use crate::problem::Problem;
 
 /// Opens the file manager with the file chosen in it; with its folder, where the file manager cannot
 /// choose.
 pub fn show(file: &Path) -> Result<(), Problem> {
     if !file.is_file() {
-        return Err(Problem::new(format!(
-            "This photo is not there now. Is the drive plugged in? {}",
-            file.display()
-        )));
+        return Err(Problem::Photo {
+            why: PhotoError::Gone,
+            path: file.display().to_string(),
+        });
     }
     if shown(file) {
         Ok(())
     } else {
-        Err(Problem::new(format!(
-            "The file manager did not open. The photo is here: {}",
-            file.display()
-        )))
+        Err(Problem::NoFileManager {
+            path: file.display().to_string(),
+        })
     }
 }
 
@@ -91,6 +92,10 @@ mod tests {
     #[test]
     fn a_photo_that_is_gone_is_said_to_be() {
         let problem = show(Path::new("/nowhere/photo.jpg")).unwrap_err();
-        assert!(problem.message.contains("/nowhere/photo.jpg"));
+        let gone = Problem::Photo {
+            why: PhotoError::Gone,
+            path: "/nowhere/photo.jpg".into(),
+        };
+        assert_eq!(problem, gone);
     }
 }

@@ -10,9 +10,10 @@ use kith_engine::{Control, IndexSummary, Phase, Progress};
 use serde::Serialize;
 use tauri::ipc::Channel;
 
-use crate::desk::{Problem, Shelf};
+use crate::desk::Shelf;
 use crate::learning::Learning;
 use crate::pace::Pace;
+use crate::problem::Problem;
 
 /// What the window is told about the job.
 #[derive(Debug, Clone, Serialize, specta::Type)]

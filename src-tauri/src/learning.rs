@@ -8,8 +8,9 @@ use kith_engine::{LearnedVersion, Learner, LearnerNews};
 use serde::Serialize;
 use tauri::ipc::Channel;
 
-use crate::desk::{Problem, Shelf};
+use crate::desk::Shelf;
 use crate::pace::Pace;
+use crate::problem::Problem;
 
 /// What the window is told about the learning.
 #[derive(Debug, Clone, Serialize, specta::Type)]

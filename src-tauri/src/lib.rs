@@ -14,6 +14,7 @@ mod job;
 mod learning;
 mod pace;
 mod pictures;
+mod problem;
 
 use std::path::PathBuf;
 

@@ -11,7 +11,8 @@ use std::thread;
 use tauri::UriSchemeResponder;
 use tauri::http::{Response, StatusCode, header};
 
-use crate::desk::{Desk, Problem, Shelf};
+use crate::desk::{Desk, Shelf};
+use crate::problem::Problem;
 
 /// The scheme of the addresses.
 pub const SCHEME: &str = "kith";
@@ -139,7 +140,11 @@ fn answer(waiting: &Waiting, shelf: &Shelf) {
         };
         match question.picture.jpeg(shelf) {
             Ok(jpeg) => respond(question.responder, StatusCode::OK, "image/jpeg", jpeg),
-            Err(problem) => refuse(question.responder, StatusCode::NOT_FOUND, &problem.message),
+            Err(problem) => refuse(
+                question.responder,
+                StatusCode::NOT_FOUND,
+                &format!("{problem:?}"),
+            ),
         }
     }
 }

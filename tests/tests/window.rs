@@ -959,9 +959,37 @@ fn a_person_has_other_names_and_a_birthday_and_settings_show_and_forget() -> Res
     Ok(())
 }
 
+/// What is met by the way speaks German, too: a file that cannot be read, parts of a search, and what is
+/// not understood or cannot be done.
+fn german_by_the_way(window: &Window) -> Result<()> {
+    window.press(&["j"])?;
+    let failed = "[data-testid=failed]";
+    eventually("why it is unread", window, failed, "das ist kein Bild")?;
+    window.press(&[key::ESCAPE])?;
+    let ask = |query: &str| -> Result<()> {
+        window.press(&["/"])?;
+        let clear = "const box = document.querySelector(arguments[0]); box.value = ''; box.dispatchEvent(new Event('input', { bubbles: true }))";
+        window.run(clear, "[data-testid=search]")?;
+        window.type_into("[data-testid=search]", &format!("{query}{}", key::ENTER))
+    };
+    let understood = "[data-testid=understood]";
+    ask("barack or -barack faces:1+ camera:nikon")?;
+    eventually("both", window, understood, "mit Barack, oder ohne Barack")?;
+    eventually("how many", window, understood, "mit mindestens 1 Gesicht")?;
+    eventually("the camera", window, understood, "aufgenommen mit „nikon“")?;
+    ask("nonsense")?;
+    let problem = "[data-testid=search-problem]";
+    eventually("what is not", window, problem, "„nonsense“ ist kein Name")?;
+    window.press_each(&[key::ESCAPE, key::ESCAPE])?;
+    window.press(&[key::CONTROL, key::SHIFT, "z"])?;
+    let toast = "[data-testid=toast]";
+    eventually("no redo", window, toast, "Es gibt nichts zu wiederholen")
+}
+
 #[test]
 fn german_is_spoken_once_it_is_chosen_also_after_a_restart() -> Result<()> {
     let home = home()?;
+    fs::write(home.path().join("Pictures/letter.jpg"), "Dear diary")?;
     let window = looked_through(home.path())?;
     let nav = "[data-testid=nav-people] .name";
     let lang = |window: &Window| window.run("return document.documentElement.lang", "");
@@ -984,6 +1012,7 @@ fn german_is_spoken_once_it_is_chosen_also_after_a_restart() -> Result<()> {
     eventually("it is said", &window, "[data-testid=toast]", done)?;
     window.press_each(&[key::ESCAPE, "6"])?;
     eventually("it is told", &window, "[data-testid=history]", done)?;
+    german_by_the_way(&window)?;
 
     // Pictures of what is long in German, for whoever looks at the screens.
     let shots = shots()?;

@@ -42,6 +42,7 @@ const MIGRATIONS: &[&[&str]] = &[
     &[networks::CREATE],
     &[maps::CREATE, faces::ADD_MAP, embeddings::CREATE],
     &[looks::CREATE, stacks::CREATE],
+    &[photos::ADD_WHY],
 ];
 
 /// How long a write waits for another process before it fails.

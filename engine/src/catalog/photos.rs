@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::photo::PhotoError;
 use crate::{PhotoId, Result};
 
 pub(super) const CREATE: &str = "
@@ -28,6 +29,9 @@ pub(super) const CREATE: &str = "
         gone INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE INDEX photos_by_content ON photos (content);";
+
+/// `failed` in parts: JSON of [`PhotoError`]; null in rows that an older version wrote.
+pub(super) const ADD_WHY: &str = "ALTER TABLE photos ADD COLUMN why TEXT;";
 
 /// What identifies a version of a file without opening it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -277,19 +281,22 @@ pub fn store_failed(
     connection: &Connection,
     path: &Path,
     stamp: Stamp,
-    reason: &str,
+    why: &PhotoError,
 ) -> Result<()> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO photos (path, size, modified_ns, failed) VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO photos (path, size, modified_ns, failed, why) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (path) DO UPDATE SET
             size = excluded.size, modified_ns = excluded.modified_ns, failed = excluded.failed,
-            model = NULL, gone = 0",
+            why = excluded.why, model = NULL, gone = 0",
     )?;
+    let parts = serde_json::to_string(why)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
     statement.execute(params![
         bytes_of(path),
         stamp.size as i64,
         stamp.modified_ns,
-        reason
+        why.to_string(),
+        parts
     ])?;
     Ok(())
 }
@@ -325,14 +332,67 @@ pub fn set_gone(connection: &Connection, id: PhotoId, gone: bool) -> Result<()> 
     Ok(())
 }
 
-/// Everything that could not be read, with the reason, in the order of the paths.
+/// Why a file or folder could not be read: the sentence that was stored, and the same in parts where it
+/// was stored so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The sentence.
+    pub reason: String,
+    /// Its parts.
+    pub why: Option<PhotoError>,
+}
+
+/// Everything that could not be read, in the order of the paths.
 ///
 /// # Errors
 /// [`crate::Error::Catalog`] when the catalog cannot be read.
-pub fn failed(connection: &Connection) -> Result<Vec<(PathBuf, String)>> {
+pub fn failed(connection: &Connection) -> Result<Vec<Failed>> {
     let mut statement = connection.prepare_cached(
-        "SELECT path, failed FROM photos WHERE gone = 0 AND failed IS NOT NULL ORDER BY path",
+        "SELECT path, failed, why FROM photos WHERE gone = 0 AND failed IS NOT NULL ORDER BY path",
     )?;
-    let rows = statement.query_map([], |row| Ok((path_of(row.get(0)?), row.get(1)?)))?;
+    let rows = statement.query_map([], |row| {
+        let parts: Option<String> = row.get(2)?;
+        Ok(Failed {
+            path: path_of(row.get(0)?),
+            reason: row.get(1)?,
+            // What a newer version wrote may not be known; the sentence is there.
+            why: parts.and_then(|parts| serde_json::from_str(&parts).ok()),
+        })
+    })?;
     rows.map(|row| Ok(row?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    #[test]
+    fn why_a_file_could_not_be_read_is_told_in_parts_and_of_older_rows_as_it_was_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut catalog = Catalog::open(&dir.path().join("catalog.sqlite")).unwrap();
+        let stamp = Stamp {
+            size: 1,
+            modified_ns: 1,
+        };
+        let why = PhotoError::TooLarge {
+            width: 30_000,
+            height: 20_000,
+        };
+        let path = Path::new("/photos/huge.png");
+        let stored = |connection: &Connection| store_failed(connection, path, stamp, &why);
+        catalog.transaction(stored).unwrap();
+        let told = failed(catalog.connection()).unwrap().remove(0);
+        assert_eq!(told.why, Some(why.clone()));
+        assert_eq!(told.reason, why.to_string());
+        let connection = catalog.connection();
+        for older in ["NULL", "'{\"kind\":\"of_a_newer_version\"}'"] {
+            let sql = format!("UPDATE photos SET why = {older}");
+            connection.execute(&sql, []).unwrap();
+            let told = failed(connection).unwrap().remove(0);
+            assert_eq!((told.why, told.reason), (None, why.to_string()));
+        }
+    }
 }

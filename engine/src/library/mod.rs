@@ -36,9 +36,9 @@ use crate::people::{Calibration, Decided, Decision, Groups, group_faces, standin
 use crate::regrouping::Regrouping;
 use crate::thumbnails::Thumbnails;
 use crate::{
-    Action, Companion, Control, DecisionId, Error, Face, FaceId, FaceState, FailedFile, Folder,
-    Halves, HistoryEntry, IndexSummary, Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile,
-    Progress, Result, Stack, Suggestion, photo,
+    Action, Companion, Control, DecisionId, Error, Face, FaceId, FaceState, Folder, Halves,
+    HistoryEntry, IndexSummary, Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile,
+    Progress, Result, Stack, Suggestion, Unread, photo,
 };
 
 /// How many faces stand for a person in a list.
@@ -325,11 +325,12 @@ impl Library {
     ///
     /// # Errors
     /// [`Error::Catalog`].
-    pub fn failed(&self) -> Result<Vec<FailedFile>> {
+    pub fn failed(&self) -> Result<Vec<Unread>> {
         let failed = photos::failed(self.catalog().connection())?;
-        let file = |(path, reason): (PathBuf, String)| FailedFile {
-            path: path.display().to_string(),
-            reason,
+        let file = |of: photos::Failed| Unread {
+            path: of.path.display().to_string(),
+            reason: of.reason,
+            why: of.why,
         };
         Ok(failed.into_iter().map(file).collect())
     }

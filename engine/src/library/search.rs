@@ -2,15 +2,15 @@
 
 use super::Library;
 use super::rows::Rows;
-use crate::search::{Query, Searched, Term, holds, matches};
-use crate::{Error, Found, FoundPhoto, PersonId, PhotoId, Result, SearchResult};
+use crate::search::{Misunderstood, Query, Searched, Term, Understood, holds, matches};
+use crate::{Found, FoundPhoto, PersonId, PhotoId, Result, SearchResult};
 
 impl Library {
     /// The photos that answer a query, with what a reader wants to know of each; see
     /// [`crate::search::Query`] for its language.
     ///
     /// # Errors
-    /// [`Error::Query`] with a sentence when a word is not understood, [`Error::Catalog`].
+    /// [`crate::Error::Query`] when a word is not understood, [`crate::Error::Catalog`].
     pub fn search(&self, query: &str) -> Result<SearchResult> {
         let rows = self.rows()?;
         let found = rows.find(query)?;
@@ -32,7 +32,7 @@ impl Library {
         };
         Ok(SearchResult {
             photos: found.photos.iter().filter_map(told).collect(),
-            understood: found.understood,
+            understood: found.understood.iter().map(ToString::to_string).collect(),
             without: found.without,
         })
     }
@@ -55,7 +55,7 @@ impl Rows {
         let answers = searched.iter().filter(|(_, photo)| matches(&query, photo));
         Ok(Found {
             photos: answers.map(|(photo, _)| *photo).collect(),
-            understood: query.terms.iter().map(ToString::to_string).collect(),
+            understood: query.terms.iter().map(Understood::from).collect(),
             without: query.without,
         })
     }
@@ -84,14 +84,9 @@ fn check_understood(
             continue;
         };
         if !searched.iter().any(|(_, photo)| holds(&term, photo)) {
-            let nobody = if names.is_empty() {
-                " Nobody has been named yet."
-            } else {
-                ""
-            };
-            return Err(Error::Query(format!(
-                "“{text}” is nobody’s name, no time, and in no name of a file or folder.{nobody}"
-            )));
+            let anybody = !names.is_empty();
+            let text = text.clone();
+            return Err(Misunderstood::Unknown { text, anybody }.into());
         }
     }
     Ok(())

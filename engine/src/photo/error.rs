@@ -1,12 +1,17 @@
-//! Why a photo could not be read, in words for the person whose photo it is.
+//! Why a photo could not be read, in parts: the window makes a sentence of them in its language, and
+//! `Display` an English one.
 
 use std::io;
+
+use serde::{Deserialize, Serialize};
 
 use super::{MAX_DECODED_BYTES, MAX_FILE_BYTES, MAX_PIXELS};
 
 /// Why a photo could not be read. The text says what happened and what would help; whoever shows
 /// it adds the path.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub enum PhotoError {
     /// No bytes at all.
     #[error("the file is empty; copy it again from where it came from")]
@@ -20,9 +25,24 @@ pub enum PhotoError {
          if it should be one, copy it again from where it came from"
     )]
     NotAPhoto,
-    /// A picture of a format, or a kind of one, that is not read yet.
-    #[error("Kith cannot read this kind of picture yet ({0}); save a copy of it as JPEG")]
-    NotYet(String),
+    /// A picture of a format that is not read yet.
+    #[error("Kith cannot read this kind of picture yet ({format}); save a copy of it as JPEG")]
+    NotYet {
+        /// The format.
+        format: String,
+    },
+    /// A film.
+    #[error("Kith cannot read this kind of picture yet (a video); save a copy of it as JPEG")]
+    Video,
+    /// A picture of a format that is read, but of a kind that is not.
+    #[error(
+        "Kith cannot read this kind of picture yet (an unusual kind of {format}); \
+         save a copy of it as JPEG"
+    )]
+    Unusual {
+        /// The format.
+        format: String,
+    },
     /// A camera's raw file with nothing in it that could be shown.
     #[error(
         "this raw file holds no picture that could be shown, or only a tiny one; \
@@ -52,23 +72,48 @@ pub enum PhotoError {
     )]
     TooHeavy {
         /// Its length in units of 2²⁰ bytes.
-        megabytes: u64,
+        megabytes: u32,
     },
+    /// There is no such file or folder.
+    #[error("it is not there any more")]
+    Gone,
+    /// A link to nothing.
+    #[error("this link leads nowhere; what it stood for was moved or deleted")]
+    DeadLink,
+    /// The system does not let this user read it.
+    #[error("there is no permission to read it; allow it to your user and scan again")]
+    NotAllowed,
     /// The system would not hand out the bytes.
-    #[error("{}", reason(.0))]
-    Unreadable(io::Error),
+    #[error("the system could not read it ({said}); is the drive connected and sound?")]
+    Unreadable {
+        /// What the system said.
+        said: String,
+    },
     /// The picture makes no sense to its decoder.
-    #[error("the picture is damaged ({0}); copy it again from where it came from")]
-    Damaged(String),
+    #[error("the picture is damaged ({said}); copy it again from where it came from")]
+    Damaged {
+        /// What the decoder said, in English.
+        said: String,
+    },
 }
 
-/// What the system said, in words.
-pub(crate) fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "it is not there any more".to_owned(),
-        io::ErrorKind::PermissionDenied => {
-            "there is no permission to read it; allow it to your user and scan again".to_owned()
+impl PhotoError {
+    /// [`Damaged`](Self::Damaged) by what a decoder said.
+    pub(crate) fn damaged(said: impl std::fmt::Display) -> Self {
+        Self::Damaged {
+            said: said.to_string(),
         }
-        _ => format!("the system could not read it ({error}); is the drive connected and sound?"),
+    }
+}
+
+impl From<io::Error> for PhotoError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Gone,
+            io::ErrorKind::PermissionDenied => Self::NotAllowed,
+            _ => Self::Unreadable {
+                said: error.to_string(),
+            },
+        }
     }
 }

@@ -25,14 +25,15 @@ pub(super) fn detect(file: &[u8]) -> Result<ImageFormat, PhotoError> {
             Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"mif1" | b"msf1"),
         ) => "HEIC",
         (Some(b"ftyp"), Some(b"crx ")) => "Canon raw",
-        (Some(b"ftyp"), _) => "a video",
+        (Some(b"ftyp"), _) => return Err(PhotoError::Video),
         (Some(b"JXL "), _) => "JPEG XL",
         (Some(b"jP  "), _) => "JPEG 2000",
         _ if file.starts_with(b"\xff\x0a") => "JPEG XL",
         _ if file.starts_with(b"8BPS") => "Photoshop",
         _ => return Err(PhotoError::NotAPhoto),
     };
-    Err(PhotoError::NotYet(not_yet.to_owned()))
+    let format = not_yet.to_owned();
+    Err(PhotoError::NotYet { format })
 }
 
 /// Decodes the first picture of a file at full size, as the file stores it.
@@ -67,8 +68,10 @@ fn explain(error: &ImageError, file: &[u8], format: ImageFormat) -> PhotoError {
         return PhotoError::CutOff;
     }
     match error {
-        ImageError::Unsupported(_) => PhotoError::NotYet(format!("an unusual kind of {format:?}")),
-        error => PhotoError::Damaged(error.to_string()),
+        ImageError::Unsupported(_) => PhotoError::Unusual {
+            format: format!("{format:?}"),
+        },
+        error => PhotoError::damaged(error),
     }
 }
 

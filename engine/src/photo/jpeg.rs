@@ -34,9 +34,8 @@ pub(super) fn decode(
 ) -> Result<(DynamicImage, (u32, u32)), PhotoError> {
     let Structure { ends, scans } = structure(&file);
     if scans > MAX_SCANS {
-        return Err(PhotoError::Damaged(format!(
-            "it is drawn in {scans} passes"
-        )));
+        let said = format!("it is drawn in {scans} passes");
+        return Err(PhotoError::damaged(said));
     }
     if !ends {
         file.extend(END_OF_IMAGE);
@@ -64,8 +63,7 @@ enum Decoded {
 }
 
 fn decode_complete(file: &[u8], scans: u32, max_side: u32) -> Result<Decoded, PhotoError> {
-    let mut decompressor =
-        Decompressor::new().map_err(|error| PhotoError::Damaged(error.to_string()))?;
+    let mut decompressor = Decompressor::new().map_err(PhotoError::damaged)?;
     let Ok(header) = decompressor.read_header(file) else {
         return Ok(Decoded::Refused);
     };
@@ -196,5 +194,5 @@ pub fn encode(pixels: &RgbImage) -> Result<Vec<u8>, PhotoError> {
             compressor.set_subsamp(Subsamp::Sub2x2)?;
             compressor.compress_to_vec(image)
         })
-        .map_err(|error| PhotoError::Damaged(error.to_string()))
+        .map_err(PhotoError::damaged)
 }

@@ -27,7 +27,6 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use jiff::civil::DateTime;
 
 pub use error::PhotoError;
-pub(crate) use error::reason;
 pub use facts::Place;
 pub use jpeg::encode as encode_jpeg;
 pub use orientation::Orientation;
@@ -108,7 +107,7 @@ pub fn read(path: &Path, max_side: u32) -> Result<(Upright, Facts), PhotoError> 
             read_bytes(file, max_side)
         }
     }))
-    .unwrap_or_else(|_| Err(PhotoError::Damaged("its decoder gave up".to_owned())))
+    .unwrap_or_else(|_| Err(PhotoError::damaged("its decoder gave up")))
 }
 
 /// The pixels of [`read`] alone.
@@ -129,7 +128,7 @@ pub fn thumbnail(path: &Path, side: u32) -> Result<Vec<u8>, PhotoError> {
 
 fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
     // Asked before it is opened: opening a pipe waits for a writer that may never come.
-    let metadata = fs::metadata(path).map_err(PhotoError::Unreadable)?;
+    let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
         return Err(PhotoError::NotAFile);
     }
@@ -137,13 +136,12 @@ fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
     if metadata.len() <= MAX_FILE_BYTES {
         file.reserve(metadata.len() as usize + 1);
         File::open(path)
-            .and_then(|opened| opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut file))
-            .map_err(PhotoError::Unreadable)?;
+            .and_then(|opened| opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut file))?;
     }
     match (file.len() as u64).max(metadata.len()) {
         0 => Err(PhotoError::Empty),
         length if length > MAX_FILE_BYTES => Err(PhotoError::TooHeavy {
-            megabytes: length >> 20,
+            megabytes: u32::try_from(length >> 20).unwrap_or(u32::MAX),
         }),
         _ => Ok(file),
     }
@@ -229,7 +227,7 @@ fn shrunk(
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Hamming));
     Resizer::new()
         .resize(&decoded, &mut small, &options)
-        .map_err(|error| PhotoError::Damaged(error.to_string()))?;
+        .map_err(PhotoError::damaged)?;
     if let DynamicImage::ImageRgb8(pixels) = decoded {
         room::give_back(pixels.into_raw());
     }

@@ -1,11 +1,13 @@
 //! A query becomes photos: `anna ben -carl summer 2019`.
 
 mod query;
+mod understood;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use query::{Dates, Query, Term};
+pub use understood::{Misunderstood, Understood};
 
 use crate::PersonId;
 

@@ -16,10 +16,9 @@
 //! of files and folders. Seasons are those of the northern half of the earth; winter 2019 ends in
 //! February 2020.
 
-use std::fmt;
-
 use std::collections::BTreeSet;
 
+use super::Misunderstood;
 use crate::{Error, PersonId, Result};
 
 /// A query that was understood.
@@ -31,7 +30,7 @@ pub struct Query {
     pub without: Vec<String>,
 }
 
-/// One part of a query. Its `Display` says how it was understood.
+/// One part of a query; [`super::Understood`] says how it was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Term {
     /// One of these people is on the photo.
@@ -125,42 +124,6 @@ impl Dates {
     }
 }
 
-impl fmt::Display for Term {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::With { names, .. } => write!(formatter, "with {}", names.join(" or ")),
-            Self::Without { names, .. } => write!(formatter, "without {}", names.join(" or ")),
-            Self::During { said, .. } => write!(formatter, "in {said}"),
-            Self::NobodyElse { .. } => write!(formatter, "nobody else"),
-            Self::Unnamed => write!(formatter, "with somebody who has no name"),
-            Self::Faces { least: 0, most: 0 } => write!(formatter, "without faces"),
-            Self::Faces { least: 1, most: 1 } => write!(formatter, "with 1 face"),
-            Self::Faces { least, most } if least == most => {
-                write!(formatter, "with {least} faces")
-            }
-            Self::Faces {
-                least,
-                most: u32::MAX,
-            } => write!(formatter, "with {least} or more faces"),
-            Self::Faces { least, most } => write!(formatter, "with {least} to {most} faces"),
-            Self::Favourite => write!(formatter, "a favourite"),
-            Self::Stars { least, most } if least == most => write!(formatter, "{least} stars"),
-            Self::Stars {
-                least,
-                most: u32::MAX,
-            } => write!(formatter, "{least} or more stars"),
-            Self::Stars { least, most } => write!(formatter, "{least} to {most} stars"),
-            Self::Camera { text } => write!(formatter, "taken with “{text}”"),
-            Self::Called { text, .. } => write!(formatter, "“{text}” in the file or folder name"),
-            Self::Not(term) => write!(formatter, "not {term}"),
-            Self::Either(terms) => {
-                let all: Vec<String> = terms.iter().map(ToString::to_string).collect();
-                write!(formatter, "{}", all.join(", or "))
-            }
-        }
-    }
-}
-
 const MONTHS: [&str; 12] = [
     "january",
     "february",
@@ -216,7 +179,7 @@ impl Query {
                 }
                 "or" | "|" if !word.quoted => {
                     if terms.is_empty() || either || without {
-                        return Err(one_sided());
+                        return Err(Misunderstood::OneSided.into());
                     }
                     either = true;
                     rest = &rest[1..];
@@ -247,17 +210,17 @@ impl Query {
             }
         }
         if without {
-            return Err(Error::Query("Without whom? Put a name behind it.".into()));
+            return Err(Misunderstood::WithoutWhom.into());
         }
         if either {
-            return Err(one_sided());
+            return Err(Misunderstood::OneSided.into());
         }
         let everybody: BTreeSet<PersonId> =
             terms.iter().flat_map(|(term, _)| term.people()).collect();
         for (term, _) in &mut terms {
             if let Term::NobodyElse { people } = term {
                 if everybody.is_empty() {
-                    return Err(Error::Query("Only whom? Put a name behind it.".into()));
+                    return Err(Misunderstood::OnlyWhom.into());
                 }
                 people.clone_from(&everybody);
             }
@@ -269,10 +232,6 @@ impl Query {
             terms,
         })
     }
-}
-
-fn one_sided() -> Error {
-    Error::Query("“or” stands between two things: anna or ben.".into())
 }
 
 /// The text without what stands at that place.
@@ -301,7 +260,9 @@ fn words(text: &str) -> Result<Vec<Word>> {
             });
             rest = after;
         } else if let Some(after) = rest.strip_prefix(['"', '“', '”', '„']) {
-            let (inside, after) = after.split_once(['"', '“', '”']).ok_or_else(open_quote)?;
+            let (inside, after) = after
+                .split_once(['"', '“', '”'])
+                .ok_or(Misunderstood::OpenQuote)?;
             words.push(Word {
                 text: inside.trim().to_owned(),
                 quoted: true,
@@ -318,7 +279,9 @@ fn words(text: &str) -> Result<Vec<Word>> {
             if text.ends_with(':')
                 && let Some(quoted) = after.strip_prefix(['"', '“'])
             {
-                let (inside, behind) = quoted.split_once(['"', '”']).ok_or_else(open_quote)?;
+                let (inside, behind) = quoted
+                    .split_once(['"', '”'])
+                    .ok_or(Misunderstood::OpenQuote)?;
                 text.push_str(inside.trim());
                 after = behind;
             }
@@ -330,10 +293,6 @@ fn words(text: &str) -> Result<Vec<Word>> {
             rest = after;
         }
     }
-}
-
-fn open_quote() -> Error {
-    Error::Query("A quotation mark is open. Put one behind the name, too.".into())
 }
 
 /// The term that the words begin with, and how many of them it takes.
@@ -357,18 +316,14 @@ fn term(words: &[Word], names: &[(PersonId, String)], without: bool) -> Result<(
             .collect();
         let said = said.join(" ");
         if without {
-            return Err(Error::Query(format!(
-                "A time cannot be left out. Search for the time before or after {said} instead."
-            )));
+            return Err(Misunderstood::TimeLeftOut { time: said }.into());
         }
         return Ok((Term::During { dates, said }, used));
     }
     let Some((found, used)) = person(words, names) else {
         let text = words[0].text.clone();
         if text.is_empty() {
-            return Err(Error::Query(
-                "There is nothing between the quotation marks.".into(),
-            ));
+            return Err(Misunderstood::EmptyQuote.into());
         }
         let surely = false;
         return Ok((negated(Term::Called { text, surely }), 1));
@@ -389,7 +344,9 @@ fn term(words: &[Word], names: &[(PersonId, String)], without: bool) -> Result<(
 fn fact(word: &Word) -> Result<Option<Term>> {
     let some = |text: &str, key: &str| {
         if text.is_empty() {
-            Err(Error::Query(format!("Put something behind “{key}”.")))
+            Err(Error::from(Misunderstood::NothingBehind {
+                key: key.into(),
+            }))
         } else {
             Ok(text.to_owned())
         }
@@ -416,10 +373,9 @@ fn fact(word: &Word) -> Result<Option<Term>> {
         let Some(text) = word.after(&format!("{key}:")) else {
             continue;
         };
-        let (least, most) = numbers(text).ok_or_else(|| {
-            Error::Query(format!(
-                "“{key}:{text}” is no number of {key}. Numbers look like {key}:2, {key}:2+ or {key}:2..4."
-            ))
+        let (least, most) = numbers(text).ok_or_else(|| Misunderstood::NoNumber {
+            key: key.into(),
+            text: text.into(),
         })?;
         return Ok(Some(if key == "faces" {
             Term::Faces { least, most }
@@ -506,10 +462,8 @@ fn time(words: &[Word]) -> Result<Option<(Dates, usize)>> {
         };
         return match (first, last) {
             (Some(first), Some(last)) if first <= last => Ok(Some((Dates { first, last }, 1))),
-            (Some(_), Some(_)) => Err(Error::Query(format!("“{text}” ends before it begins."))),
-            _ => Err(Error::Query(format!(
-                "“{text}” is not a time. Times look like 2019, 2019-06, 2019-06-12 or 2019..2021."
-            ))),
+            (Some(_), Some(_)) => Err(Misunderstood::EndsEarly { time: text }.into()),
+            _ => Err(Misunderstood::NoTime { time: text }.into()),
         };
     }
     if let Some(dates) = moment(&text) {
@@ -579,6 +533,7 @@ fn months(first_year: u16, first_month: u8, last_year: u16, last_month: u8) -> D
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::Understood;
     use super::*;
 
     fn names() -> Vec<(PersonId, String)> {
@@ -591,7 +546,7 @@ mod tests {
             Ok(query) => query
                 .terms
                 .iter()
-                .map(ToString::to_string)
+                .map(|term| Understood::from(term).to_string())
                 .collect::<Vec<_>>()
                 .join("; "),
             Err(error) => format!("error: {error}"),

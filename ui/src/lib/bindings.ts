@@ -9,8 +9,11 @@ export const commands = {
 	prepare: () => __TAURI_INVOKE<null>("prepare"),
 	/**  Adds the user's own folder for pictures and looks through it. */
 	usePictures: () => __TAURI_INVOKE<null>("use_pictures"),
-	/**  Lets the user choose folders, adds them and looks through them; says whether any was chosen. */
-	chooseFolders: () => __TAURI_INVOKE<boolean>("choose_folders"),
+	/**
+	 *  Lets the user choose folders, adds them and looks through them; says whether any was chosen. `title`
+	 *  is that of the chooser.
+	 */
+	chooseFolders: (title: string) => __TAURI_INVOKE<boolean>("choose_folders", { title }),
 	/**  Looks through all known folders for what is new. */
 	checkAgain: () => __TAURI_INVOKE<null>("check_again"),
 	/**  Tells `listener` about the job from now on, beginning with the latest news. */
@@ -25,7 +28,7 @@ export const commands = {
 	folders: () => __TAURI_INVOKE<Folder[]>("folders"),
 	/**  Forgets the photos of a folder; the photos themselves and the names given stay. */
 	removeFolder: (path: string) => __TAURI_INVOKE<null>("remove_folder", { path }),
-	failed: () => __TAURI_INVOKE<FailedFile[]>("failed"),
+	failed: () => __TAURI_INVOKE<Unread[]>("failed"),
 	photos: () => __TAURI_INVOKE<PhotoTile[]>("photos"),
 	photo: (photo: number) => __TAURI_INVOKE<PhotoDetail>("photo", { photo }),
 	people: () => __TAURI_INVOKE<Person[]>("people"),
@@ -61,14 +64,14 @@ export const commands = {
 	storage: () => __TAURI_INVOKE<Storage>("storage"),
 	/**
 	 *  Lets the user choose a file and writes all that Kith knows into it; says which, if one was
-	 *  chosen.
+	 *  chosen. `title` is that of the chooser.
 	 */
-	backup: () => __TAURI_INVOKE<string | null>("backup"),
+	backup: (title: string) => __TAURI_INVOKE<string | null>("backup", { title }),
 	/**
 	 *  Lets the user choose a backup and takes it in the place of what the library holds; says whether
-	 *  one was chosen.
+	 *  one was chosen. `title` is that of the chooser.
 	 */
-	restore: () => __TAURI_INVOKE<boolean>("restore"),
+	restore: (title: string) => __TAURI_INVOKE<boolean>("restore", { title }),
 	forgetFaces: () => __TAURI_INVOKE<null>("forget_faces"),
 };
 
@@ -323,14 +326,6 @@ export type FaceState =
 /**  The user said that this is not a face, or not one to care about. */
 "ignored";
 
-/**  A file or folder that could not be read. */
-export type FailedFile = {
-	/**  Its path, for reading. */
-	path: string,
-	/**  What happened, and what would help. */
-	reason: string,
-};
-
 /**  A folder that the library watches over. */
 export type Folder = {
 	/**  Its path, for reading. */
@@ -345,8 +340,8 @@ export type Folder = {
 export type Found = {
 	/**  Photos, newest first. */
 	photos: number[],
-	/**  As in [`SearchResult::understood`]. */
-	understood: string[],
+	/**  The query as it was understood. */
+	understood: Understood[],
 	/**  As in [`SearchResult::without`]. */
 	without: string[],
 };
@@ -458,6 +453,47 @@ version: LearnedVersion } |
 /**  Why. */
 problem: Problem };
 
+/**  Why a query was not understood. */
+export type Misunderstood = 
+/**  A text that is nobody's name and in no file's name. */
+{ kind: "unknown"; 
+/**  The text. */
+text: string; 
+/**  Whether anybody has a name. */
+anybody: boolean } | 
+/**  `or` with nothing at one side. */
+{ kind: "one_sided" } | 
+/**  `without` at the end. */
+{ kind: "without_whom" } | 
+/**  `only` and nobody named. */
+{ kind: "only_whom" } | 
+/**  A quotation mark without another. */
+{ kind: "open_quote" } | 
+/**  Two with nothing between. */
+{ kind: "empty_quote" } | 
+/**  A time that is to be left out. */
+{ kind: "time_left_out"; 
+/**  As it was typed. */
+time: string } | 
+/**  `camera:` with nothing behind it. */
+{ kind: "nothing_behind"; 
+/**  As it was typed, with its colon. */
+key: string } | 
+/**  `faces:many` */
+{ kind: "no_number"; 
+/**  `faces` or `stars`. */
+key: string; 
+/**  What stands behind it. */
+text: string } | 
+/**  `2021..2019` */
+{ kind: "ends_early"; 
+/**  As it was typed. */
+time: string } | 
+/**  `2019..soon` */
+{ kind: "no_time"; 
+/**  As it was typed. */
+time: string };
+
 /**  What a decision changed. */
 export type Outcome = {
 	/**  The new entry of the log. */
@@ -542,10 +578,17 @@ export type PhotoError =
 { kind: "not_a_file" } | 
 /**  The content is of no picture format. */
 { kind: "not_a_photo" } | 
-/**
- *  A picture of a format, or a kind of one, that is not read yet.
- *  A camera's raw file with nothing in it that could be shown.
- */
+/**  A picture of a format that is not read yet. */
+{ kind: "not_yet"; 
+/**  The format. */
+format: string } | 
+/**  A film. */
+{ kind: "video" } | 
+/**  A picture of a format that is read, but of a kind that is not. */
+{ kind: "unusual"; 
+/**  The format. */
+format: string } | 
+/**  A camera's raw file with nothing in it that could be shown. */
 { kind: "no_picture_in_raw" } | 
 /**  The file ends before the picture does. */
 { kind: "cut_off" } | 
@@ -558,7 +601,21 @@ height: number } |
 /**  A file longer than [`MAX_FILE_BYTES`]. */
 { kind: "too_heavy"; 
 /**  Its length in units of 2²⁰ bytes. */
-megabytes: u64 };
+megabytes: number } | 
+/**  There is no such file or folder. */
+{ kind: "gone" } | 
+/**  A link to nothing. */
+{ kind: "dead_link" } | 
+/**  The system does not let this user read it. */
+{ kind: "not_allowed" } | 
+/**  The system would not hand out the bytes. */
+{ kind: "unreadable"; 
+/**  What the system said. */
+said: string } | 
+/**  The picture makes no sense to its decoder. */
+{ kind: "damaged"; 
+/**  What the decoder said, in English. */
+said: string };
 
 /**  A photo in a grid. */
 export type PhotoTile = {
@@ -584,11 +641,90 @@ export type PhotoTile = {
 	stack: number | null,
 };
 
-/**  What went wrong, as a sentence for the user. */
-export type Problem = {
-	/**  The sentence. */
-	message: string,
-};
+/**  What went wrong. */
+export type Problem = 
+/**  The catalog cannot be read or written. */
+{ kind: "catalog"; 
+/**  What the database said. */
+said: string } | 
+/**  The catalog is damaged. */
+{ kind: "damaged"; 
+/**  What is wrong with it. */
+said: string; 
+/**  The file. */
+path: string } | 
+/**  A newer version wrote the catalog. */
+{ kind: "too_new"; 
+/**  The file. */
+path: string } | 
+/**  There is no such folder. */
+{ kind: "no_folder"; 
+/**  Where it was looked for. */
+path: string } | 
+/**  The library has no folders. */
+{ kind: "no_folders" } | 
+/**  Another process reads photos into the library. */
+{ kind: "busy" } | 
+/**  A photo, a face, a person or an album that is not there any more. */
+{ kind: "not_there" } | 
+/**  A name without a letter. */
+{ kind: "empty_name" } | 
+/**  A name that somebody else has. */
+{ kind: "name_in_use"; 
+/**  The name. */
+name: string } | 
+/**  Somebody is to be joined with themselves, or told apart from themselves. */
+{ kind: "same_person" } | 
+/**  There are no two people in these faces. */
+{ kind: "nothing_to_split" } | 
+/**  Too little was said to learn from. */
+{ kind: "nothing_to_learn" } | 
+/**  A version of what was learned that is not kept any more. */
+{ kind: "no_version" } | 
+/**  An outline that is no face's. */
+{ kind: "face_outline" } | 
+/**  An album has the name already. */
+{ kind: "album_name_in_use"; 
+/**  The name. */
+name: string } | 
+/**  A birthday that is no day. */
+{ kind: "no_day"; 
+/**  As it was typed. */
+text: string } | 
+/**  A file that is no backup. */
+{ kind: "no_backup"; 
+/**  The file. */
+path: string } | 
+/**  Nothing can be done again. */
+{ kind: "nothing_to_redo" } | 
+/**  Nothing can be taken back. */
+{ kind: "nothing_to_undo" } | 
+/**  It was taken back before. */
+{ kind: "taken_back" } | 
+/**  A search that was not understood. */
+{ kind: "query"; 
+/**  Why. */
+why: Misunderstood } | 
+/**  A photo that cannot be read. */
+{ kind: "photo"; 
+/**  Why. */
+why: PhotoError; 
+/**  The file. */
+path: string } | 
+/**  The user's folder for pictures is gone. */
+{ kind: "no_pictures" } | 
+/**  The system's chooser did not open. */
+{ kind: "no_chooser" } | 
+/**  The file manager did not open. */
+{ kind: "no_file_manager"; 
+/**  The file it was to show. */
+path: string } | 
+/**  Something panicked. */
+{ kind: "stumbled" } | 
+/**  Something that is seldom met: an English sentence. */
+{ kind: "other"; 
+/**  The sentence. */
+message: string };
 
 /**  How far a running index job is. */
 export type Progress = {
@@ -792,6 +928,65 @@ export type SurenessPreview = {
 	parted: number,
 	/**  Faces of such groups beside a face of the other, those of the largest groups first. */
 	parted_faces: ([number, number])[],
+};
+
+/**  One part of a query as it was understood. */
+export type Understood = 
+/**  `with Anna or Annabel` */
+{ kind: "with"; 
+/**  Who may be meant. */
+names: string[] } | 
+/**  `without Anna` */
+{ kind: "without"; 
+/**  Who may be meant. */
+names: string[] } | 
+/**  `in june 2019` */
+{ kind: "during"; 
+/**  As it was typed. */
+time: string } | 
+/**  `nobody else` */
+{ kind: "nobody_else" } | 
+/**  `with somebody who has no name` */
+{ kind: "unnamed" } | 
+/**  `with 2 or more faces` */
+{ kind: "faces"; 
+/**  At least. */
+least: number; 
+/**  At most, if there is a most. */
+most: number | null } | 
+/**  `a favourite` */
+{ kind: "favourite" } | 
+/**  `2 to 4 stars` */
+{ kind: "stars"; 
+/**  At least. */
+least: number; 
+/**  At most, if there is a most. */
+most: number | null } | 
+/**  `taken with “Nikon”` */
+{ kind: "camera"; 
+/**  As it was typed. */
+text: string } | 
+/**  `“beach” in the file or folder name` */
+{ kind: "called"; 
+/**  As it was typed. */
+text: string } | 
+/**  `not a favourite` */
+{ kind: "not"; 
+/**  What is not to hold. */
+part: Understood } | 
+/**  `with Anna, or with Ben` */
+{ kind: "either"; 
+/**  Of these one is to hold. */
+parts: Understood[] };
+
+/**  A file or folder of the library that could not be read. */
+export type Unread = {
+	/**  Its path, for reading. */
+	path: string,
+	/**  What happened, and what would help: an English sentence. */
+	reason: string,
+	/**  The same in parts; none where an older version of Kith met it. */
+	why: PhotoError | null,
 };
 
 /**  What the window needs to know when it opens. */

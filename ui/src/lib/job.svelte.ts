@@ -35,7 +35,7 @@ class JobState {
   }
 
   usePictures = () => this.#ask(commands.usePictures());
-  chooseFolders = () => this.#ask(commands.chooseFolders());
+  chooseFolders = () => this.#ask(commands.chooseFolders(t('chooser.folders')));
   checkAgain = () => this.#ask(commands.checkAgain());
   pause = () => this.#ask(commands.pauseJob());
   resume = () => this.#ask(commands.resumeJob());
@@ -65,7 +65,7 @@ class JobState {
     }
     void this.#end();
     if (news.kind === 'failed') {
-      notices.wrong(news.problem.message);
+      notices.wrong(sentenceOf(news.problem));
     } else if (news.summary.cancelled) {
       notices.say(t('jobs.stopped'));
     } else {

@@ -1,15 +1,6 @@
 // What the window knows of the library, and the decisions that go into it.
 import { commands, sentenceOf } from './api';
-import type {
-  Action,
-  Album,
-  FailedFile,
-  Folder,
-  Outcome,
-  Person,
-  PhotoTile,
-  Suggestion,
-} from './api';
+import type { Action, Album, Folder, Outcome, Person, PhotoTile, Suggestion, Unread } from './api';
 import { t } from './language.svelte';
 import { notices, type Way } from './notice.svelte';
 import { sayingOf } from './said';
@@ -26,7 +17,7 @@ class LibraryState {
   folders = $state.raw<Folder[]>([]);
   photos = $state.raw<PhotoTile[]>([]);
   people = $state.raw<Person[]>([]);
-  failed = $state.raw<FailedFile[]>([]);
+  failed = $state.raw<Unread[]>([]);
   suggestions = $state.raw<Suggestion[]>([]);
   albums = $state.raw<Album[]>([]);
   /** Whether photos and people have been read once. */
