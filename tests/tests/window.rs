@@ -1321,6 +1321,49 @@ fn photos_are_dragged_onto_an_album() -> Result<()> {
     )
 }
 
+#[test]
+fn faces_are_dragged_onto_a_person() -> Result<()> {
+    let (_home, window) = opened_on(&DOUBTFUL)?;
+    let (faces, toast) = ("[data-testid=face]", "[data-testid=toast]");
+    let middle = |css: &str| -> Result<[f64; 2]> {
+        let boxes = window.boxes(css)?;
+        let area = boxes.first().context("it is not there")?;
+        Ok([0, 1].map(|axis| f64::midpoint(area[axis], area[axis + 2])))
+    };
+    // The people come out at the right while one drags; the first of them is there.
+    let first_spot = [1100.0, 88.0];
+    window.press(&["2"])?;
+    window.click("[data-name='Anna Berg']")?;
+    window.find(faces)?;
+    let all = window.all(faces)?.len();
+    let has = |count: usize| {
+        until(&format!("there are {count} faces"), || {
+            Ok(window.all(faces)?.len() == count)
+        })
+    };
+    window.drag(middle(&format!("{faces} .face"))?, first_spot)?;
+    eventually("it is said", &window, toast, "1 face is now ")?;
+    has(all - 1)?;
+    ensure!(window.all("[data-testid=shelf]")?.is_empty());
+    window.press(&[key::CONTROL, "z"])?;
+    has(all)?;
+    // Let go elsewhere, nothing happens.
+    window.drag(middle(&format!("{faces} .face"))?, [700.0, 30.0])?;
+    ensure!(window.all("[data-testid=photo]")?.is_empty());
+    has(all)?;
+
+    // A whole group, from the list of those without a name.
+    window.press(&["2"])?;
+    let row = "[data-testid=group] .faces";
+    window.find(row)?;
+    window.run(
+        "document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })",
+        row,
+    )?;
+    window.drag(middle(&format!("{row} img"))?, first_spot)?;
+    eventually("they are one", &window, toast, "Joined: ")
+}
+
 /// Names that one types, as they come to mind.
 const TWENTY: [&str; 20] = [
     "Bea", "Ben", "Carla", "Dimitri", "Elif", "Farid", "Grandma", "Hannes", "Ines", "Jonas",

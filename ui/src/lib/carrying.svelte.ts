@@ -1,11 +1,18 @@
-// Photos that are dragged with the pointer, onto an album. Done with pointer events: what the system
-// itself drags belongs to the folders that are dropped on the window.
+// Photos that are dragged with the pointer onto an album, and faces onto a person. Done with pointer
+// events: what the system itself drags belongs to the folders that are dropped on the window.
 
 /** The pointer must move so far before it drags, in pixels: a hand trembles. */
 const FAR = 6;
 
+type Kind = 'photos' | 'faces';
+
+/** What an element says of itself where such things can be let go on it. */
+const TARGETS = { photos: 'dropAlbum', faces: 'dropPerson' } as const;
+const SELECTORS = { photos: '[data-drop-album]', faces: '[data-drop-person]' } as const;
+
 interface Carried {
-  photos: number[];
+  kind: Kind;
+  numbers: number[];
   x: number;
   y: number;
 }
@@ -13,30 +20,32 @@ interface Carried {
 class Carrying {
   /** What is carried, and where the pointer is. */
   now = $state.raw<Carried | null>(null);
-  /** The album under the pointer, by name; empty for a new one. */
+  /** What is under the pointer: an album by its name, empty for a new one; a person by their name. */
   over = $state<string | null>(null);
 
   /**
-   * Begins with the pointer pressed on a photo: `photos` says which are meant once it moves, and `drop`
-   * is told the name of the album that they are let go on, empty for a new one.
+   * Begins with the pointer pressed on a photo or a face: `numbers` says which are meant once it moves,
+   * and `drop` is told what they are let go on, as `over` has it.
    */
   begin(
     press: PointerEvent,
-    photos: () => number[],
-    drop: (album: string, photos: number[]) => void,
+    kind: Kind,
+    numbers: () => number[],
+    drop: (onto: string, numbers: number[]) => void,
   ) {
     if (press.button !== 0 || press.pointerType === 'touch') return;
     const move = (event: PointerEvent) => {
       const far = Math.hypot(event.clientX - press.clientX, event.clientY - press.clientY) > FAR;
       if (this.now === null && !far) return;
       this.now = {
-        photos: this.now?.photos ?? photos(),
+        kind,
+        numbers: this.now?.numbers ?? numbers(),
         x: event.clientX,
         y: event.clientY,
       };
       const under = document.elementFromPoint(event.clientX, event.clientY);
-      const album = under?.closest<HTMLElement>('[data-drop-album]');
-      this.over = album?.dataset.dropAlbum ?? null;
+      const target = under?.closest<HTMLElement>(SELECTORS[kind]);
+      this.over = target?.dataset[TARGETS[kind]] ?? null;
     };
     const end = () => {
       window.removeEventListener('pointermove', move);
@@ -47,14 +56,14 @@ class Carrying {
       this.over = null;
     };
     const release = () => {
-      const [carried, album] = [this.now, this.over];
+      const [carried, onto] = [this.now, this.over];
       end();
       if (carried === null) return;
       // The click that ends a drag opens nothing.
       const swallow = (event: MouseEvent) => event.stopPropagation();
       window.addEventListener('click', swallow, { capture: true, once: true });
       setTimeout(() => window.removeEventListener('click', swallow, true));
-      if (album !== null) drop(album, carried.photos);
+      if (onto !== null) drop(onto, carried.numbers);
     };
     const key = (event: KeyboardEvent) => {
       if (event.key !== 'Escape' || this.now === null) return;
