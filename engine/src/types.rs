@@ -255,6 +255,20 @@ pub struct Folder {
     pub present: bool,
 }
 
+/// A folder that photos are in: one of the library, or one below.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct PhotoFolder {
+    /// Its path, for reading.
+    pub path: String,
+    /// How far below the library's folder it lies: 0 for that itself.
+    pub depth: u32,
+    /// How many photos are in it and below it.
+    pub photos: u32,
+    /// The newest of them.
+    pub cover: PhotoId,
+}
+
 /// How sure Kith must be before it puts faces together.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,

@@ -8,8 +8,8 @@ use std::time::SystemTime;
 
 use kith_engine::{
     Action, Album, AlbumId, Companion, Device, Face, Folder, Found, Halves, HistoryEntry,
-    LearnedVersion, Library, Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile, Storage,
-    Suggestion, Sureness, SurenessPreview, Unread,
+    LearnedVersion, Library, Outcome, Person, PersonId, PhotoDetail, PhotoFolder, PhotoId,
+    PhotoTile, Storage, Suggestion, Sureness, SurenessPreview, Unread,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
@@ -41,6 +41,8 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
             cancel_job,
             wait_for_mains,
             folders,
+            photo_folders,
+            folder_photos,
             remove_folder,
             failed,
             photos,
@@ -228,6 +230,19 @@ async fn wait_for_mains(desk: State<'_, Desk>, wanted: bool) -> Answer<()> {
 #[specta::specta]
 async fn folders(desk: State<'_, Desk>) -> Answer<Vec<Folder>> {
     with_library(&desk, Library::folders).await
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn photo_folders(desk: State<'_, Desk>) -> Answer<Vec<PhotoFolder>> {
+    with_library(&desk, Library::photo_folders).await
+}
+
+/// The photos in a folder that was told of, and below it.
+#[tauri::command]
+#[specta::specta]
+async fn folder_photos(desk: State<'_, Desk>, path: String) -> Answer<Vec<PhotoId>> {
+    with_library(&desk, move |library| library.folder_photos(&path)).await
 }
 
 /// Forgets the photos of a folder; the photos themselves and the names given stay.

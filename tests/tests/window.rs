@@ -1364,6 +1364,43 @@ fn faces_are_dragged_onto_a_person() -> Result<()> {
     eventually("they are one", &window, toast, "Joined: ")
 }
 
+#[test]
+fn photos_are_seen_by_folder() -> Result<()> {
+    let home = home()?;
+    let pictures = home.path().join("Pictures");
+    fs::create_dir_all(pictures.join("2012/office"))?;
+    fs::rename(
+        pictures.join("obama.jpg"),
+        pictures.join("2012/office/obama.jpg"),
+    )?;
+    fs::rename(pictures.join("biden.jpg"), pictures.join("2012/biden.jpg"))?;
+    let window = looked_through(home.path())?;
+    window.press(&["5"])?;
+    let folders = "[data-testid=photo-folder]";
+    until("all folders are there", || {
+        Ok(window.all(folders)?.len() == 3)
+    })?;
+    let says = "return [...document.querySelectorAll(arguments[0])].map((each) => each.innerText.replace(/\\s+/g, ' ')).join('; ')";
+    let said = window.run(says, folders)?;
+    ensure!(
+        said == "Pictures 4 photos; 2012 2 photos; office 1 photo",
+        "{said}"
+    );
+    let tiles = "[data-testid=photo-tile]";
+    for (folder, photos) in [("2012", 2), ("2012/office", 1)] {
+        window.click(&format!("{folders}[title$='{folder}']"))?;
+        let title = "[data-testid=folder-title]";
+        let name = folder.rsplit('/').next().context("no name")?;
+        eventually("it is open", &window, title, name)?;
+        until("its photos are there", || {
+            Ok(window.all(tiles)?.len() == photos)
+        })?;
+        window.press(&[key::ESCAPE])?;
+        window.find(folders)?;
+    }
+    Ok(())
+}
+
 /// Names that one types, as they come to mind.
 const TWENTY: [&str; 20] = [
     "Bea", "Ben", "Carla", "Dimitri", "Elif", "Farid", "Grandma", "Hannes", "Ines", "Jonas",

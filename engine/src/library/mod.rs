@@ -6,6 +6,7 @@
 
 mod albums;
 mod before;
+mod by_folder;
 mod keeping;
 mod learned;
 mod networks;

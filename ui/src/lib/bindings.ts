@@ -26,6 +26,9 @@ export const commands = {
 	/**  From now on the job waits while the power comes from a battery, or does not. */
 	waitForMains: (wanted: boolean) => __TAURI_INVOKE<null>("wait_for_mains", { wanted }),
 	folders: () => __TAURI_INVOKE<Folder[]>("folders"),
+	photoFolders: () => __TAURI_INVOKE<PhotoFolder[]>("photo_folders"),
+	/**  The photos in a folder that was told of, and below it. */
+	folderPhotos: (path: string) => __TAURI_INVOKE<number[]>("folder_photos", { path }),
 	/**  Forgets the photos of a folder; the photos themselves and the names given stay. */
 	removeFolder: (path: string) => __TAURI_INVOKE<null>("remove_folder", { path }),
 	failed: () => __TAURI_INVOKE<Unread[]>("failed"),
@@ -616,6 +619,18 @@ said: string } |
 { kind: "damaged"; 
 /**  What the decoder said, in English. */
 said: string };
+
+/**  A folder that photos are in: one of the library, or one below. */
+export type PhotoFolder = {
+	/**  Its path, for reading. */
+	path: string,
+	/**  How far below the library's folder it lies: 0 for that itself. */
+	depth: number,
+	/**  How many photos are in it and below it. */
+	photos: number,
+	/**  The newest of them. */
+	cover: number,
+};
 
 /**  A photo in a grid. */
 export type PhotoTile = {

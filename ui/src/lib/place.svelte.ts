@@ -9,6 +9,7 @@ export type Place =
   | { screen: 'albums' }
   | { screen: 'album'; album: number }
   | { screen: 'folders' }
+  | { screen: 'folder'; path: string }
   | { screen: 'settings' }
   | { screen: 'history' };
 
