@@ -20,10 +20,10 @@ impl Doctor {
         if out.is_json() {
             return out.object(&found);
         }
-        let bf16 = if found.has_bf16 && found.precision == "f32" {
-            "; KITH_PRECISION=fastest would be faster and round more"
-        } else {
+        let faster = if found.precision == found.fastest {
             ""
+        } else {
+            "; KITH_PRECISION=fastest would be faster and round more"
         };
         let many = if found.device == "processor" {
             ""
@@ -39,7 +39,7 @@ impl Doctor {
             line(
                 "Processor",
                 format!(
-                    "{} threads, {}, {}{bf16}",
+                    "{} threads, {}, {}{faster}",
                     found.threads, found.vectors, found.precision
                 ),
             ),

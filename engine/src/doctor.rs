@@ -25,10 +25,10 @@ pub struct Device {
     pub why: Why,
     /// The vector instructions that the processor uses.
     pub vectors: String,
-    /// What the embedder multiplies on the processor: `f32` or `bf16`.
+    /// What the embedder multiplies on the processor: `f32`, `i16` (whole numbers) or `bf16`.
     pub precision: String,
-    /// Whether this processor would be faster with bf16.
-    pub has_bf16: bool,
+    /// What it would multiply with `KITH_PRECISION=fastest`.
+    pub fastest: String,
     /// Threads of the networks on the processor.
     pub threads: u32,
     /// Milliseconds that a face takes to be embedded, several at a time.
@@ -88,10 +88,10 @@ pub struct Checkup {
     pub why: String,
     /// The vector instructions that the processor uses.
     pub vectors: String,
-    /// What the embedder multiplies on the processor: `f32` or `bf16`.
+    /// What the embedder multiplies on the processor: `f32`, `i16` (whole numbers) or `bf16`.
     pub precision: String,
-    /// Whether this processor would be faster with bf16.
-    pub has_bf16: bool,
+    /// What it would multiply with `KITH_PRECISION=fastest`.
+    pub fastest: String,
     /// Threads of the networks on the processor.
     pub threads: u32,
     /// Milliseconds that a face takes to be embedded, several at a time.
@@ -133,7 +133,7 @@ pub fn check(library: &Path) -> Result<Checkup> {
         why,
         vectors,
         precision,
-        has_bf16,
+        fastest,
         threads,
         face_ms,
     } = device()?;
@@ -144,7 +144,7 @@ pub fn check(library: &Path) -> Result<Checkup> {
         why: why.to_string(),
         vectors,
         precision,
-        has_bf16,
+        fastest,
         threads,
         face_ms,
         weights: weights.dir().to_owned(),
@@ -187,7 +187,7 @@ pub fn device() -> Result<Device> {
         why,
         vectors: processor.vectors.to_owned(),
         precision: processor.precision.to_owned(),
-        has_bf16: processor.has_bf16,
+        fastest: processor.fastest.to_owned(),
         threads: processor.threads as u32,
         face_ms,
     })

@@ -350,7 +350,7 @@ mod tests {
     use super::*;
     use crate::CROP_SIDE;
 
-    /// Products are summed in another order, and on some processors in bf16.
+    /// Products are summed in another order, and their factors are rounded.
     const ROUNDING: f32 = 2e-3;
 
     /// Random parameters by facenet-pytorch's names, made as [`Plain`] asks for them; and the network

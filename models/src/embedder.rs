@@ -25,8 +25,8 @@ impl Embedder {
     /// The name and version of the model, stamped on what it makes.
     pub const NAME: &'static str = facenet::FILE.network;
 
-    /// The embedder with the weights in the folder, in f32; with the environment variable
-    /// `KITH_PRECISION=fastest`, in bf16 where this processor is faster so.
+    /// The embedder with the weights in the folder, in f32, or as the environment variable
+    /// `KITH_PRECISION` says: `i16` or `fastest`, where this processor is faster so.
     ///
     /// # Errors
     /// When the weight file is missing, damaged or of another version.

@@ -2,17 +2,17 @@
 
 use pulp::Arch;
 
-use crate::ops::{Precision, multiplies_bf16};
+use crate::ops::Precision;
 
 /// The processor that the networks run on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Processor {
     /// Its widest vector instructions that the networks use.
     pub vectors: &'static str,
-    /// Whether it multiplies bf16 numbers faster than f32.
-    pub has_bf16: bool,
-    /// What the embedder multiplies: `f32` or `bf16`.
+    /// What the embedder multiplies: `f32`, `i16` (whole numbers) or `bf16`.
     pub precision: &'static str,
+    /// What it would multiply with `KITH_PRECISION=fastest`.
+    pub fastest: &'static str,
     /// Threads that the networks run on.
     pub threads: usize,
 }
@@ -21,14 +21,10 @@ impl Processor {
     /// The one that this program runs on.
     #[must_use]
     pub fn here() -> Self {
-        let has_bf16 = multiplies_bf16();
         Self {
             vectors: vectors(Arch::new()),
-            has_bf16,
-            precision: match Precision::wanted() {
-                Precision::Fastest if has_bf16 => "bf16",
-                _ => "f32",
-            },
+            precision: Precision::wanted().numbers(),
+            fastest: Precision::Fastest.numbers(),
             threads: rayon::current_num_threads(),
         }
     }

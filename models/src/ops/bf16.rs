@@ -1,5 +1,5 @@
-//! [`Product`](super::product::Product) with both factors rounded to bf16: a processor that has
-//! instructions for it multiplies twice to sixteen times as many numbers at a time.
+//! [`Product`](super::product::Product) with both factors rounded to bf16, for processors that
+//! multiply whole tiles of such numbers at a time (Intel AMX-BF16).
 //!
 //! Products of bf16 numbers and their sums are f32, so what is lost is the rounding of each factor
 //! to eight bits, to the nearest, ties to even. The code is unsafe: what these instructions need is
@@ -21,12 +21,7 @@ mod elsewhere {
     pub(in crate::ops) enum Kernel {}
 
     impl Kernel {
-        #[cfg(test)]
-        pub(in crate::ops) fn available() -> &'static [Self] {
-            &[]
-        }
-
-        pub(in crate::ops) fn fastest() -> Option<Self> {
+        pub(in crate::ops) fn here() -> Option<Self> {
             None
         }
     }
@@ -73,10 +68,9 @@ mod x86 {
         arch::{
             asm,
             x86_64::{
-                __cpuid, __cpuid_count, __m256bh, __m256i, __m512, __m512bh, __m512i,
-                _mm256_mask_storeu_epi16, _mm512_add_ps, _mm512_cvtneps_pbh, _mm512_dpbf16_ps,
-                _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-                _mm512_max_ps, _mm512_set1_epi32, _mm512_setzero_ps,
+                __cpuid, __cpuid_count, __m256bh, __m256i, __m512, _mm256_mask_storeu_epi16,
+                _mm512_add_ps, _mm512_cvtneps_pbh, _mm512_loadu_ps, _mm512_mask_storeu_ps,
+                _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_setzero_ps,
             },
         },
         sync::OnceLock,
@@ -93,54 +87,24 @@ mod x86 {
     const STEP: usize = 32;
     /// Rows that a pair of tiles holds.
     const TILE_ROWS: usize = 32;
-    /// Rows whose sums fit into the 32 vector registers, beside two factors.
-    const VECTOR_ROWS: usize = 12;
 
-    /// The instructions that multiply. A value of this type exists only where they can be run.
+    /// That this processor and system have the instructions.
     #[derive(Clone, Copy, Debug, PartialEq)]
-    pub(in crate::ops) enum Kernel {
-        /// `TDPBF16PS`, products of tiles of 16x32 and 32x16 numbers (Intel AMX-BF16).
-        Amx,
-        /// `VDPBF16PS`, pairs of products in each lane of a vector (AVX512-BF16).
-        Vectors,
-    }
+    pub(in crate::ops) struct Kernel(());
 
     impl Kernel {
-        /// All that this processor and system can run.
-        pub(in crate::ops) fn available() -> &'static [Self] {
-            static AVAILABLE: OnceLock<Vec<Kernel>> = OnceLock::new();
-            AVAILABLE.get_or_init(|| {
-                let mut available = Vec::new();
-                // Both round and finish with AVX-512.
-                if is_x86_feature_detected!("avx512f")
+        pub(in crate::ops) fn here() -> Option<Self> {
+            static HERE: OnceLock<bool> = OnceLock::new();
+            HERE.get_or_init(|| {
+                // It rounds and finishes with AVX-512.
+                is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512vl")
                     && is_x86_feature_detected!("avx512bf16")
-                {
-                    if amx_is_granted() {
-                        available.push(Self::Amx);
-                    }
-                    available.push(Self::Vectors);
-                }
-                available
+                    && amx_is_granted()
             })
+            .then_some(Self(()))
         }
-
-        /// What is faster than f32 here. Intel's `VDPBF16PS` is not: it starts every second cycle
-        /// what two units for f32 do in one.
-        pub(in crate::ops) fn fastest() -> Option<Self> {
-            match Self::available() {
-                [Self::Amx, ..] => Some(Self::Amx),
-                [Self::Vectors, ..] if is_made_by(b"AuthenticAMD") => Some(Self::Vectors),
-                _ => None,
-            }
-        }
-    }
-
-    fn is_made_by(vendor: &[u8; 12]) -> bool {
-        let leaf = __cpuid(0);
-        let name = [leaf.ebx, leaf.edx, leaf.ecx].map(u32::to_le_bytes);
-        name.as_flattened() == vendor
     }
 
     /// Whether the processor has AMX-BF16 and the system lets this process use its registers.
@@ -177,7 +141,6 @@ mod x86 {
     /// `rows · matrix + bias`, then ReLU if it is asked for, factors rounded to bf16.
     #[derive(Debug)]
     pub(in crate::ops) struct Bf16Product {
-        kernel: Kernel,
         /// The panels one after the other, each `[row_len / 2, PANEL, 2]`: the two numbers of a
         /// column that are multiplied at once lie side by side. Filled up with zeros.
         panels: Vec<u16>,
@@ -195,12 +158,7 @@ mod x86 {
         pub(in crate::ops) const ROWS: usize = TILE_ROWS;
 
         /// `matrix` is row-major `[depth, columns]` with as many columns as there are biases.
-        pub(in crate::ops) fn new(
-            kernel: Kernel,
-            matrix: &[f32],
-            bias: &[f32],
-            relu: bool,
-        ) -> Self {
+        pub(in crate::ops) fn new(_: Kernel, matrix: &[f32], bias: &[f32], relu: bool) -> Self {
             let columns = bias.len();
             let depth = matrix.len() / columns;
             let padded_columns = columns.next_multiple_of(PANEL);
@@ -219,7 +177,6 @@ mod x86 {
             let mut bias = bias.to_vec();
             bias.resize(padded_columns, 0.0);
             Self {
-                kernel,
                 panels,
                 start,
                 bias,
@@ -264,14 +221,9 @@ mod x86 {
         /// `out` as there are.
         pub(in crate::ops) fn run(&self, rows: &[u16], mut out: Columns) {
             assert!(rows.len() >= Self::padded_rows(out.rows()) * self.row_len());
-            // SAFETY: the kernel exists, so the processor has its instructions, and the system has
+            // SAFETY: a kernel exists, so the processor has the instructions, and the system has
             // granted the tiles; the lengths were checked above.
-            unsafe {
-                match self.kernel {
-                    Kernel::Amx => self.run_tiles(rows, &mut out),
-                    Kernel::Vectors => self.run_vectors(rows, &mut out),
-                }
-            }
+            unsafe { self.run_tiles(rows, &mut out) }
         }
 
         /// The panels with their biases and first columns.
@@ -313,51 +265,6 @@ mod x86 {
             }
             // SAFETY: no tile is used after this.
             unsafe { asm!("tilerelease", options(nostack, nomem)) };
-        }
-
-        /// # Safety
-        /// The processor has AVX512-BF16; `rows` holds `padded_rows` rows of `row_len`.
-        #[target_feature(enable = "avx512f,avx512bf16")]
-        unsafe fn run_vectors(&self, rows: &[u16], out: &mut Columns) {
-            let count = out.rows();
-            let row_len = self.row_len();
-            for (panel, bias, first) in self.panels() {
-                for row in (0..count).step_by(VECTOR_ROWS) {
-                    let some = VECTOR_ROWS.min(count - row);
-                    let rows = &rows[row * row_len..];
-                    // SAFETY: `rows` has `some` rows from here on, `panel` `row_len` times 32
-                    // numbers.
-                    let sums = unsafe {
-                        match some {
-                            VECTOR_ROWS => multiply_vectors::<VECTOR_ROWS>(rows, row_len, panel),
-                            4.. => {
-                                // The last four of these rows may overlap the first.
-                                let mut sums = [[_mm512_setzero_ps(); 2]; VECTOR_ROWS];
-                                for from in (0..some).step_by(4) {
-                                    let from = from.min(some - 4);
-                                    let rows = &rows[from * row_len..];
-                                    let four = multiply_vectors::<4>(rows, row_len, panel);
-                                    sums[from..from + 4].copy_from_slice(&four[..4]);
-                                }
-                                sums
-                            }
-                            _ => {
-                                let mut sums = [[_mm512_setzero_ps(); 2]; VECTOR_ROWS];
-                                for from in 0..some {
-                                    let rows = &rows[from * row_len..];
-                                    sums[from] = multiply_vectors::<1>(rows, row_len, panel)[0];
-                                }
-                                sums
-                            }
-                        }
-                    };
-                    for (i, sums) in sums.iter().take(some).enumerate() {
-                        for (half, sums) in sums.iter().enumerate() {
-                            self.finish(*sums, bias, half, first, row + i, out);
-                        }
-                    }
-                }
-            }
         }
 
         /// Adds bias and what is to be added to the sums of 16 columns of one row, and writes those
@@ -424,42 +331,6 @@ mod x86 {
                 );
             }
         }
-    }
-
-    /// `ROWS` rows times a panel.
-    ///
-    /// # Safety
-    /// The processor has AVX512-BF16; `rows` has `ROWS` rows of `row_len` numbers, `panel` has
-    /// `row_len / 2` times 64.
-    #[allow(clippy::cast_ptr_alignment, reason = "a pair is read where it lies")]
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bf16")]
-    unsafe fn multiply_vectors<const ROWS: usize>(
-        rows: &[u16],
-        row_len: usize,
-        panel: &[u16],
-    ) -> [[__m512; 2]; VECTOR_ROWS] {
-        let mut sums = [[_mm512_setzero_ps(); 2]; VECTOR_ROWS];
-        let pairs = |vector: __m512i| -> __m512bh {
-            // SAFETY: both types are 512 bits without a meaning of their own.
-            unsafe { std::mem::transmute(vector) }
-        };
-        for pair in 0..row_len / 2 {
-            // SAFETY: `pair` is below half a row's length, for which both slices have room.
-            unsafe {
-                let factors = panel.as_ptr().add(pair * 2 * PANEL);
-                let factors = [factors, factors.add(PANEL)]
-                    .map(|factors| pairs(_mm512_loadu_si512(factors.cast())));
-                for (row, sums) in sums.iter_mut().enumerate().take(ROWS) {
-                    let value = rows.as_ptr().add(row * row_len + 2 * pair).cast::<i32>();
-                    let value = pairs(_mm512_set1_epi32(value.read_unaligned()));
-                    for (sum, factors) in sums.iter_mut().zip(factors) {
-                        *sum = _mm512_dpbf16_ps(*sum, value, factors);
-                    }
-                }
-            }
-        }
-        sums
     }
 
     /// Eight tiles of 16 rows of 64 bytes, in the layout that `LDTILECFG` reads.
@@ -582,7 +453,7 @@ mod x86 {
 
         #[test]
         fn numbers_are_rounded_to_the_nearest_and_ties_to_even() {
-            if Kernel::available().is_empty() {
+            if Kernel::here().is_none() {
                 return;
             }
             let from: Vec<f32> = [1.0, 1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, -2.7, 0.0]

@@ -19,6 +19,7 @@ mod branches;
 mod columns;
 mod conv;
 mod depthwise;
+mod fixed;
 mod inverted_residual;
 mod max_pool;
 pub(crate) mod plain;
@@ -40,28 +41,52 @@ use conv::Conv;
 use inverted_residual::InvertedResidual;
 use upsample::Upsample;
 
-/// The numbers that a network multiplies; it adds in f32.
+/// What a network may lose of the numbers that it multiplies. What lies between its layers is f32.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Precision {
-    /// f32, on every processor.
+    /// Nothing: f32, on every processor.
     F32,
-    /// bf16 where this processor multiplies such numbers faster, and else f32.
+    /// Little: whole numbers of 16 bits where this processor multiplies them faster, and else f32.
+    I16,
+    /// More where that is faster still: bf16 on AMX, and else as [`I16`](Self::I16).
     Fastest,
 }
 
+/// Factors shorter than f32, and the instructions for them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Narrow {
+    Fixed(fixed::Kernel),
+    Bf16(bf16::Kernel),
+}
+
 impl Precision {
-    /// As the environment variable `KITH_PRECISION` says: `fastest`, and else f32.
+    /// As the environment variable `KITH_PRECISION` says: `i16`, `fastest`, and else f32.
     pub(crate) fn wanted() -> Self {
         match std::env::var("KITH_PRECISION").as_deref() {
+            Ok("i16") => Self::I16,
             Ok("fastest") => Self::Fastest,
             _ => Self::F32,
         }
     }
-}
 
-/// Whether this processor multiplies bf16 numbers faster than f32.
-pub(crate) fn multiplies_bf16() -> bool {
-    bf16::Kernel::fastest().is_some()
+    /// What this processor multiplies then, by name.
+    pub(crate) fn numbers(self) -> &'static str {
+        match self.narrow() {
+            None => "f32",
+            Some(Narrow::Fixed(_)) => "i16",
+            Some(Narrow::Bf16(_)) => "bf16",
+        }
+    }
+
+    /// The factors on this processor, where they are not f32.
+    fn narrow(self) -> Option<Narrow> {
+        let fixed = || fixed::Kernel::fastest().map(Narrow::Fixed);
+        match self {
+            Self::F32 => None,
+            Self::I16 => fixed(),
+            Self::Fastest => bf16::Kernel::here().map(Narrow::Bf16).or_else(fixed),
+        }
+    }
 }
 
 /// Where a network runs, and in which numbers.

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 thread_local! {
     static F32: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+    static FIXED: RefCell<Vec<Vec<i16>>> = const { RefCell::new(Vec::new()) };
     static BF16: RefCell<Vec<Vec<u16>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -15,6 +16,12 @@ pub(crate) trait Number: Copy + Default {
 impl Number for f32 {
     fn kept<R>(with: impl FnOnce(&mut Vec<Vec<Self>>) -> R) -> R {
         F32.with_borrow_mut(with)
+    }
+}
+
+impl Number for i16 {
+    fn kept<R>(with: impl FnOnce(&mut Vec<Vec<Self>>) -> R) -> R {
+        FIXED.with_borrow_mut(with)
     }
 }
 

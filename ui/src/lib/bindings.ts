@@ -273,10 +273,10 @@ export type Device = {
 	why: Why,
 	/**  The vector instructions that the processor uses. */
 	vectors: string,
-	/**  What the embedder multiplies on the processor: `f32` or `bf16`. */
+	/**  What the embedder multiplies on the processor: `f32`, `i16` (whole numbers) or `bf16`. */
 	precision: string,
-	/**  Whether this processor would be faster with bf16. */
-	has_bf16: boolean,
+	/**  What it would multiply with `KITH_PRECISION=fastest`. */
+	fastest: string,
 	/**  Threads of the networks on the processor. */
 	threads: number,
 	/**  Milliseconds that a face takes to be embedded, several at a time. */
