@@ -1,7 +1,8 @@
-//! `kith people`, `kith faces`, `kith failed`, `kith alike`, `kith suggest`: what the library holds.
+//! `kith people`, `kith faces`, `kith failed`, `kith alike`, `kith places`, `kith suggest`: what the
+//! library holds.
 
 use clap::Args;
-use kith_engine::{FaceId, FaceState, Library, PersonId};
+use kith_engine::{FaceId, FaceState, Library, PersonId, PhotosOfPlace, PlaceName};
 use serde::Serialize;
 
 use crate::output::Output;
@@ -208,6 +209,75 @@ impl Alike {
             }
         }
         Ok(())
+    }
+}
+
+/// List where the photos were taken
+///
+/// Photos tell their place where the camera knew it, as most phones do. Kith names it from a table of
+/// its own: the town, region and country.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  kith places                    every town, those with most photos first
+  kith search in:norway          the photos of a country, a region or a town
+
+JSON, one line a place: country and code (ISO 3166), region, town (each may be null), at ([latitude,
+longitude] in degrees), photos (how many).")]
+pub struct Places {}
+
+#[derive(Serialize)]
+struct PlaceLine {
+    country: Option<String>,
+    code: Option<String>,
+    region: Option<String>,
+    town: Option<String>,
+    at: [f64; 2],
+    photos: usize,
+}
+
+impl Places {
+    pub fn run(library: &Library, out: &mut Output) -> anyhow::Result<()> {
+        let places: Vec<PlaceLine> = library.places()?.into_iter().map(place_line).collect();
+        if out.is_json() {
+            return places.iter().try_for_each(|place| out.object(place));
+        }
+        if places.is_empty() {
+            return out.line("No photo tells where it was taken.");
+        }
+        let rows: Vec<_> = places
+            .into_iter()
+            .map(|place| {
+                let [latitude, longitude] = place.at;
+                let far = || format!("at {latitude:.1}, {longitude:.1}");
+                [
+                    place.country.unwrap_or_default(),
+                    place.region.unwrap_or_default(),
+                    place.town.unwrap_or_else(far),
+                    place.photos.to_string(),
+                ]
+            })
+            .collect();
+        out.table(["COUNTRY", "REGION", "TOWN", "PHOTOS"], &rows)
+    }
+}
+
+fn place_line(place: PhotosOfPlace) -> PlaceLine {
+    let PhotosOfPlace { name, at, photos } = place;
+    // A ten-thousandth of a degree is ten metres.
+    let at = at.map(|degrees| (degrees * 1e4).round() / 1e4);
+    let named = |name: PlaceName| {
+        let (country, code) = (Some(name.country), Some(name.country_code));
+        (country, code, name.region, name.town)
+    };
+    let (country, code, region, town) = name.map(named).unwrap_or_default();
+    PlaceLine {
+        country,
+        code,
+        region,
+        town,
+        at,
+        photos: photos.len(),
     }
 }
 

@@ -1,4 +1,5 @@
-//! `kith search`: photos by who is on them, when they were taken, and what else is known of them.
+//! `kith search`: photos by who is on them, when and where they were taken, and what else is known of
+//! them.
 
 use std::ffi::OsString;
 
@@ -24,6 +25,7 @@ Examples:
   kith search anna or ben                   with one of the two
   kith search only anna                     nobody else on the photo
   kith search unnamed faces:2+              two faces or more, somebody without a name
+  kith search anna in:norway                taken in that country, region or town
   kith search camera:nikon stars:3+         taken with a Nikon, three stars or more
   kith search beach                         in the name of the file or a folder, if it is nobody's
 

@@ -3,7 +3,7 @@
 //! [`Library`] is the front door. Behind it a photograph walks through the rooms in this order:
 //! [`scan`] finds it, [`photo`] decodes it upright, [`faces`] finds and embeds the faces on it,
 //! [`catalog`] stores them, [`index`] finds each face's neighbours, [`people`] groups them under
-//! the user's decisions, and [`search`] answers queries. [`eval`] measures all of it on labelled
+//! the user's decisions, [`places`] names where photos were taken, and [`search`] answers queries. [`eval`] measures all of it on labelled
 //! photographs. Nothing in this crate opens a socket, and nothing in it writes to a photograph.
 
 pub mod alike;
@@ -20,6 +20,7 @@ mod library;
 mod outside;
 pub mod people;
 pub mod photo;
+pub mod places;
 mod power;
 mod regrouping;
 mod said;

@@ -176,6 +176,8 @@ pub struct PhotoDetail {
     pub stars: u8,
     /// Latitude and longitude in degrees, WGS 84.
     pub place: Option<[f64; 2]>,
+    /// What that place is called, unless it is far from everywhere.
+    pub place_name: Option<PlaceName>,
     /// Maker and model.
     pub camera: Option<String>,
     /// Faces from left to right, without the ignored ones.
@@ -184,6 +186,34 @@ pub struct PhotoDetail {
     pub ages: Vec<Age>,
     /// The albums that the user put it into.
     pub albums: Vec<String>,
+}
+
+/// What a place is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct PlaceName {
+    /// The town, where one is near.
+    pub town: Option<String>,
+    /// The region of the country that the town is in, where it has one.
+    pub region: Option<String>,
+    /// The country.
+    pub country: String,
+    /// The country in German.
+    pub country_german: String,
+    /// The country's two letters of ISO 3166.
+    pub country_code: String,
+}
+
+/// Photos that were taken at one place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct PhotosOfPlace {
+    /// What it is called; none far from everywhere.
+    pub name: Option<PlaceName>,
+    /// Latitude and longitude of the middle of the photos, in degrees of WGS 84.
+    pub at: [f64; 2],
+    /// The photos, the newest first.
+    pub photos: Vec<PhotoId>,
 }
 
 /// A photo that a search found.

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use kith_engine::{
     Action, Album, AlbumId, Companion, Device, Face, Folder, Found, Halves, HistoryEntry,
     LearnedVersion, Library, Outcome, Person, PersonId, PhotoDetail, PhotoFolder, PhotoId,
-    PhotoTile, Storage, Suggestion, Sureness, SurenessPreview, Unread,
+    PhotoTile, PhotosOfPlace, Storage, Suggestion, Sureness, SurenessPreview, Unread,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
@@ -57,6 +57,7 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
             history,
             search,
             cameras,
+            places,
             albums,
             album,
             show_in_files,
@@ -343,6 +344,12 @@ async fn search(desk: State<'_, Desk>, query: String) -> Answer<Found> {
 #[specta::specta]
 async fn cameras(desk: State<'_, Desk>) -> Answer<Vec<String>> {
     with_library(&desk, Library::cameras).await
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn places(desk: State<'_, Desk>) -> Answer<Vec<PhotosOfPlace>> {
+    with_library(&desk, Library::places).await
 }
 
 #[tauri::command]

@@ -36,6 +36,35 @@ pub struct Crowd {
     pub noisy: bool,
 }
 
+/// Where the photos of a crowd were taken: middles of towns, with latitude and longitude in degrees;
+/// the first ones more often.
+const TOWNS: [[f64; 2]; 24] = [
+    [59.913, 10.746],   // Oslo
+    [52.524, 13.411],   // Berlin
+    [48.137, 11.575],   // Munich
+    [60.393, 5.324],    // Bergen
+    [48.853, 2.349],    // Paris
+    [41.894, 12.483],   // Rome
+    [69.649, 18.956],   // Tromsø
+    [53.551, 9.993],    // Hamburg
+    [40.714, -74.006],  // New York
+    [47.367, 8.550],    // Zürich
+    [38.717, -9.133],   // Lisbon
+    [-33.868, 151.207], // Sydney
+    [35.690, 139.692],  // Tokyo
+    [45.438, 12.335],   // Venice
+    [64.135, -21.895],  // Reykjavik
+    [37.775, -122.419], // San Francisco
+    [-33.926, 18.423],  // Cape Town
+    [28.623, 77.209],   // New Delhi
+    [50.088, 14.421],   // Prague
+    [-22.906, -43.182], // Rio de Janeiro
+    [31.634, -7.999],   // Marrakesh
+    [41.012, 28.950],   // Istanbul
+    [-36.853, 174.763], // Auckland
+    [55.953, -3.197],   // Edinburgh
+];
+
 /// Cosine of the angle between a face and the point of its person: two faces of one person are 0.2
 /// apart, as sharp photos of a grown-up are.
 const TOGETHER: f32 = 0.95;
@@ -121,6 +150,19 @@ impl Lot {
         }))
     }
 
+    /// Some kilometres from one of the towns; nowhere for a third of the photos, as of a camera
+    /// that does not tell.
+    fn place(&mut self) -> Option<[f64; 2]> {
+        let place = self.draw();
+        if place.is_multiple_of(3) {
+            return None;
+        }
+        let share = (place >> 40) as f64 / f64::from(1_u32 << 24);
+        let [latitude, longitude] = TOWNS[(share * share * TOWNS.len() as f64) as usize];
+        let mut away = || f64::from(self.normal()) * 0.02;
+        Some([latitude + away(), longitude + away()])
+    }
+
     /// A point on the unit sphere.
     fn point(&mut self) -> Embedding {
         unit(&std::array::from_fn(|_| self.normal()))
@@ -163,6 +205,7 @@ pub fn make_crowd(library: &Path, folder: &Path, portraits: &Path, crowd: &Crowd
     let mut faces_of: Vec<Vec<FaceId>> = vec![Vec::new(); crowd.named];
     let mut links = Vec::new();
     let mut contents = Lot(2);
+    let mut places = Lot(3);
     let mut thumbnails = Vec::new();
     let mut last = None;
     catalog.transaction(|connection| {
@@ -177,6 +220,7 @@ pub fn make_crowd(library: &Path, folder: &Path, portraits: &Path, crowd: &Crowd
             header.content = contents.content();
             thumbnails.push((original.header.content, header.content));
             header.taken_at = Some(date(made, crowd.photos));
+            header.place = places.place();
             let stamp = photos::Stamp {
                 size: 0,
                 modified_ns: 0,

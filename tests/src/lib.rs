@@ -159,6 +159,47 @@ pub fn make_library(dir: &Path, portraits: &Path) -> Result<Made> {
     Ok(made)
 }
 
+/// Makes six photos of journeys in the empty folder `dir`: two of Oslo, and one each of Bergen, of New
+/// York, of the middle of the Atlantic, and one that does not say where it was taken.
+///
+/// # Errors
+/// When a portrait is missing or `dir` cannot be written.
+pub fn make_journeys(dir: &Path, portraits: &Path) -> Result<Made> {
+    let portraits = Portraits::read(portraits)?;
+    let mut made = Made {
+        photos: Vec::new(),
+        broken: Vec::new(),
+    };
+    let side = side_by_side(&[&portraits.collins, &portraits.biden]);
+    for (name, people, portrait, place_seconds) in [
+        ("opera.jpg", [OBAMA].as_slice(), &portraits.obama, OPERA),
+        ("park.jpg", &[OBAMA], &portraits.obama_speaks, PARK),
+        ("harbour.jpg", &[OBAMA], &portraits.obama_stands, HARBOUR),
+        ("lawn.jpg", &[BIDEN], &portraits.biden, LAWN),
+        ("sea.jpg", &[COLLINS], &portraits.collins, SEA),
+        ("indoors.jpg", &[COLLINS, BIDEN], &side, None),
+    ] {
+        let shot = Shot {
+            taken_at: "2019:07:14 18:05:59",
+            place_seconds,
+            camera: "Pixel 3",
+        };
+        made.add(dir.join(name), people, portrait, 1, Some(shot))?;
+    }
+    Ok(made)
+}
+
+/// The Oslo Opera House, 59° 54′ 27″ N 10° 45′ 11″ E.
+const OPERA: Option<[i32; 2]> = Some([215_667, 38_711]);
+/// The Vigeland installation in Frogner Park, Oslo, 59° 55′ 37″ N 10° 42′ 2″ E.
+const PARK: Option<[i32; 2]> = Some([215_737, 38_522]);
+/// Bryggen in Bergen, 60° 23′ 51″ N 5° 19′ 24″ E.
+const HARBOUR: Option<[i32; 2]> = Some([217_431, 19_164]);
+/// Central Park in New York, 40° 46′ 56″ N 73° 57′ 55″ W.
+const LAWN: Option<[i32; 2]> = Some([146_816, -266_275]);
+/// In the Atlantic, 30° N 40° W.
+const SEA: Option<[i32; 2]> = Some([108_000, -144_000]);
+
 /// The portraits, cut and scaled so that a test reads them quickly.
 struct Portraits {
     obama: RgbImage,

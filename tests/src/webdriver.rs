@@ -39,6 +39,8 @@ pub mod key {
     pub const DELETE: &str = "\u{e017}";
     /// Escape.
     pub const ESCAPE: &str = "\u{e00c}";
+    /// Arrow to the left.
+    pub const LEFT: &str = "\u{e012}";
     /// Arrow to the right.
     pub const RIGHT: &str = "\u{e014}";
     /// Arrow upwards.

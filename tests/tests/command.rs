@@ -101,7 +101,35 @@ fn every_good_photo_is_indexed_and_every_bad_file_listed() {
         assert_eq!(on_it, photo.people.len(), "{path}");
     }
     one_person_a_group(&made, &faces);
+    places_have_names(library.path(), &made);
     made.unlock().unwrap();
+}
+
+/// The photos that say where they were taken are found by the name of the place.
+fn places_have_names(library: &Path, made: &Made) {
+    let said = |photo: &&kith_journeys::Photo| photo.shot.and_then(|shot| shot.place_seconds);
+    let placed = made.photos.iter().filter(|photo| said(photo).is_some());
+    let places = lines(library, &["places"]);
+    let photos: u64 = places.iter().filter_map(|of| of["photos"].as_u64()).sum();
+    assert_eq!(photos, placed.count() as u64);
+    let sydney = places.iter().find(|of| of["town"] == "Sydney").unwrap();
+    assert_eq!(sydney["country"], "Australia");
+    assert_eq!(sydney["code"], "AU");
+    assert_eq!(sydney["region"], "New South Wales");
+    let in_sydney = lines(library, &["search", "in:sydney"]);
+    assert_eq!(sydney["photos"], in_sydney.len());
+    for photo in in_sydney {
+        assert!(text(&photo, "photo").ends_with("/two.jpg"));
+    }
+    let florida = lines(library, &["search", "in:Florida -in:AU"]);
+    assert_eq!(
+        florida.len() as u64,
+        photos - sydney["photos"].as_u64().unwrap()
+    );
+    assert_eq!(
+        run(library, &["search", "in:norway"]).status.code(),
+        Some(1)
+    );
 }
 
 /// Each of the three people is one group, and each group one of them.

@@ -61,7 +61,8 @@ static ALONE: Mutex<()> = Mutex::new(());
 fn home() -> Result<PathBuf> {
     let home = target_dir()?.join("large");
     let made = home.join("made");
-    if std::fs::read_to_string(&made).ok().as_ref() != Some(&*MODEL) {
+    let current = format!("{}, with places", *MODEL);
+    if std::fs::read_to_string(&made).ok().as_ref() != Some(&current) {
         if home.exists() {
             std::fs::remove_dir_all(&home)?;
         }
@@ -74,7 +75,7 @@ fn home() -> Result<PathBuf> {
         )?;
         let library = home.join(".local/share/kith");
         make_crowd(&library, &home.join("Pictures"), &samples, &LARGE)?;
-        std::fs::write(&made, &*MODEL)?;
+        std::fs::write(&made, current)?;
         println!("made in {:.0} s", began.elapsed().as_secs_f64());
     }
     Ok(home)
@@ -99,10 +100,14 @@ fn the_engine_is_quick_with_a_large_library() -> Result<()> {
         "unnamed",
         "1990..",
         "file:0077",
+        "in:norway",
+        "anna in:oslo",
     ] {
         let found = figures.timed(&format!("search {query}"), 100.0, || opened.find(query))?;
         println!("  {} photos", found.photos.len());
     }
+    let places = figures.timed("places", 100.0, || opened.places())?;
+    println!("{} places", places.len());
     // The window prepares the first decision after its start; the others look at what they change.
     figures.timed("preparing", f64::INFINITY, || opened.prepare())?;
     let group = people.last().context("nobody")?.person;
@@ -307,6 +312,14 @@ fn the_window_is_quick_with_a_large_library() -> Result<()> {
     window.press(&["1"])?;
     let again = until_pictures(&window, open, "[data-testid=person] img")?;
     figures.time("People once more", again, 500.0);
+    window.press(&["1"])?;
+    let places = "const done = arguments[1]; const start = performance.now();
+        document.querySelector('[data-testid=nav-places]').click();
+        const look = () => document.querySelector(arguments[0]) ? done(performance.now() - start) : requestAnimationFrame(look);
+        look();";
+    let places = window.run_until_told(places, "[data-testid=dot]")?;
+    let places = places.as_f64().context("no time")?;
+    figures.time("Places with its dots", places, 500.0);
     window.press(&["1"])?;
 
     for query in [

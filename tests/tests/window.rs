@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use kith_journeys::webdriver::{Look, Window, key, until};
-use kith_journeys::{Crowd, built, make_crowd, target_dir};
+use kith_journeys::{Crowd, built, make_crowd, make_journeys, target_dir};
 
 /// Two photos of one man, one each of two others.
 const PHOTOS: [&str; 4] = ["obama.jpg", "obama2.jpg", "biden.jpg", "astronaut.png"];
@@ -414,7 +414,7 @@ fn twenty_questions_by_keyboard_alone() -> Result<()> {
     window.find("[data-testid=photo-tile]")?;
     window.press(&["3"])?;
     ensure!(counts(&window)? == [0, left]);
-    window.press(&["6"])?;
+    window.press(&["7"])?;
     until("the history has it all", || {
         Ok(window.all("[data-testid=decision]")?.len() > 60)
     })?;
@@ -605,7 +605,7 @@ fn a_missed_face_is_drawn_and_everything_is_found_again_after_a_restart() -> Res
     // Opened again, the history knows it all.
     let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
     window.find("[data-testid=photo-tile]")?;
-    window.press(&["6"])?;
+    window.press(&["7"])?;
     eventually(
         "the drawn face is there",
         &window,
@@ -825,7 +825,7 @@ fn albums_are_filled_by_mouse_renamed_emptied_and_keep_themselves() -> Result<()
     said("1 photo added to “Presidents”")?;
 
     // The album: one is taken out, the album is renamed, removed, and there again.
-    window.press(&["4"])?;
+    window.press(&["5"])?;
     window.click("[data-name=Presidents]")?;
     until("three are in it", || Ok(window.all(tiles)?.len() == 3))?;
     window.run(FOCUS, tiles)?;
@@ -850,7 +850,7 @@ fn albums_are_filled_by_mouse_renamed_emptied_and_keep_themselves() -> Result<()
         Ok(window.all("[data-name=Statesmen]")?.is_empty())
     })?;
     window.press(&[key::CONTROL, "z"])?;
-    window.press(&["4"])?;
+    window.press(&["5"])?;
     window.find("[data-name=Statesmen]")?;
 
     // A search is kept as an album.
@@ -866,11 +866,11 @@ fn albums_are_filled_by_mouse_renamed_emptied_and_keep_themselves() -> Result<()
     // Opened again, both are there, and the history tells it.
     let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
     window.find(tiles)?;
-    window.press(&["4"])?;
+    window.press(&["5"])?;
     window.find("[data-name='Good ones']")?;
     window.click("[data-name=Statesmen]")?;
     until("two are in it", || Ok(window.all(tiles)?.len() == 2))?;
-    window.press(&["6"])?;
+    window.press(&["7"])?;
     eventually(
         "the history tells it",
         &window,
@@ -914,7 +914,7 @@ fn a_person_has_other_names_and_a_birthday_and_settings_show_and_forget() -> Res
     window.press_each(&[key::ESCAPE, key::ESCAPE])?;
 
     // By day and by night, as one wants it.
-    window.press(&["7"])?;
+    window.press(&["8"])?;
     let ground = "return getComputedStyle(document.body).backgroundColor";
     let light = window.run(ground, "")?;
     window.run(
@@ -995,7 +995,7 @@ fn german_is_spoken_once_it_is_chosen_also_after_a_restart() -> Result<()> {
     let lang = |window: &Window| window.run("return document.documentElement.lang", "");
     eventually("it speaks as the system does", &window, nav, "People")?;
     ensure!(lang(&window)? == "en");
-    window.press(&["7"])?;
+    window.press(&["8"])?;
     window.run(PRESS, "[data-testid=language-de]")?;
     eventually("it speaks German", &window, nav, "Leute")?;
     ensure!(lang(&window)? == "de");
@@ -1010,14 +1010,14 @@ fn german_is_spoken_once_it_is_chosen_also_after_a_restart() -> Result<()> {
     window.type_into("[data-testid=group-name]", &format!("Barack{}", key::ENTER))?;
     let done = "2 Gesichter sind jetzt Barack";
     eventually("it is said", &window, "[data-testid=toast]", done)?;
-    window.press_each(&[key::ESCAPE, "6"])?;
+    window.press_each(&[key::ESCAPE, "7"])?;
     eventually("it is told", &window, "[data-testid=history]", done)?;
     german_by_the_way(&window)?;
 
     // Pictures of what is long in German, for whoever looks at the screens.
     let shots = shots()?;
     for (look, name) in [("dark", "german-dark"), ("light", "german-light")] {
-        window.press(&["7"])?;
+        window.press(&["8"])?;
         window.run(PRESS, &format!("[data-testid=look-{look}]"))?;
         let shot =
             |screen: &str| window.screenshot(&shots.join(format!("{name}-1280x800")).join(screen));
@@ -1039,7 +1039,7 @@ fn german_is_spoken_once_it_is_chosen_also_after_a_restart() -> Result<()> {
 
     let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
     eventually("it still does", &window, nav, "Leute")?;
-    window.press(&["7"])?;
+    window.press(&["8"])?;
     window.run(PRESS, "[data-testid=language-system]")?;
     eventually("it speaks as the system does", &window, nav, "People")
 }
@@ -1047,7 +1047,7 @@ fn german_is_spoken_once_it_is_chosen_also_after_a_restart() -> Result<()> {
 #[test]
 fn how_sure_kith_must_be_is_tried_used_and_taken_back() -> Result<()> {
     let (_home, window) = opened_on(&DOUBTFUL)?;
-    window.press(&["7"])?;
+    window.press(&["8"])?;
     let (step, said) = ("[data-testid=sureness-step]", "[data-testid=sureness-said]");
     window.find(step)?;
     eventually("the step in use is said", &window, said, "As measured best")?;
@@ -1070,12 +1070,12 @@ fn how_sure_kith_must_be_is_tried_used_and_taken_back() -> Result<()> {
     eventually("it is used", &window, toast, "put together very generously")?;
     eventually("it is in use", &window, said, "In use")?;
     ensure!(people()? == named, "names stay");
-    window.press(&["6"])?;
+    window.press(&["7"])?;
     let newest = "[data-testid=decision]";
     eventually("the history tells it", &window, newest, "very generously")?;
     window.press(&[key::CONTROL, "z"])?;
     eventually("it is taken back", &window, toast, "Taken back")?;
-    window.press(&["7"])?;
+    window.press(&["8"])?;
     eventually("as it was", &window, said, "As measured best")
 }
 
@@ -1084,7 +1084,7 @@ fn kith_learns_from_answers_by_itself_and_that_is_undone_chosen_and_kept() -> Re
     let (home, window) = opened_on(&TEACHING)?;
     let toast = "[data-testid=toast]";
     let settings = |window: &Window| {
-        window.press(&["7"])?;
+        window.press(&["8"])?;
         window.find("[data-testid=learned-0]")
     };
     let used = |window: &Window, version: u32| -> Result<bool> {
@@ -1260,7 +1260,7 @@ fn copies_are_one_unfold_and_are_seen_side_by_side() -> Result<()> {
     )?;
 
     // All of them one by one, as a setting.
-    window.press(&["7"])?;
+    window.press(&["8"])?;
     window.run(PRESS, "[data-testid=folding]")?;
     window.press(&["1"])?;
     has(6)?;
@@ -1312,7 +1312,7 @@ fn photos_are_dragged_onto_an_album() -> Result<()> {
     // Let go elsewhere, nothing happens, and nothing is opened.
     window.drag(middle(tiles, 2)?, [900.0, 700.0])?;
     ensure!(window.all("[data-testid=photo]")?.is_empty());
-    window.press_each(&[key::ESCAPE, "4"])?;
+    window.press_each(&[key::ESCAPE, "5"])?;
     eventually(
         "the album has two",
         &window,
@@ -1375,7 +1375,7 @@ fn photos_are_seen_by_folder() -> Result<()> {
     )?;
     fs::rename(pictures.join("biden.jpg"), pictures.join("2012/biden.jpg"))?;
     let window = looked_through(home.path())?;
-    window.press(&["5"])?;
+    window.press(&["6"])?;
     let folders = "[data-testid=photo-folder]";
     until("all folders are there", || {
         Ok(window.all(folders)?.len() == 3)
@@ -1399,6 +1399,102 @@ fn photos_are_seen_by_folder() -> Result<()> {
         window.find(folders)?;
     }
     Ok(())
+}
+
+#[test]
+fn places_on_the_map_and_in_the_list_show_their_photos() -> Result<()> {
+    // Without any, it is said what would help.
+    let nowhere = home()?;
+    let window = looked_through(nowhere.path())?;
+    window.press(&["4"])?;
+    let none = "[data-testid=no-places]";
+    eventually("nothing is there", &window, none, "No places yet")?;
+    window.screenshot(&shots()?.join("places-empty.png"))?;
+    let found = window.problems(&axe()?)?;
+    ensure!(found.is_empty(), "axe found:\n{}", found.join("\n"));
+    drop(window);
+
+    let home = empty_home()?;
+    make_journeys(&home.path().join("Pictures"), &samples())?;
+    let window = looked_through(home.path())?;
+    let tiles = "[data-testid=photo-tile]";
+    until("six photos are there", || Ok(window.all(tiles)?.len() == 6))?;
+    window.click("[data-testid=nav-places]")?;
+    let list = "[data-testid=places]";
+    eventually("countries are there", &window, list, "Norway 3")?;
+    let text = window.text(list)?;
+    ensure!(
+        text.contains("United States 1") && text.contains("Far from any town 1"),
+        "{text}"
+    );
+    until("so is the map", || {
+        let lands = window.all("[data-testid=map] path")?.len();
+        Ok(lands > 50 && window.all("[data-testid=dot]")?.len() >= 3)
+    })?;
+
+    // By keyboard: the country opens, and a town in it is chosen.
+    let shown = |count: usize, title: &str| {
+        until(&format!("{title} is shown"), || {
+            Ok(window.all(tiles)?.len() == count
+                && window.text("[data-testid=place-title]")? == title)
+        })
+    };
+    window.run(FOCUS, "[data-testid=country]")?;
+    window.press_each(&[key::RIGHT, key::RIGHT, key::ENTER])?;
+    shown(2, "Oslo, Norway")?;
+    window.press(&[key::LEFT])?;
+    window.press(&[key::ENTER])?;
+    shown(3, "Norway")?;
+
+    // By mouse: a dot of the map; Esc goes back.
+    let dot = "[data-testid=dot][aria-label^='Bergen']";
+    let mut before = Vec::new();
+    until("Bergen is a dot of its own, and the map rests", || {
+        let now = window.boxes(dot)?;
+        let rests = now.len() == 1 && now == before;
+        before = now;
+        Ok(rests)
+    })?;
+    window.click(dot)?;
+    shown(1, "Bergen, Norway")?;
+    window.find("[data-testid=town][data-name=Bergen][aria-selected=true]")?;
+    window.press(&[key::ESCAPE])?;
+    until("no photos are shown", || Ok(window.all(tiles)?.is_empty()))?;
+
+    // From dot to dot with the arrows, and Enter.
+    window.run(FOCUS, "[data-testid=map]")?;
+    window.press(&["0"])?;
+    let york = "[data-testid=dot][aria-label^='New York']";
+    window.find(york)?;
+    window.run(FOCUS, york)?;
+    window.press(&[key::ENTER])?;
+    shown(1, "New York City, United States")?;
+
+    // A photo names its place, which leads to the search for it.
+    window.click(tiles)?;
+    window.press(&["i"])?;
+    let told = "[data-testid=photo-place]";
+    eventually("its place is named", &window, told, "New York City")?;
+    window.click("[data-testid=photo-place] .link")?;
+    let understood = "[data-testid=understood]";
+    eventually("it is found", &window, understood, "in New York City")?;
+
+    // Places are offered behind their key, and each part can be left out.
+    window.press(&["/"])?;
+    let clear = "const box = document.querySelector(arguments[0]); box.value = ''; box.dispatchEvent(new Event('input', { bubbles: true }))";
+    window.run(clear, "[data-testid=search]")?;
+    window.type_into("[data-testid=search]", "in:nor")?;
+    eventually(
+        "Norway is offered",
+        &window,
+        "#search-names",
+        "in:Norway 3 photos",
+    )?;
+    window.press_each(&[key::DOWN, key::ENTER])?;
+    until("Norway is found", || {
+        let text = window.text(understood)?;
+        Ok(text.contains("in Norway") && number_in(&text) == Some(3))
+    })
 }
 
 /// Names that one types, as they come to mind.
@@ -1441,7 +1537,7 @@ fn naming_twenty_people_takes_their_names_and_enter() -> Result<()> {
     );
     ensure!(keys == letters + 21, "{keys} keys for {letters} letters");
     window.press(&[key::ESCAPE])?;
-    window.press(&["6"])?;
+    window.press(&["7"])?;
     until("the history tells all of them", || {
         Ok(window.all("[data-testid=decision]")?.len() >= 21)
     })
@@ -1459,6 +1555,15 @@ fn see_albums_and_settings(
     look_at: &mut dyn FnMut(&Window, &str) -> Result<()>,
 ) -> Result<()> {
     window.press(&["4"])?;
+    window.find("[data-testid=map] path")?;
+    until("there are dots", || {
+        Ok(window.all("[data-testid=dot]")?.len() > 3)
+    })?;
+    look_at(window, "places")?;
+    window.click("[data-testid=country]")?;
+    window.find("[data-testid=photo-tile]")?;
+    look_at(window, "places-chosen")?;
+    window.press(&["5"])?;
     window.find("[data-testid=album]")?;
     look_at(window, "albums")?;
     window.click("[data-testid=album]")?;
@@ -1472,7 +1577,7 @@ fn see_albums_and_settings(
     window.press_each(&[key::ESCAPE, "a"])?;
     window.find("[data-testid=album-name]")?;
     look_at(window, "photos-chosen")?;
-    window.press_each(&[key::ESCAPE, key::ESCAPE, "7"])?;
+    window.press_each(&[key::ESCAPE, key::ESCAPE, "8"])?;
     window.find("[data-testid=device-found]")?;
     look_at(window, "settings")?;
     // It is longer than the window.
@@ -1566,10 +1671,10 @@ fn every_screen_can_be_used_by_everybody_by_day_and_by_night() -> Result<()> {
             window.press(&["3"])?;
             window.find("[data-testid=review-outline]")?;
             look_at(&window, "review")?;
-            window.press(&["5"])?;
+            window.press(&["6"])?;
             window.find("[data-testid=choose-folders]")?;
             look_at(&window, "folders")?;
-            window.press(&["6"])?;
+            window.press(&["7"])?;
             window.find("[data-testid=decision]")?;
             look_at(&window, "history")?;
             see_albums_and_settings(&window, &mut look_at)?;

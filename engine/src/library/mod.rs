@@ -10,6 +10,7 @@ mod by_folder;
 mod keeping;
 mod learned;
 mod networks;
+mod places;
 mod rows;
 mod search;
 mod sentences;
@@ -25,7 +26,7 @@ use image::RgbImage;
 use rusqlite::Connection;
 
 use self::before::{Before, faces_in, person_of, several, tidy};
-use self::rows::{Rows, Stamp, best_first, date_of};
+use self::rows::{Rows, Stamp, best_first, date_of, spot_of};
 use self::sentences::said;
 use crate::catalog::photos::Photo;
 use crate::catalog::{
@@ -34,6 +35,7 @@ use crate::catalog::{
 use crate::faces::{FaceFinder, MODEL};
 use crate::indexing::{DECODED_SIDE, Job, embedded, resolved};
 use crate::people::{Calibration, Decided, Decision, Groups, group_faces, standing};
+use crate::places::{Place, Spot};
 use crate::regrouping::Regrouping;
 use crate::thumbnails::Thumbnails;
 use crate::{
@@ -389,6 +391,7 @@ impl Library {
             favourite: tile.favourite,
             stars: tile.stars,
             place: found.header.place,
+            place_name: spot_of(&found).and_then(Spot::place).map(Place::name),
             camera: found.header.camera,
             ages: rows.ages(&on_it, found.header.taken_at.as_deref()),
             albums: rows.albums_of(photo),

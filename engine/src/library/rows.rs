@@ -5,7 +5,7 @@
 //! this connection and of all others.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -20,6 +20,7 @@ use crate::catalog::photos::Photo;
 use crate::catalog::placements::{self, Placement};
 use crate::catalog::{decisions, faces, folders, photos, stacks};
 use crate::people::{Decided, DecidedPerson};
+use crate::places::{Place, Spot};
 use crate::search::Searched;
 use crate::{Age, Face, FaceId, FaceState, PersonId, PhotoId, PhotoTile, Result};
 
@@ -55,14 +56,17 @@ pub(super) struct Facts {
     stacks: Vec<Vec<PhotoId>>,
     /// What a search reads of each of them, in the same order; made when it is asked for first.
     texts: OnceLock<Vec<Texts>>,
+    /// What the spots of the photos belong to; the same.
+    places: OnceLock<BTreeMap<Spot, Place>>,
 }
 
-/// The words of a photo that a search looks into.
+/// What a search looks into of a photo.
 #[derive(Debug)]
 struct Texts {
     date: Arc<str>,
     camera: Arc<str>,
     path: Arc<str>,
+    spot: Option<Spot>,
 }
 
 impl Facts {
@@ -90,6 +94,17 @@ impl Facts {
             stacks: stacks.into_values().filter(|of| of.len() > 1).collect(),
             newest_first: by_date.into_iter().map(|(_, photo)| photo).collect(),
             texts: OnceLock::new(),
+            places: OnceLock::new(),
+        })
+    }
+
+    /// What the spots of the photos belong to, where that can be said.
+    pub(super) fn places(&self) -> &BTreeMap<Spot, Place> {
+        self.places.get_or_init(|| {
+            let spots: BTreeSet<Spot> = self.photos.values().filter_map(spot_of).collect();
+            let spots = spots.into_iter();
+            let named = spots.filter_map(|spot| Some((spot, spot.place()?)));
+            named.collect()
         })
     }
 
@@ -118,6 +133,7 @@ impl Facts {
                     date: date_of(photo).into(),
                     camera: Arc::clone(camera),
                     path: below(&photo.path).into(),
+                    spot: spot_of(photo),
                 }
             });
             texts.collect()
@@ -322,6 +338,7 @@ impl Rows {
                     date: Arc::clone(&texts.date),
                     camera: Arc::clone(&texts.camera),
                     path: Arc::clone(&texts.path),
+                    spot: texts.spot,
                     favourite: self.decided.favourites.contains(photo),
                     stars: stars.unwrap_or_default(),
                     ..Searched::default()
@@ -402,6 +419,11 @@ pub(super) fn best_first(faces: &mut [&StoredFace]) {
         let better = b.found.quality.total_cmp(&a.found.quality);
         better.then(a.id.cmp(&b.id))
     });
+}
+
+/// Where it was taken, if its header says so.
+pub(super) fn spot_of(photo: &Photo) -> Option<Spot> {
+    photo.header.place.map(Spot::of)
 }
 
 /// The date in the header, or else the day the file was changed last.

@@ -2,7 +2,7 @@
 
 use super::Library;
 use super::rows::Rows;
-use crate::search::{Misunderstood, Query, Searched, Term, Understood, holds, matches};
+use crate::search::{Known, Misunderstood, Query, Searched, Term, Understood, holds, matches};
 use crate::{Found, FoundPhoto, PersonId, PhotoId, Result, SearchResult};
 
 impl Library {
@@ -49,7 +49,11 @@ impl Library {
 impl Rows {
     pub(super) fn find(&self, query: &str) -> Result<Found> {
         let names = self.known_as();
-        let query = Query::parse(query, &names)?;
+        let known = Known {
+            people: &names,
+            places: &|text| self.facts.spots_called(text),
+        };
+        let query = Query::parse(query, &known)?;
         let searched = self.searched();
         check_understood(&query, searched, &names)?;
         let answers = searched.iter().filter(|(_, photo)| matches(&query, photo));

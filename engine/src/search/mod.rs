@@ -6,10 +6,11 @@ mod understood;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub use query::{Dates, Query, Term};
+pub use query::{Dates, Known, Meant, Query, Term};
 pub use understood::{Misunderstood, Understood};
 
 use crate::PersonId;
+use crate::places::Spot;
 
 /// What a query can ask of a photo.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Searched {
     pub nobodys: u32,
     /// Whether somebody on it has no name.
     pub unnamed: bool,
+    /// Where it was taken, if it says so.
+    pub spot: Option<Spot>,
     /// Maker and model of the camera, in small letters; empty where it is not known.
     pub camera: Arc<str>,
     /// Whether it is a favourite.
@@ -51,6 +54,7 @@ pub fn holds(term: &Term, photo: &Searched) -> bool {
         Term::NobodyElse { people } => photo.nobodys == 0 && photo.people.is_subset(people),
         Term::Unnamed => photo.unnamed,
         Term::Faces { least, most } => (*least..=*most).contains(&photo.faces),
+        Term::In(meant) => photo.spot.is_some_and(|spot| meant.spots.contains(&spot)),
         Term::Camera { text } => photo.camera.contains(&text.to_lowercase()),
         Term::Called { text, .. } => photo.path.contains(&text.to_lowercase()),
         Term::Favourite => photo.favourite,

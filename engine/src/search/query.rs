@@ -5,8 +5,10 @@
 //! either  = term { "or" term }             at least one of these holds; "or" binds closest
 //! term    = [ "-" | "not" | "without" ] ( person | fact ) | time | "only"
 //! person  = a name, any word of it, its beginning, or "a name in quotes"
-//! fact    = "unnamed" | "favourite" | "stars:" number | "faces:" number | "camera:" text | "file:" text | text
+//! fact    = "unnamed" | "favourite" | "stars:" number | "faces:" number | "in:" place | "camera:" text
+//!         | "file:" text | text
 //! number  = 2 | 2+ | 2..4
+//! place   = a town, region or country that photos were taken in, or words of its name
 //! time    = moment | moment ".." | ".." moment | moment ".." moment
 //! moment  = 2019 | 2019-06 | 2019-06-12 | june 2019 | summer 2019
 //! ```
@@ -16,9 +18,10 @@
 //! of files and folders. Seasons are those of the northern half of the earth; winter 2019 ends in
 //! February 2020.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::Misunderstood;
+use crate::places::Spot;
 use crate::{Error, PersonId, Result};
 
 /// A query that was understood.
@@ -28,6 +31,24 @@ pub struct Query {
     pub terms: Vec<Term>,
     /// For each of the terms, the query as it was typed without this one.
     pub without: Vec<String>,
+}
+
+/// What the words of a query can mean.
+pub struct Known<'a> {
+    /// Names of people, and their other names.
+    pub people: &'a [(PersonId, String)],
+    /// The spots of photos that a text means; none where it means no place. Only asked when a query
+    /// names one.
+    pub places: &'a dyn Fn(&str) -> Option<Meant>,
+}
+
+/// Where a text means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meant {
+    /// The spots of photos there.
+    pub spots: HashSet<Spot>,
+    /// Names of the places that they belong to.
+    pub names: Vec<String>,
 }
 
 /// One part of a query; [`super::Understood`] says how it was understood.
@@ -77,6 +98,8 @@ pub enum Term {
         /// At most.
         most: u32,
     },
+    /// It was taken there.
+    In(Meant),
     /// It was taken with a camera whose name contains this.
     Camera {
         /// As it was typed.
@@ -159,11 +182,11 @@ impl Word {
 }
 
 impl Query {
-    /// Understands `text`, where `names` are the people that can be meant.
+    /// Understands `text` by what is known.
     ///
     /// # Errors
     /// [`Error::Query`] with a sentence that names the word that was not understood.
-    pub fn parse(text: &str, names: &[(PersonId, String)]) -> Result<Self> {
+    pub fn parse(text: &str, known: &Known<'_>) -> Result<Self> {
         let words = words(text)?;
         let mut terms: Vec<(Term, std::ops::Range<usize>)> = Vec::new();
         let mut rest = words.as_slice();
@@ -191,7 +214,7 @@ impl Query {
                     begin = None;
                 }
                 _ => {
-                    let (term, used) = term(rest, names, without)?;
+                    let (term, used) = term(rest, known, without)?;
                     let end = rest[used - 1].place.end;
                     match terms.last_mut() {
                         Some((Term::Either(terms), place)) if either => {
@@ -296,7 +319,7 @@ fn words(text: &str) -> Result<Vec<Word>> {
 }
 
 /// The term that the words begin with, and how many of them it takes.
-fn term(words: &[Word], names: &[(PersonId, String)], without: bool) -> Result<(Term, usize)> {
+fn term(words: &[Word], known: &Known<'_>, without: bool) -> Result<(Term, usize)> {
     let negated = |term: Term| {
         if without {
             Term::Not(Box::new(term))
@@ -304,7 +327,7 @@ fn term(words: &[Word], names: &[(PersonId, String)], without: bool) -> Result<(
             term
         }
     };
-    if let Some(fact) = fact(&words[0])? {
+    if let Some(fact) = fact(&words[0], known)? {
         return Ok((negated(fact), 1));
     }
     if !words[0].quoted
@@ -320,7 +343,7 @@ fn term(words: &[Word], names: &[(PersonId, String)], without: bool) -> Result<(
         }
         return Ok((Term::During { dates, said }, used));
     }
-    let Some((found, used)) = person(words, names) else {
+    let Some((found, used)) = person(words, known.people) else {
         let text = words[0].text.clone();
         if text.is_empty() {
             return Err(Misunderstood::EmptyQuote.into());
@@ -340,8 +363,8 @@ fn term(words: &[Word], names: &[(PersonId, String)], without: bool) -> Result<(
     Ok((term, used))
 }
 
-/// What else is known of a photo: `unnamed`, `faces:2+`, `camera:nikon`, `file:beach`.
-fn fact(word: &Word) -> Result<Option<Term>> {
+/// What else is known of a photo: `unnamed`, `faces:2+`, `in:oslo`, `camera:nikon`, `file:beach`.
+fn fact(word: &Word, known: &Known<'_>) -> Result<Option<Term>> {
     let some = |text: &str, key: &str| {
         if text.is_empty() {
             Err(Error::from(Misunderstood::NothingBehind {
@@ -357,6 +380,11 @@ fn fact(word: &Word) -> Result<Option<Term>> {
     let favourite = ["favourite", "favorite"];
     if !word.quoted && favourite.contains(&word.text.to_lowercase().as_str()) {
         return Ok(Some(Term::Favourite));
+    }
+    if let Some(text) = word.after("in:") {
+        let text = some(text, "in:")?;
+        let meant = (known.places)(&text).ok_or(Misunderstood::NoPlace { text })?;
+        return Ok(Some(Term::In(meant)));
     }
     if let Some(text) = word.after("camera:") {
         return Ok(Some(Term::Camera {
@@ -541,8 +569,31 @@ mod tests {
         (1..).zip(names.map(String::from)).collect()
     }
 
+    /// Two places, each at a spot of its own.
+    fn spots_of(text: &str) -> Option<Meant> {
+        let of = |latitude: f64, name: &str| {
+            Some(Meant {
+                spots: HashSet::from([Spot::of([latitude, 0.0])]),
+                names: vec![name.to_owned()],
+            })
+        };
+        match text.to_lowercase().as_str() {
+            "oslo" => of(59.0, "Oslo"),
+            "new york" => of(40.0, "New York"),
+            _ => None,
+        }
+    }
+
+    fn parsed(text: &str) -> Result<Query> {
+        let known = Known {
+            people: &names(),
+            places: &spots_of,
+        };
+        Query::parse(text, &known)
+    }
+
     fn understood(text: &str) -> String {
-        match Query::parse(text, &names()) {
+        match parsed(text) {
             Ok(query) => query
                 .terms
                 .iter()
@@ -616,6 +667,15 @@ mod tests {
                 "taken with “Canon EOS”; with Ben",
             ),
             ("camera:", "error: Put something behind “camera:”."),
+            ("in:oslo anna", "in Oslo; with Anna"),
+            ("IN:\"New York\" -in:Oslo", "in New York; not in Oslo"),
+            ("in:oslo or in:\"new york\"", "in Oslo, or in New York"),
+            (
+                "in:Atlantis",
+                "error: “Atlantis” is no town, region or country that a photo of yours was taken in.",
+            ),
+            ("in:", "error: Put something behind “in:”."),
+            ("\"in:oslo\"", "“in:oslo” in the file or folder name"),
             (
                 "\"\"",
                 "error: There is nothing between the quotation marks.",
@@ -642,7 +702,7 @@ mod tests {
             ),
             ("sept 2020", "2020-09-01T00:00:00", "2020-08-31T00:00:00"),
         ] {
-            let query = Query::parse(text, &[]).expect(text);
+            let query = parsed(text).expect(text);
             let [Term::During { dates, .. }] = query.terms.as_slice() else {
                 panic!("{text}")
             };
@@ -654,7 +714,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_understood_or_refused_with_a_sentence(text in "\\PC{0,40}") {
-            if let Err(error) = Query::parse(&text, &names()) {
+            if let Err(error) = parsed(&text) {
                 prop_assert!(matches!(error, Error::Query(_)));
             }
         }
@@ -664,7 +724,7 @@ mod tests {
             let names = names();
             let (person, name) = &names[at];
             let text = format!("{}\"{name}\"", if without { "-" } else { "" });
-            let query = Query::parse(&text, &names).expect("a known name");
+            let query = parsed(&text).expect("a known name");
             let people = match &query.terms[0] {
                 Term::With { people, .. } if !without => people,
                 Term::Without { people, .. } if without => people,
@@ -677,18 +737,38 @@ mod tests {
         fn a_term_left_out_leaves_the_others_as_they_are(
             said in prop::collection::vec(prop::sample::select(vec![
                 "anna", "-carl", "without ben", "2019..2021", "june 2019", "unnamed", "faces:2+",
-                "camera:\"Canon EOS\"", "\"Anna Lee\"", "anna or ben", "beach", ", with zoë",
+                "camera:\"Canon EOS\"", "\"Anna Lee\"", "anna or ben", "beach", ", with zoë", "in:oslo",
+                "-in:\"New York\"", "in:Oslo or unnamed",
             ]), 1..6),
             at in any::<prop::sample::Index>(),
         ) {
             let text = said.join(" ");
-            let query = Query::parse(&text, &names()).expect("made of known parts");
+            let query = parsed(&text).expect("made of known parts");
             prop_assert_eq!(query.terms.len(), query.without.len());
             let at = at.index(query.terms.len());
-            let left = Query::parse(&query.without[at], &names()).expect("still a query");
+            let left = parsed(&query.without[at]).expect("still a query");
             let mut terms = query.terms;
             terms.remove(at);
             prop_assert_eq!(left.terms, terms, "{} without {}", text, at);
+        }
+
+        #[test]
+        fn a_place_is_meant_in_any_case_and_what_is_none_is_refused(
+            text in prop_oneof![
+                Just("oSlO".to_owned()),
+                Just("NEW york".to_owned()),
+                "[a-zA-Zäø ]{1,12}[a-z]",
+            ],
+            without in any::<bool>(),
+        ) {
+            let asked = format!("{}in:\"{text}\"", if without { "-" } else { "" });
+            let Some(meant) = spots_of(&text) else {
+                prop_assert!(matches!(parsed(&asked), Err(Error::Query(_))));
+                return Ok(());
+            };
+            let meant = Term::In(meant);
+            let meant = if without { Term::Not(Box::new(meant)) } else { meant };
+            prop_assert_eq!(parsed(&asked).expect("a known place").terms, vec![meant]);
         }
 
         #[test]

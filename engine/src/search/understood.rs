@@ -47,6 +47,11 @@ pub enum Understood {
         /// At most, if there is a most.
         most: Option<u32>,
     },
+    /// `in Norway`
+    In {
+        /// Names of the places.
+        names: Vec<String>,
+    },
     /// `taken with “Nikon”`
     Camera {
         /// As it was typed.
@@ -91,6 +96,9 @@ impl From<&Term> for Understood {
                 least: *least,
                 most: bounded(*most),
             },
+            Term::In(meant) => Self::In {
+                names: meant.names.clone(),
+            },
             Term::Camera { text } => Self::Camera { text: text.clone() },
             Term::Called { text, .. } => Self::Called { text: text.clone() },
             Term::Not(term) => Self::Not {
@@ -122,6 +130,7 @@ impl fmt::Display for Understood {
             Self::Faces { least, most } => write!(f, "with {} faces", range(*least, *most)),
             Self::Favourite => write!(f, "a favourite"),
             Self::Stars { least, most } => write!(f, "{} stars", range(*least, *most)),
+            Self::In { names } => write!(f, "in {}", names.join(" or ")),
             Self::Camera { text } => write!(f, "taken with “{text}”"),
             Self::Called { text } => write!(f, "“{text}” in the file or folder name"),
             Self::Not { part } => write!(f, "not {part}"),
@@ -181,6 +190,11 @@ pub enum Misunderstood {
         /// What stands behind it.
         text: String,
     },
+    /// `in:Atlantis`
+    NoPlace {
+        /// What stands behind it.
+        text: String,
+    },
     /// `2021..2019`
     EndsEarly {
         /// As it was typed.
@@ -220,6 +234,10 @@ impl fmt::Display for Misunderstood {
             Self::NoNumber { key, text } => write!(
                 f,
                 "“{key}:{text}” is no number of {key}. Numbers look like {key}:2, {key}:2+ or {key}:2..4."
+            ),
+            Self::NoPlace { text } => write!(
+                f,
+                "“{text}” is no town, region or country that a photo of yours was taken in."
             ),
             Self::EndsEarly { time } => write!(f, "“{time}” ends before it begins."),
             Self::NoTime { time } => write!(

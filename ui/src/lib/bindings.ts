@@ -46,6 +46,7 @@ export const commands = {
 	history: () => __TAURI_INVOKE<HistoryEntry[]>("history"),
 	search: (query: string) => __TAURI_INVOKE<Found>("search", { query }),
 	cameras: () => __TAURI_INVOKE<string[]>("cameras"),
+	places: () => __TAURI_INVOKE<PhotosOfPlace[]>("places"),
 	albums: () => __TAURI_INVOKE<Album[]>("albums"),
 	album: (album: number) => __TAURI_INVOKE<number[]>("album", { album }),
 	/**  Shows a photo's file in the platform's file manager. */
@@ -488,6 +489,10 @@ key: string } |
 key: string; 
 /**  What stands behind it. */
 text: string } | 
+/**  `in:Atlantis` */
+{ kind: "no_place"; 
+/**  What stands behind it. */
+text: string } | 
 /**  `2021..2019` */
 { kind: "ends_early"; 
 /**  As it was typed. */
@@ -560,6 +565,8 @@ export type PhotoDetail = {
 	stars: number,
 	/**  Latitude and longitude in degrees, WGS 84. */
 	place: [(number | null), (number | null)] | null,
+	/**  What that place is called, unless it is far from everywhere. */
+	place_name: PlaceName | null,
 	/**  Maker and model. */
 	camera: string | null,
 	/**  Faces from left to right, without the ignored ones. */
@@ -740,6 +747,30 @@ path: string } |
 { kind: "other"; 
 /**  The sentence. */
 message: string };
+
+/**  Photos that were taken at one place. */
+export type PhotosOfPlace = {
+	/**  What it is called; none far from everywhere. */
+	name: PlaceName | null,
+	/**  Latitude and longitude of the middle of the photos, in degrees of WGS 84. */
+	at: [(number | null), (number | null)],
+	/**  The photos, the newest first. */
+	photos: number[],
+};
+
+/**  What a place is called. */
+export type PlaceName = {
+	/**  The town, where one is near. */
+	town: string | null,
+	/**  The region of the country that the town is in, where it has one. */
+	region: string | null,
+	/**  The country. */
+	country: string,
+	/**  The country in German. */
+	country_german: string,
+	/**  The country's two letters of ISO 3166. */
+	country_code: string,
+};
 
 /**  How far a running index job is. */
 export type Progress = {
@@ -977,6 +1008,10 @@ most: number | null } |
 least: number; 
 /**  At most, if there is a most. */
 most: number | null } | 
+/**  `in Norway` */
+{ kind: "in"; 
+/**  Names of the places. */
+names: string[] } | 
 /**  `taken with “Nikon”` */
 { kind: "camera"; 
 /**  As it was typed. */

@@ -51,11 +51,22 @@ test('a name with a space is asked for in quotes', () => {
 });
 
 test('parts of a query are offered, and cameras behind their key', () => {
+  const places = [
+    { name: 'Norway', photos: 12 },
+    { name: 'New York', photos: 7 },
+    { name: 'Île-de-France', photos: 1 },
+  ];
   const words = (typed: string) =>
-    offerParts(typed, ['Canon EOS 5D', 'NIKON Z 6']).map((p) => p.word);
+    offerParts(typed, ['Canon EOS 5D', 'NIKON Z 6'], places).map((p) => p.word);
   expect(words('fac')).toEqual(['faces:2+', 'faces:0']);
   expect(words('')).toEqual([]);
   expect(words('camera:')).toEqual(['camera:"Canon EOS 5D"', 'camera:"NIKON Z 6"']);
   expect(words('camera:nik')).toEqual(['camera:"NIKON Z 6"']);
+  expect(words('in')).toEqual(['in:']);
+  expect(words('in:n')).toEqual(['in:Norway', 'in:"New York"']);
+  expect(words('in:york')).toEqual(['in:"New York"']);
+  expect(words('in:ile')).toEqual(['in:Île-de-France']);
+  expect(words('in:orway')).toEqual([]);
+  expect(lastWord('anna in:"new y')).toEqual({ before: 'anna ', word: 'in:"new y' });
   expect(lastWord('anna camera:"can')).toEqual({ before: 'anna ', word: 'camera:"can' });
 });

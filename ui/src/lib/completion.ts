@@ -79,14 +79,29 @@ const queryParts = (): QueryPart[] => [
   { word: 'stars:3+', says: t('query.stars') },
   { word: 'faces:2+', says: t('query.faces') },
   { word: 'faces:0', says: t('query.nobody') },
+  { word: 'in:', says: t('query.in'), open: true },
   { word: 'camera:', says: t('query.camera'), open: true },
   { word: 'file:', says: t('query.file'), open: true },
 ];
 
-/** The parts that go on from what was typed, and the cameras behind `camera:`. */
-export function offerParts(typed: string, cameras: string[]): QueryPart[] {
+/** The parts that go on from what was typed, the cameras behind `camera:`, and places behind `in:`. */
+export function offerParts(
+  typed: string,
+  cameras: string[],
+  places: { name: string; photos: number }[],
+): QueryPart[] {
   const start = plain(typed);
   if (!start) return [];
+  if (start.startsWith('in:')) {
+    const text = start.slice('in:'.length).replace(/^"/, '');
+    return places
+      .filter(({ name }) => ` ${plain(name).replaceAll('-', ' ')}`.includes(` ${text}`))
+      .slice(0, 8)
+      .map(({ name, photos }) => ({
+        word: `in:${asQueryWord(name)}`,
+        says: t('count.photos', { n: photos }),
+      }));
+  }
   if (start.startsWith('camera:')) {
     const text = start.slice('camera:'.length).replace(/^"/, '');
     return cameras

@@ -5,6 +5,7 @@ export type Place =
   | { screen: 'people' }
   | { screen: 'person'; person: number }
   | { screen: 'review' }
+  | { screen: 'places'; chosen?: string[] }
   | { screen: 'search'; query: string }
   | { screen: 'albums' }
   | { screen: 'album'; album: number }
@@ -32,11 +33,14 @@ class Whereabouts {
 
   readonly here: Place = $derived(this.#trail.at(-1) ?? { screen: 'photos' });
 
-  /** Goes to `place`; a search that is refined, and a screen of the side bar, replace their like. */
+  /** Goes to `place`; a search that is refined, and another choice of places, replace their like. */
   go(place: Place): void {
     this.viewing = null;
     this.comparing = null;
-    const refined = place.screen === 'search' && this.here.screen === 'search';
+    const { here } = this;
+    const refined =
+      place.screen === here.screen &&
+      (here.screen === 'search' || (here.screen === 'places' && here.chosen !== undefined));
     const trail = refined ? this.#trail.slice(0, -1) : this.#trail;
     this.#trail = [...trail, place].slice(-50);
   }

@@ -11,6 +11,7 @@ afterEach(() => {
 const faces = (least: number, most: number | null): Understood => ({ kind: 'faces', least, most });
 const parts: [Understood, string, string][] = [
   [{ kind: 'with', names: ['Anna', 'Annabel'] }, 'with Anna or Annabel', 'mit Anna oder Annabel'],
+  [{ kind: 'in', names: ['Norway', 'Norwich'] }, 'in Norway or Norwich', 'in Norway oder Norwich'],
   [faces(0, 0), 'without faces', 'ohne Gesichter'],
   [faces(1, 1), 'with 1 face', 'mit 1 Gesicht'],
   [faces(2, null), 'with 2 or more faces', 'mit mindestens 2 Gesichtern'],

@@ -21,6 +21,8 @@ export function meaningOf(part: Understood): string {
       return t('understood.favourite');
     case 'stars':
       return t('understood.stars', { how: extent(part), n: part.least, most: part.most ?? 0 });
+    case 'in':
+      return t('understood.in', { names: either(part.names) });
     case 'camera':
       return t('understood.camera', { text: part.text });
     case 'called':

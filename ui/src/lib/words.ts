@@ -1,4 +1,5 @@
 // Numbers, dates, times and places as a reader of the window's language expects them.
+import type { PlaceName } from './api';
 import { spoken, t } from './language.svelte';
 
 /** A format of the system's, made once for each language. */
@@ -83,6 +84,11 @@ export function placeOf([latitude, longitude]: [number, number]): string {
   const eastWest = longitude < 0 ? t('compass.west') : t('compass.east');
   const number = (of: number) => degrees().format(Math.abs(of));
   return `${number(latitude)}° ${northSouth}, ${number(longitude)}° ${eastWest}`;
+}
+
+/** The country of a place: `Norway` */
+export function countryOf(name: PlaceName): string {
+  return spoken.now === 'de' ? name.country_german : name.country;
 }
 
 /** `7 years`, `1 year, 3 months`, `5 months`: months count for small children */

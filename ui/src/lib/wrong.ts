@@ -132,6 +132,8 @@ function misunderstood(why: Misunderstood): string {
       return t('query.nothing-behind', { key: why.key });
     case 'no_number':
       return t('query.no-number', { key: why.key, text: why.text });
+    case 'no_place':
+      return t('query.no-place', { text: why.text });
     case 'ends_early':
       return t('query.ends-early', { time: why.time });
     case 'no_time':
