@@ -930,7 +930,7 @@ fn a_person_has_other_names_and_a_birthday_and_settings_show_and_forget() -> Res
     let device = "[data-testid=device]";
     let found = "The processor of this computer";
     eventually("it is found what runs", &window, device, found)?;
-    eventually("and why", &window, device, "kith-worker")?;
+    eventually("and why", &window, device, "No graphics processor is used")?;
     let folder = window.text("[data-testid=storage-folder]")?;
     ensure!(folder.ends_with(".local/share/kith"), "{folder}");
 
