@@ -60,8 +60,9 @@ pub(super) struct Group {
     /// Faces that a member is surely not the same person as.
     not_faces: BTreeSet<FaceId>,
     /// The groups it is compared with, by their numbers when that was noted: some are joined to
-    /// others since, or to this one. See [`Linkage::linked`].
-    linked: Vec<u32>,
+    /// others since, or to this one. None while it was never noted: then they are those of its faces.
+    /// See [`Linkage::linked`].
+    noted: Option<Vec<u32>>,
     /// Rises with each join, so that older comparisons are known to be out of date.
     version: u32,
     /// How many joins had been made when it came to be as it is.
@@ -196,13 +197,16 @@ impl Graph {
 
     /// The links without the faces at `left_out`; where one of them spoke for its copies, the next
     /// of these does. These new links are returned, too.
-    fn without(&self, left_out: &BTreeSet<u32>) -> (Vec<Vec<u32>>, Vec<[u32; 2]>) {
-        let mut linked = self.linked.clone();
+    fn without(&self, left_out: &BTreeSet<u32>) -> (Links<'_>, Vec<[u32; 2]>) {
+        let mut links = Links {
+            graph: self,
+            instead: BTreeMap::new(),
+        };
         let mut new = Vec::new();
         for face in left_out {
-            let others = std::mem::take(&mut linked[*face as usize]);
+            let others = std::mem::take(links.to_change(*face));
             for other in &others {
-                remove(&mut linked[*other as usize], *face);
+                remove(links.to_change(*other), *face);
             }
             let Some(copies) = self.copies.get(face) else {
                 continue;
@@ -211,20 +215,53 @@ impl Graph {
             let Some(first) = copies.next() else { continue };
             for other in others {
                 if other != *first && !left_out.contains(&other) {
-                    insert(&mut linked[*first as usize], other);
-                    insert(&mut linked[other as usize], *first);
+                    insert(links.to_change(*first), other);
+                    insert(links.to_change(other), *first);
                     new.push([*first, other]);
                 }
             }
         }
-        (linked, new)
+        (links, new)
+    }
+}
+
+/// The graph as it is without some faces.
+#[derive(Debug)]
+struct Links<'a> {
+    graph: &'a Graph,
+    /// The others of those faces that have not the same as in the graph.
+    instead: BTreeMap<u32, Vec<u32>>,
+}
+
+impl Links<'_> {
+    /// The faces that a face is compared with, in order.
+    fn of(&self, face: u32) -> &[u32] {
+        let own = self.instead.get(&face);
+        own.unwrap_or_else(|| &self.graph.linked[face as usize])
+    }
+
+    fn to_change(&mut self, face: u32) -> &mut Vec<u32> {
+        let own = || self.graph.linked[face as usize].clone();
+        self.instead.entry(face).or_insert_with(own)
+    }
+
+    /// The groups that a group is compared with, as it was noted, or else its faces' links.
+    fn noted<'g>(&'g self, group: &'g Group) -> impl Iterator<Item = u32> + 'g {
+        let members = if group.noted.is_none() {
+            &group.members[..]
+        } else {
+            &[]
+        };
+        let of_members = members.iter().flat_map(|member| self.of(*member as u32));
+        let noted = group.noted.iter().flatten();
+        noted.chain(of_members).copied()
     }
 }
 
 /// The groups in the making.
 pub(super) struct Linkage<'a> {
     pub(super) limits: Limits<'a>,
-    graph: &'a Graph,
+    links: Links<'a>,
     pub(super) groups: Vec<Option<Group>>,
     /// The group of each face, by position; none for faces left out so far.
     pub(super) group_of: Vec<Option<usize>>,
@@ -258,10 +295,10 @@ impl<'a> Linkage<'a> {
         } else {
             (0..).zip(faces).filter(left_out).map(|of| of.0).collect()
         };
-        let (linked, new_links) = graph.without(&left_out);
+        let (links, new_links) = graph.without(&left_out);
         let mut linkage = Self {
             limits,
-            graph,
+            links,
             groups: Vec::new(),
             group_of: Vec::new(),
             photos_of: BTreeMap::new(),
@@ -284,13 +321,10 @@ impl<'a> Linkage<'a> {
             photos.sort_unstable();
             photos.dedup();
         }
-        let single = |(position, (face, linked))| {
-            founds(face, decided).then(|| Group {
-                linked,
-                ..linkage.single(position, face, person(face), decided)
-            })
+        let single = |(position, face)| {
+            founds(face, decided).then(|| linkage.single(position, face, person(face), decided))
         };
-        let singles = faces.par_iter().zip(linked).enumerate();
+        let singles = faces.par_iter().enumerate();
         let groups: Vec<Option<Group>> = singles.map(single).collect();
         let numbers = groups.iter().zip(0..);
         linkage.group_of = numbers
@@ -324,7 +358,7 @@ impl<'a> Linkage<'a> {
             days: face.day.into_iter().collect(),
             not_people,
             not_faces,
-            linked: Vec::new(),
+            noted: None,
             version: 0,
             since: 0,
         }
@@ -396,11 +430,11 @@ impl<'a> Linkage<'a> {
             if group.person.is_none() || !self.replay.awake[at] {
                 continue;
             }
-            let one_person = |other: &&u32| {
-                let other = self.groups[**other as usize].as_ref();
+            let one_person = |other: &u32| {
+                let other = self.groups[*other as usize].as_ref();
                 other.is_some_and(|other| other.person == group.person)
             };
-            let looks: Vec<u32> = group.linked.iter().filter(one_person).copied().collect();
+            let looks: Vec<u32> = self.links.noted(group).filter(one_person).collect();
             for other in looks {
                 self.compare(at, other as usize);
             }
@@ -504,8 +538,8 @@ impl<'a> Linkage<'a> {
             (None, Some(person)) => (person, a),
             _ => return false,
         };
-        let homes = alone.linked.iter();
-        let homes = homes.filter_map(|other| self.group_of[*other as usize]);
+        let homes = self.links.noted(alone);
+        let homes = homes.filter_map(|other| self.group_of[other as usize]);
         let mut others = homes.filter_map(|home| self.groups[home].as_ref());
         others.any(|other| {
             other.person.is_some_and(|other| other != person)
@@ -531,7 +565,7 @@ impl<'a> Linkage<'a> {
             merge(photos, &joined.photos);
             merge(photos, &gone.photos);
         }
-        absorb(&mut joined, gone);
+        absorb(&mut joined, gone, &self.links);
         joined.since = self.joins.len();
         self.groups[a] = Some(joined);
     }
@@ -539,8 +573,8 @@ impl<'a> Linkage<'a> {
     /// The groups that a group is linked with now, in order.
     pub(super) fn linked(&self, number: usize) -> Vec<u32> {
         let group = self.groups[number].as_ref();
-        let noted = group.into_iter().flat_map(|group| &group.linked);
-        let homes = noted.filter_map(|of| self.group_of[*of as usize]);
+        let noted = group.into_iter().flat_map(|group| self.links.noted(group));
+        let homes = noted.filter_map(|of| self.group_of[of as usize]);
         let others = homes.filter(|home| *home != number);
         let mut linked: Vec<u32> = others.map(|home| home as u32).collect();
         linked.sort_unstable();
@@ -552,7 +586,7 @@ impl<'a> Linkage<'a> {
     fn relink(&mut self, number: usize) -> Vec<u32> {
         let linked = self.linked(number);
         if let Some(group) = &mut self.groups[number] {
-            group.linked.clone_from(&linked);
+            group.noted = Some(linked.clone());
         }
         linked
     }
@@ -590,7 +624,12 @@ fn partners(decided: &Decided) -> BTreeMap<FaceId, BTreeSet<FaceId>> {
     partners
 }
 
-fn absorb(group: &mut Group, mut other: Group) {
+fn absorb(group: &mut Group, mut other: Group, links: &Links<'_>) {
+    if group.noted.is_some() || other.noted.is_some() {
+        let mut noted: Vec<u32> = links.noted(group).collect();
+        noted.extend(links.noted(&other));
+        group.noted = Some(noted);
+    }
     for (sum, more) in group.sum.iter_mut().zip(&other.sum) {
         *sum += more;
     }
@@ -601,10 +640,6 @@ fn absorb(group: &mut Group, mut other: Group) {
     merge(&mut group.days, &other.days);
     group.not_people.append(&mut other.not_people);
     group.not_faces.append(&mut other.not_faces);
-    if group.linked.len() < other.linked.len() {
-        std::mem::swap(&mut group.linked, &mut other.linked);
-    }
-    group.linked.append(&mut other.linked);
     group.version += 1;
 }
 

@@ -204,7 +204,7 @@ impl Linkage<'_> {
         let left_out: Vec<usize> = left_out.iter().filter_map(position).collect();
         for at in left_out {
             // With it, all that its copies are linked with.
-            let graph = self.graph;
+            let graph = self.links.graph;
             for copy in graph.copies_of(at as u32) {
                 self.replay.other[copy as usize] = true;
                 for other in &graph.linked[copy as usize] {
@@ -217,8 +217,8 @@ impl Linkage<'_> {
             let group = self.groups[at].as_ref();
             let has_person = group.is_some_and(|group| group.person.is_some());
             if has_person || self.replay.told_person[at].is_some() {
-                for other in group.into_iter().flat_map(|group| &group.linked) {
-                    awake[*other as usize] = true;
+                for other in group.into_iter().flat_map(|group| self.links.noted(group)) {
+                    awake[other as usize] = true;
                 }
             }
         }
@@ -233,8 +233,8 @@ impl Linkage<'_> {
         self.replay.beside = vec![false; faces.len()];
         for at in (0..faces.len()).filter(|at| awake[*at]) {
             let group = self.groups[at].as_ref();
-            for other in group.into_iter().flat_map(|group| &group.linked) {
-                self.replay.beside[*other as usize] = true;
+            for other in group.into_iter().flat_map(|group| self.links.noted(group)) {
+                self.replay.beside[other as usize] = true;
             }
         }
         self.replay.awake = awake;
