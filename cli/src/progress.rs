@@ -15,8 +15,42 @@ const FRAMES: u8 = 10;
 pub struct Shown {
     /// `None` where standard error is no terminal.
     bar: Option<ProgressBar>,
-    started: Instant,
+    pace: Pace,
     last_line: Instant,
+}
+
+/// How fast what is being done goes. Each thing that is done, or done over, has a pace of its own.
+struct Pace {
+    doing: String,
+    since: Instant,
+    /// How much of it was done by then, and was last.
+    before: u32,
+    last: u32,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self {
+            doing: String::new(),
+            since: Instant::now(),
+            before: 0,
+            last: 0,
+        }
+    }
+
+    /// Seconds until `total` are done.
+    fn left(&mut self, doing: &str, done: u32, total: u32) -> Option<f32> {
+        if doing != self.doing || done < self.last {
+            // What begins has done one when it first tells.
+            let before = done.saturating_sub(1);
+            doing.clone_into(&mut self.doing);
+            (self.since, self.before) = (Instant::now(), before);
+        }
+        self.last = done;
+        let (spent, done) = (self.since.elapsed().as_secs_f32(), done - self.before);
+        let left = total.saturating_sub(self.last) as f32;
+        (done > 0 && spent > 2.0).then(|| spent / done as f32 * left)
+    }
 }
 
 impl Shown {
@@ -30,11 +64,10 @@ impl Shown {
             bar.set_style(style.progress_chars("━━╌"));
             bar
         });
-        let now = Instant::now();
         Self {
             bar,
-            started: now,
-            last_line: now,
+            pace: Pace::new(),
+            last_line: Instant::now(),
         }
     }
 
@@ -48,7 +81,7 @@ impl Shown {
         details: &str,
         seconds_left: Option<f32>,
     ) {
-        let left = seconds_left.or_else(|| self.pace_left(done, total));
+        let left = seconds_left.or_else(|| self.pace.left(doing, done, total));
         let left = left.map_or_else(String::new, |left| format!(" · {} left", in_words(left)));
         let told = format!("{done} of {total}{details}{left}");
         if let Some(bar) = &self.bar {
@@ -61,11 +94,6 @@ impl Shown {
             // With standard error closed there is no one to tell.
             let _ = writeln!(io::stderr(), "{doing}: {told}");
         }
-    }
-
-    fn pace_left(&self, done: u32, total: u32) -> Option<f32> {
-        let spent = self.started.elapsed().as_secs_f32();
-        (done > 0 && spent > 2.0).then(|| spent / done as f32 * total.saturating_sub(done) as f32)
     }
 }
 
@@ -88,7 +116,25 @@ fn in_words(seconds: f32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::in_words;
+    use super::*;
+
+    /// Training once said that 127 hours were left, at the pace of the reading before it.
+    #[test]
+    fn what_comes_next_has_a_pace_of_its_own() {
+        let mut pace = Pace::new();
+        assert_eq!(pace.left("Reading", 16, 2_000), None);
+        pace.since = Instant::now()
+            .checked_sub(Duration::from_secs(900))
+            .unwrap();
+        let left = pace.left("Reading", 1_015, 2_015).unwrap();
+        assert!((left - 900.0).abs() < 2.0, "{left}");
+        assert_eq!(pace.left("Training", 1, 400), None);
+        pace.since = Instant::now().checked_sub(Duration::from_secs(20)).unwrap();
+        let left = pace.left("Training", 200, 400).unwrap();
+        assert!((left - 20.0).abs() < 0.5, "{left}");
+        // The next training, of the same name.
+        assert_eq!(pace.left("Training", 1, 400), None);
+    }
 
     #[test]
     fn time_left_in_words() {
