@@ -37,12 +37,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["decode", file, side] => {
             let side = side.parse()?;
             let read = || Ok(photo::decode(Path::new(file), side)?.pixels);
-            answer(read, |pixels| cells(pixels))
+            answer(read, cells)
         }
         ["decode-with-image", file, side] => {
             let side = side.parse()?;
             let read = || Ok(image::open(file)?.thumbnail(side, side).into_rgb8());
-            answer(read, |pixels| cells(pixels))
+            answer(read, cells)
         }
         ["neighbours", file] => {
             let bytes = fs::read(file)?;

@@ -78,7 +78,7 @@ impl AddedEmbedder {
         }
         let parameters = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
         let place = Place::Processor(Precision::wanted());
-        let network = Facenet::new(&parameters, numbers, place).map_err(of_candle)?;
+        let network = Facenet::new(&parameters, Some(numbers), place).map_err(of_candle)?;
         Ok(Self {
             network,
             numbers,

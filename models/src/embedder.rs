@@ -52,7 +52,7 @@ impl Embedder {
 
     fn load_at(weights: &Weights, place: Place, batch: usize) -> Result<Self, Error> {
         let parameters = weights.open(&facenet::FILE)?;
-        let network = Facenet::new(&parameters, EMBEDDING_LEN, place).map_err(failed)?;
+        let network = Facenet::new(&parameters, Some(EMBEDDING_LEN), place).map_err(failed)?;
         Ok(Self::of(network, batch))
     }
 
@@ -74,6 +74,42 @@ impl Embedder {
         let numbers = embedded(&self.network, Scaled::ByItself, &self.batch, faces);
         let numbers = numbers.map_err(failed)?;
         Ok(numbers.as_chunks::<EMBEDDING_LEN>().0.to_vec())
+    }
+}
+
+/// FaceNet without its last layer, on which another one can be trained
+/// ([`training::LAST_LAYER`](crate::training::LAST_LAYER)).
+pub struct Trunk(Facenet);
+
+impl Trunk {
+    /// The network with the weights in the folder, on the processor, in f32.
+    ///
+    /// # Errors
+    /// When the weight file is missing, damaged or of another version.
+    pub fn load(weights: &Weights) -> Result<Self, Error> {
+        let parameters = weights.open(&facenet::FILE)?;
+        let place = Place::Processor(Precision::F32);
+        Facenet::new(&parameters, None, place)
+            .map(Self)
+            .map_err(failed)
+    }
+
+    /// 1,792 numbers a face: the mean of its two views', not brought to unit length.
+    ///
+    /// # Errors
+    /// When Candle fails, as by lack of memory.
+    pub fn features(&self, faces: &[[Crop; 2]]) -> Result<Vec<Vec<f32>>, Error> {
+        let mut features = Vec::with_capacity(faces.len());
+        for faces in faces.chunks(BATCH) {
+            let (output, numbers) =
+                through(&self.0, Scaled::ByItself, faces.as_flattened()).map_err(failed)?;
+            features.extend(output.chunks_exact(2 * numbers).map(|both| {
+                let (first, second) = both.split_at(numbers);
+                let pairs = first.iter().zip(second);
+                pairs.map(|(a, b)| f32::midpoint(*a, *b)).collect()
+            }));
+        }
+        Ok(features)
     }
 }
 
@@ -131,7 +167,24 @@ fn embedded_together(
     scaled: Scaled,
     faces: &[[Crop; 2]],
 ) -> candle_core::Result<Vec<f32>> {
-    let views = faces.as_flattened();
+    let (mut output, numbers) = through(network, scaled, faces.as_flattened())?;
+    output.chunks_exact_mut(numbers).for_each(make_unit);
+    let mut embeddings = Vec::with_capacity(faces.len() * numbers);
+    for both in output.chunks_exact(2 * numbers) {
+        let (first, second) = both.split_at(numbers);
+        let start = embeddings.len();
+        embeddings.extend(first.iter().zip(second).map(|(a, b)| a + b));
+        make_unit(&mut embeddings[start..]);
+    }
+    Ok(embeddings)
+}
+
+/// What the network makes of the views one after the other, and how many numbers of each.
+fn through(
+    network: &Facenet,
+    scaled: Scaled,
+    views: &[Crop],
+) -> candle_core::Result<(Vec<f32>, usize)> {
     let mut values = Vec::with_capacity(views.len() * 3 * CROP_SIDE * CROP_SIDE);
     for view in views {
         match scaled {
@@ -148,17 +201,7 @@ fn embedded_together(
     let shape = (views.len(), CROP_SIDE, CROP_SIDE, 3);
     let input = Tensor::from_vec(values, shape, &Device::Cpu)?;
     let output = network.forward(&input)?;
-    let numbers = output.dim(1)?;
-    let mut output = output.flatten_all()?.to_vec1::<f32>()?;
-    output.chunks_exact_mut(numbers).for_each(make_unit);
-    let mut embeddings = Vec::with_capacity(faces.len() * numbers);
-    for both in output.chunks_exact(2 * numbers) {
-        let (first, second) = both.split_at(numbers);
-        let start = embeddings.len();
-        embeddings.extend(first.iter().zip(second).map(|(a, b)| a + b));
-        make_unit(&mut embeddings[start..]);
-    }
-    Ok(embeddings)
+    Ok((output.flatten_all()?.to_vec1()?, output.dim(1)?))
 }
 
 /// Appends the crop's values with their mean taken off, divided by their deviation:

@@ -41,8 +41,12 @@ pub(crate) const FEATURES: usize = 1792;
 
 impl Facenet {
     /// The network with parameters that are named as in `facenet.safetensors`, and an embedding of so
-    /// many numbers.
-    pub(crate) fn new(parameters: &VarBuilder, numbers: usize, place: Place) -> Result<Self> {
+    /// many numbers; without its last layer where there are none.
+    pub(crate) fn new(
+        parameters: &VarBuilder,
+        numbers: Option<usize>,
+        place: Place,
+    ) -> Result<Self> {
         let p = Parameters(parameters);
         let stem = std::iter::once_with(|| p.stem().map(plain::Block::Branches));
         let blocks35 = (1..=5).map(|i| p.block35(i).map(plain::Block::Residual));
@@ -51,7 +55,7 @@ impl Facenet {
         let mixed_7a = std::iter::once_with(|| p.mixed_7a().map(plain::Block::Branches));
         let blocks8 = (1..=6).map(|i| p.block8(i).map(plain::Block::Residual));
         let mean = std::iter::once(Ok(plain::Block::Mean));
-        let bottleneck = std::iter::once_with(|| p.bottleneck(numbers).map(plain::Block::Conv));
+        let bottleneck = numbers.map(|numbers| p.bottleneck(numbers).map(plain::Block::Conv));
         let blocks = stem
             .chain(blocks35)
             .chain(mixed_6a)
@@ -66,7 +70,7 @@ impl Facenet {
     }
 
     /// `[n, 160, 160, 3]` in f32 on the processor, each image standardised, to `[n, numbers]`, not
-    /// normalised.
+    /// normalised; to `[n, 1792]` without the last layer.
     ///
     /// On the processor each thread takes its share of the images through the whole network, so that
     /// none waits for another between layers; where there are fewer images than threads, layers are

@@ -28,7 +28,7 @@ pub use accelerator::Accelerator;
 pub use added::AddedEmbedder;
 pub use align::views;
 pub use detector::{Detection, Detector};
-pub use embedder::Embedder;
+pub use embedder::{Embedder, Trunk};
 pub use embedding::{Code, EMBEDDING_LEN, Embedding, distance, unit};
 pub use error::Error;
 pub use nearest::nearest;

@@ -108,7 +108,7 @@ fn facenet_agrees_with_onnxruntime_on_the_original_weights() {
     let file = std::fs::read(Path::new(&dir).join("facenet.safetensors")).unwrap();
     let parameters = parameters(file).unwrap();
     let place = Place::Processor(Precision::F32);
-    let network = Facenet::new(&parameters, EMBEDDING_LEN, place).unwrap();
+    let network = Facenet::new(&parameters, Some(EMBEDDING_LEN), place).unwrap();
     let embeddings = Embedder::of(network, 16).embed(&faces()).unwrap();
     let difference = embedding_difference(&embeddings, "original");
     println!("facenet: {difference:.2e} on the original weights");

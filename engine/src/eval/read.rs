@@ -57,8 +57,8 @@ pub(super) struct ReadFace {
     pub embedding: Embedding,
     /// As the network gave it.
     pub exact: Embedding,
-    /// As a network that was added gave it; empty where there is none.
-    pub added: Vec<f32>,
+    /// As somebody else sees it.
+    pub second: Vec<f32>,
     /// The day its photo was taken, if that is known.
     pub day: Option<Date>,
     /// Whether a face was found on it.
@@ -106,7 +106,7 @@ pub(super) fn read_labelled(
         .iter()
         .map(|photo| photo.path.clone())
         .collect();
-    let read = read_photos(finder, None, &paths, framing, on_photo)?;
+    let read = read_photos(finder, Second::Nobody, &paths, framing, on_photo)?;
     let mut labelled = LabelledFaces {
         faces: Vec::new(),
         undetected: 0,
@@ -138,10 +138,36 @@ pub(super) fn read_labelled(
 /// [`DECODED_SIDE`] this bounds the pixels held in memory to 200 MB.
 pub(super) const PHOTOS_AT_ONCE: usize = 16;
 
-/// One face of each photo, in the order given, also as `added` sees it.
+/// Who else embeds the faces that Kith embeds.
+#[derive(Clone, Copy)]
+pub(super) enum Second<'a> {
+    /// Nobody: no numbers.
+    Nobody,
+    /// A network that was added.
+    Added(&'a AddedEmbedder),
+    /// Kith's own network, of the crop by the box alone.
+    ByBox,
+}
+
+impl Second<'_> {
+    fn embed(self, finder: &FaceFinder, views: &[[Crop; 2]]) -> crate::Result<Vec<Vec<f32>>> {
+        match self {
+            Self::Nobody => Ok(vec![Vec::new(); views.len()]),
+            Self::Added(network) => Ok(network.embed(views)?),
+            Self::ByBox => {
+                let twice = |[_, by_box]: &[Crop; 2]| [by_box.clone(), by_box.clone()];
+                let views: Vec<[Crop; 2]> = views.iter().map(twice).collect();
+                let embeddings = finder.embed(&views)?;
+                Ok(embeddings.iter().map(|of| of.to_vec()).collect())
+            }
+        }
+    }
+}
+
+/// One face of each photo, in the order given, also as `second` sees it.
 pub(super) fn read_photos(
     finder: &FaceFinder,
-    added: Option<&AddedEmbedder>,
+    second: Second<'_>,
     paths: &[PathBuf],
     framing: Framing,
     on_photo: OnPhoto<'_>,
@@ -160,19 +186,16 @@ pub(super) fn read_photos(
             }));
         }
         let embeddings = finder.embed(&views)?;
-        let added = match added {
-            Some(network) => network.embed(&views).map_err(crate::Error::from)?,
-            None => vec![Vec::new(); views.len()],
-        };
-        let mut embeddings = embeddings.into_iter().zip(added);
+        let second = second.embed(finder, &views)?;
+        let mut embeddings = embeddings.into_iter().zip(second);
         for found in readable {
             match found {
                 Ok((day, detected)) => {
-                    read.extend(embeddings.next().map(|(exact, added)| {
+                    read.extend(embeddings.next().map(|(exact, second)| {
                         Ok(ReadFace {
                             embedding: Code::of(&exact).embedding(),
                             exact,
-                            added,
+                            second,
                             day,
                             detected,
                         })

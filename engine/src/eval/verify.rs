@@ -7,7 +7,7 @@ use kith_models::Embedder;
 use serde::Serialize;
 
 use super::labels::{LabelledFolder, PairList};
-use super::read::{Framing, LabelledFace, read_labelled, read_photos, sightings};
+use super::read::{Framing, LabelledFace, Second, read_labelled, read_photos, sightings};
 use super::scores::{ScoredPair, Smallest, folded, share_below};
 use super::{EvalError, OnPhoto};
 use crate::FailedFile;
@@ -71,11 +71,13 @@ pub fn verify_pairs(
 ) -> Result<PairsReport, EvalError> {
     let list = PairList::read(images, pairs_file)?;
     let mut faces = Vec::with_capacity(list.photos.len());
-    for (path, face) in
-        list.photos
-            .iter()
-            .zip(read_photos(finder, None, &list.photos, framing, on_photo)?)
-    {
+    for (path, face) in list.photos.iter().zip(read_photos(
+        finder,
+        Second::Nobody,
+        &list.photos,
+        framing,
+        on_photo,
+    )?) {
         faces.push(face.map_err(|reason| EvalError::Photo {
             path: path.clone(),
             reason,

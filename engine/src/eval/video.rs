@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::labels::LabelledFolder;
 use super::paper::{Figure, stated};
-use super::read::{Framing, PHOTOS_AT_ONCE, read_photos};
+use super::read::{Framing, PHOTOS_AT_ONCE, Second, read_photos};
 use super::scores::{ScoredPair, folded};
 use super::{EvalError, OnPhoto};
 use crate::faces::FaceFinder;
@@ -138,7 +138,13 @@ fn look_at(
     let (mut with_face, mut without) = (Vec::new(), Vec::new());
     let mut unreadable = 0;
     for together in frames.chunks(PHOTOS_AT_ONCE) {
-        for frame in read_photos(finder, None, together, Framing::Photo, &mut |_, _| ())? {
+        for frame in read_photos(
+            finder,
+            Second::Nobody,
+            together,
+            Framing::Photo,
+            &mut |_, _| (),
+        )? {
             match frame {
                 Ok(face) if face.detected => with_face.push(face.embedding),
                 Ok(face) => without.push(face.embedding),

@@ -21,6 +21,8 @@ pub use harmonic::{Harmonic, SeenTwice};
 pub use head::{Head, Lesson};
 pub use loss::{MARGIN, squared_distances, triplet_loss, unit_rows};
 pub use mining::{Mining, Triplet, mine};
-pub use networks::{Built, Cost, Inception, Layer, NN1, NN2, NNS1, NNS2, Network, Pool, SMALL};
+pub use networks::{
+    Built, Cost, Inception, LAST_LAYER, Layer, NN1, NN2, NNS1, NNS2, Network, Pool, SMALL,
+};
 pub use optimiser::{Optimiser, Rule};
 pub use trainer::{Pictures, Plan, Trainer};

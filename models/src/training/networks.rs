@@ -72,10 +72,10 @@ pub enum Pool {
 /// A network. After its layers come its linear numbers, brought to unit length.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Network {
-    /// The paper's name for it.
+    /// The paper's name for it, if it has one.
     pub name: &'static str,
-    /// Height and width of the input in pixels; it has three channels, RGB.
-    pub input: [usize; 2],
+    /// Channels, height and width of the input: RGB for a network that sees pixels.
+    pub input: [usize; 3],
     /// The table.
     pub layers: &'static [Layer],
     /// Numbers of the embedding: 128 in the paper's networks.
@@ -133,7 +133,7 @@ const fn reduction(three: [usize; 2], five: [usize; 2]) -> Layer {
 /// Table 1: the network of Zeiler and Fergus with 1×1 convolutions between.
 pub const NN1: Network = Network {
     name: "NN1",
-    input: [220, 220],
+    input: [3, 220, 220],
     layers: &[
         convolution(7, 2, 64),
         Layer::MaxPool,
@@ -165,7 +165,7 @@ pub const NN1: Network = Network {
 /// Table 2: Inception modules, some with L2 pooling.
 pub const NN2: Network = Network {
     name: "NN2",
-    input: [224, 224],
+    input: [3, 224, 224],
     layers: &[
         convolution(7, 2, 64),
         Layer::MaxPool,
@@ -197,7 +197,7 @@ pub const NN2: Network = Network {
 /// a large fully connected layer only.
 pub const NNS1: Network = Network {
     name: "NNS1",
-    input: [165, 165],
+    input: [3, 165, 165],
     layers: &[
         convolution(7, 2, 32),
         Layer::MaxPool,
@@ -226,7 +226,7 @@ pub const NNS1: Network = Network {
 /// "Tiny Inception", to the paper's budget.
 pub const NNS2: Network = Network {
     name: "NNS2",
-    input: [140, 116],
+    input: [3, 140, 116],
     layers: &[
         convolution(7, 2, 12),
         Layer::MaxPool,
@@ -253,7 +253,7 @@ pub const NNS2: Network = Network {
 /// paper's.
 pub const SMALL: Network = Network {
     name: "small",
-    input: [48, 48],
+    input: [3, 48, 48],
     layers: &[
         convolution(5, 2, 16),
         Layer::MaxPool,
@@ -262,6 +262,16 @@ pub const SMALL: Network = Network {
         Layer::MaxPool,
         inception(32, [24, 48], [8, 24], Pool::Max, 24),
     ],
+    numbers: crate::EMBEDDING_LEN,
+    stated: None,
+};
+
+/// FaceNet's last layer alone, to be trained anew on what the rest of the network makes of a face
+/// ([`Trunk`](crate::Trunk)).
+pub const LAST_LAYER: Network = Network {
+    name: "last layer",
+    input: [crate::facenet::FEATURES, 1, 1],
+    layers: &[],
     numbers: crate::EMBEDDING_LEN,
     stated: None,
 };
@@ -334,7 +344,7 @@ impl Network {
             outputs: self.numbers,
         };
         let layers = self.layers.iter().chain([&last]);
-        let (mut shape, mut total) = ([3, self.input[0], self.input[1]], Cost::default());
+        let (mut shape, mut total) = (self.input, Cost::default());
         for layer in layers {
             let (next, cost) = layer.after(shape);
             shape = next;
@@ -350,7 +360,7 @@ impl Network {
     /// # Errors
     /// When a parameter is missing or has another shape.
     pub fn build(&self, parameters: &VarBuilder<'_>) -> Result<Built> {
-        let mut shape = [3, self.input[0], self.input[1]];
+        let mut shape = self.input;
         let mut steps = Vec::new();
         for (number, layer) in self.layers.iter().enumerate() {
             steps.push(Step::new(*layer, shape, &parameters.pp(number))?);
@@ -369,7 +379,7 @@ pub struct Built {
 }
 
 impl Built {
-    /// Images to embeddings of unit length: (images, 3, height, width) to (images, numbers).
+    /// Images to embeddings of unit length: (images, channels, height, width) to (images, numbers).
     ///
     /// # Errors
     /// What Candle says.
@@ -633,7 +643,7 @@ mod tests {
             (722, 142),
             (717, 56),
         ];
-        let mut shape = [3, NN2.input[0], NN2.input[1]];
+        let mut shape = NN2.input;
         let mut costs = Vec::new();
         for layer in NN2.layers {
             let (next, cost) = layer.after(shape);
@@ -679,7 +689,7 @@ mod tests {
         let map = VarMap::new();
         let parameters = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
         let network = NNS2.build(&parameters).unwrap();
-        let [height, width] = NNS2.input;
+        let [_, height, width] = NNS2.input;
         let images = Tensor::rand(-1.0_f32, 1.0, (2, 3, height, width), &Device::Cpu).unwrap();
         let embeddings = network.forward(&images).unwrap();
         assert_eq!(embeddings.dims(), [2, 128]);

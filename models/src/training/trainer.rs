@@ -18,21 +18,21 @@ const AT_ONCE: usize = 64;
 /// Pictures of known people.
 #[derive(Debug, Clone)]
 pub struct Pictures {
-    /// Shape (pictures, 3, height, width), of the size of the network's input.
+    /// Shape (pictures, channels, height, width), of the size of the network's input.
     pixels: Tensor,
     /// The person on each.
     pub people: Vec<u32>,
 }
 
 impl Pictures {
-    /// From values picture by picture, each channel by channel (red, green, blue), each row by row,
-    /// of the size of the network's input.
+    /// From values picture by picture, each channel by channel (of pixels: red, green, blue), each
+    /// row by row, of the size of the network's input.
     ///
     /// # Errors
     /// When there are not as many values as `people` have pictures.
     pub fn new(values: Vec<f32>, network: &Network, people: Vec<u32>) -> Result<Self> {
-        let [height, width] = network.input;
-        let shape = (people.len(), 3, height, width);
+        let [channels, height, width] = network.input;
+        let shape = (people.len(), channels, height, width);
         Ok(Self {
             pixels: Tensor::from_vec(values, shape, &Device::Cpu)?,
             people,
@@ -235,7 +235,7 @@ mod tests {
     const SIDE: usize = 20;
     const TINY: Network = Network {
         name: "tiny",
-        input: [SIDE, SIDE],
+        input: [3, SIDE, SIDE],
         layers: &[
             Layer::Convolution {
                 kernel: 3,

@@ -204,9 +204,9 @@ impl Graph {
         };
         let mut new = Vec::new();
         for face in left_out {
-            let others = std::mem::take(links.to_change(*face));
+            let others = std::mem::take(links.of_mut(*face));
             for other in &others {
-                remove(links.to_change(*other), *face);
+                remove(links.of_mut(*other), *face);
             }
             let Some(copies) = self.copies.get(face) else {
                 continue;
@@ -215,8 +215,8 @@ impl Graph {
             let Some(first) = copies.next() else { continue };
             for other in others {
                 if other != *first && !left_out.contains(&other) {
-                    insert(links.to_change(*first), other);
-                    insert(links.to_change(other), *first);
+                    insert(links.of_mut(*first), other);
+                    insert(links.of_mut(other), *first);
                     new.push([*first, other]);
                 }
             }
@@ -240,7 +240,7 @@ impl Links<'_> {
         own.unwrap_or_else(|| &self.graph.linked[face as usize])
     }
 
-    fn to_change(&mut self, face: u32) -> &mut Vec<u32> {
+    fn of_mut(&mut self, face: u32) -> &mut Vec<u32> {
         let own = || self.graph.linked[face as usize].clone();
         self.instead.entry(face).or_insert_with(own)
     }
