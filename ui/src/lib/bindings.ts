@@ -663,6 +663,30 @@ export type PhotoTile = {
 	stack: number | null,
 };
 
+/**  Photos that were taken at one place. */
+export type PhotosOfPlace = {
+	/**  What it is called; none far from everywhere. */
+	name: PlaceName | null,
+	/**  Latitude and longitude of the middle of the photos, in degrees of WGS 84. */
+	at: [(number | null), (number | null)],
+	/**  The photos, the newest first. */
+	photos: number[],
+};
+
+/**  What a place is called. */
+export type PlaceName = {
+	/**  The town, where one is near. */
+	town: string | null,
+	/**  The region of the country that the town is in, where it has one. */
+	region: string | null,
+	/**  The country. */
+	country: string,
+	/**  The country in German. */
+	country_german: string,
+	/**  The country's two letters of ISO 3166. */
+	country_code: string,
+};
+
 /**  What went wrong. */
 export type Problem = 
 /**  The catalog cannot be read or written. */
@@ -747,30 +771,6 @@ path: string } |
 { kind: "other"; 
 /**  The sentence. */
 message: string };
-
-/**  Photos that were taken at one place. */
-export type PhotosOfPlace = {
-	/**  What it is called; none far from everywhere. */
-	name: PlaceName | null,
-	/**  Latitude and longitude of the middle of the photos, in degrees of WGS 84. */
-	at: [(number | null), (number | null)],
-	/**  The photos, the newest first. */
-	photos: number[],
-};
-
-/**  What a place is called. */
-export type PlaceName = {
-	/**  The town, where one is near. */
-	town: string | null,
-	/**  The region of the country that the town is in, where it has one. */
-	region: string | null,
-	/**  The country. */
-	country: string,
-	/**  The country in German. */
-	country_german: string,
-	/**  The country's two letters of ISO 3166. */
-	country_code: string,
-};
 
 /**  How far a running index job is. */
 export type Progress = {
