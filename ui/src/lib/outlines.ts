@@ -23,13 +23,41 @@ export interface Outlines {
 
 type World = Topology<{ countries: GeometryCollection }>;
 
+type Point = [longitude: number, latitude: number];
+
+/**
+ * A ring as it lies on a flat map, and once more where it goes on at the other edge: in the files a ring that
+ * crosses the 180th meridian jumps from one edge to the other. One around a pole is led along it.
+ */
+export function unrolled(ring: number[][]): Point[][] {
+  let turned = 0;
+  let before: number | undefined;
+  const points = ring.map(([longitude = 0, latitude = 0]): Point => {
+    const step = longitude - (before ?? longitude);
+    before = longitude;
+    if (Math.abs(step) > 180) turned -= 360 * Math.sign(step);
+    return [longitude + turned, latitude];
+  });
+  const [first, last] = [points[0], points.at(-1)];
+  if (turned !== 0 && first && last) {
+    const pole = 90 * Math.sign(last[1]);
+    points.push([last[0], pole], [first[0], pole]);
+  }
+  const longitudes = points.map(([longitude]) => longitude);
+  const shifted = (by: number) =>
+    points.map(([longitude, latitude]): Point => [longitude + by, latitude]);
+  if (Math.max(...longitudes) > 180) return [points, shifted(-360)];
+  if (Math.min(...longitudes) < -180) return [points, shifted(360)];
+  return [points];
+}
+
 function outlines(world: World): Outline[] {
   return feature(world, world.objects.countries).features.flatMap(({ geometry }) => {
     if (geometry.type !== 'Polygon' && geometry.type !== 'MultiPolygon') return [];
     const polygons = geometry.type === 'Polygon' ? [geometry.coordinates] : geometry.coordinates;
     const outline: Outline = { path: '', west: 1, north: 1, east: 0, south: 0 };
-    for (const ring of polygons.flat()) {
-      const points = ring.map(([longitude = 0, latitude = 0]) => {
+    for (const ring of polygons.flat().flatMap(unrolled)) {
+      const points = ring.map(([longitude, latitude]) => {
         const { x, y } = project(latitude, longitude);
         outline.west = Math.min(outline.west, x);
         outline.east = Math.max(outline.east, x);
