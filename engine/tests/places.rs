@@ -1,10 +1,9 @@
-//! Places by name: which there are, what a search for one finds, and how long naming takes.
+//! Places by name: which there are, and what a search for one finds.
 
 #![allow(clippy::unwrap_used)] // A test that meets the unexpected fails.
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Instant;
 
 use kith_engine::catalog::{Catalog, photos};
 use kith_engine::faces::MODEL;
@@ -121,27 +120,4 @@ fn a_search_finds_towns_regions_and_countries() {
         assert!(matches!(wrong, Error::Query(_)), "{nothing}: {wrong}");
         assert!(wrong.to_string().contains("no town, region or country"));
     }
-}
-
-#[test]
-#[ignore = "timed: 2 to 5 s on a busy machine"]
-fn a_hundred_thousand_spots_are_named_within_a_second() {
-    // No two are one: every photo on a walk of its own around the towns of Europe.
-    let spots: BTreeSet<Spot> = (0..100_000_u32)
-        .map(|number| {
-            let share = f64::from(number) / 100_000.0;
-            Spot::of([40.0 + 18.0 * share, f64::from(number % 1_000) * 0.02])
-        })
-        .collect();
-    assert!(spots.len() > 99_000, "{} spots", spots.len());
-    let began = Instant::now();
-    let first = Spot::of([48.0, 11.0]).place();
-    let read = began.elapsed();
-    assert!(first.is_some());
-    let began = Instant::now();
-    let named = spots.iter().filter(|spot| spot.place().is_some()).count();
-    let took = began.elapsed();
-    println!("the table was read in {read:.0?}, {named} spots named in {took:.0?}");
-    assert!(named > 80_000, "{named} of them have a name");
-    assert!(took.as_secs_f64() < 1.0, "{took:?}");
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
 use kith_engine::faces::MODEL;
+use kith_engine::places::Spot;
 use kith_engine::{Action, Library};
 use kith_journeys::webdriver::{Look, Window, until};
 use kith_journeys::{Crowd, built, make_crowd, target_dir};
@@ -108,6 +109,21 @@ fn the_engine_is_quick_with_a_large_library() -> Result<()> {
     }
     let places = figures.timed("places", 100.0, || opened.places())?;
     println!("{} places", places.len());
+    // No two are one: every photo on a walk of its own around the towns of Europe.
+    let spots: BTreeSet<Spot> = (0..100_000_u32)
+        .map(|number| {
+            let share = f64::from(number) / 100_000.0;
+            Spot::of([40.0 + 18.0 * share, f64::from(number % 1_000) * 0.02])
+        })
+        .collect();
+    let named = figures.timed("100,000 spots named", 1000.0, || {
+        Ok(spots.iter().filter(|spot| spot.place().is_some()).count())
+    })?;
+    ensure!(
+        named > 80_000,
+        "{named} of {} spots have a name",
+        spots.len()
+    );
     // The window prepares the first decision after its start; the others look at what they change.
     figures.timed("preparing", f64::INFINITY, || opened.prepare())?;
     let group = people.last().context("nobody")?.person;

@@ -18,8 +18,8 @@ const TOWNS: &[u8] = include_bytes!("../../places/towns.tsv.gz");
 const TOWN_KM: f32 = 100.0;
 /// Up to this many kilometres towns say in which country, if all of them are in one.
 const COUNTRY_KM: f32 = 300.0;
-/// How far around a point a town is looked for first, in kilometres: mostly there is one.
-const NEAR_KM: f32 = 25.0;
+/// How far around a point towns are looked for, in kilometres: mostly there is one in the first circle.
+const CIRCLES_KM: [f32; 4] = [10.0, 30.0, TOWN_KM, COUNTRY_KM];
 /// People on a square kilometre of a large city: what its size is told from.
 const CITY_DENSITY: f32 = 10_000.0;
 /// Mean radius of the earth in kilometres.
@@ -108,8 +108,8 @@ pub(super) struct Table {
     towns: Vec<Town>,
     /// Where the towns of each degree of latitude begin, from the South Pole on, and their end.
     bands: Vec<usize>,
-    /// Of the largest city, in kilometres.
-    largest_radius: f32,
+    /// The radius of the largest city in each band, in kilometres.
+    largest: Vec<f32>,
 }
 
 impl Table {
@@ -160,15 +160,19 @@ impl Table {
         towns.sort_by(|(a, one), (b, other)| {
             a.cmp(b).then(one.longitude.total_cmp(&other.longitude))
         });
+        let mut largest = vec![0.0_f32; BANDS];
+        for (band, town) in &towns {
+            largest[*band] = largest[*band].max(town.radius);
+        }
         let begins = |band: usize| towns.partition_point(|(of, _)| *of < band);
         let bands = (0..=BANDS).map(begins).collect();
         let towns: Vec<Town> = towns.into_iter().map(|(_, town)| town).collect();
         Self {
-            largest_radius: towns.iter().map(|town| town.radius).fold(0.0, f32::max),
             countries,
             regions,
             towns,
             bands,
+            largest,
         }
     }
 
@@ -190,7 +194,7 @@ impl Table {
 
     /// The place at a latitude and longitude in degrees.
     pub(super) fn place_at(&self, degrees: [f64; 2]) -> Option<Place> {
-        let nearest = [NEAR_KM, TOWN_KM, COUNTRY_KM].into_iter().find_map(|km| {
+        let nearest = CIRCLES_KM.into_iter().find_map(|km| {
             let around = self.around(degrees, km);
             around.min_by(|(_, a), (_, b)| a.total_cmp(b))
         });
@@ -202,12 +206,19 @@ impl Table {
             return clear.then_some(Place::Country(country));
         }
         // A city goes as far as its people need room, but not across a border.
-        let around = self.around(degrees, km + self.largest_radius);
+        let around = self.around(degrees, km + self.largest_near(degrees));
         let (town, _) = around
             .filter(|(town, _)| self.country_of(*town) == country)
             .map(|(town, km)| (town, km - self.towns[town].radius))
             .min_by(|(_, a), (_, b)| a.total_cmp(b))?;
         Some(Place::Town(town as u32))
+    }
+
+    /// The radius of the largest city that can be near: no more than two degrees away.
+    fn largest_near(&self, [latitude, _]: [f64; 2]) -> f32 {
+        let band = band_of(latitude as f32);
+        let near = &self.largest[band.saturating_sub(2)..=(band + 2).min(BANDS - 1)];
+        near.iter().copied().fold(0.0, f32::max)
     }
 
     /// The towns within so many kilometres, and how far they are.
@@ -235,8 +246,14 @@ impl Table {
             let middle = longitude + turn;
             (middle - across, middle + across)
         });
+        let on_earth = |(west, east): &(f32, f32)| *west <= 180.0 && *east >= -180.0;
         (band_of(south)..=band_of(north))
-            .flat_map(move |band| spans.into_iter().flat_map(move |span| slice(band, span)))
+            .flat_map(move |band| {
+                spans
+                    .into_iter()
+                    .filter(on_earth)
+                    .flat_map(move |span| slice(band, span))
+            })
             .map(move |town| (town, self.towns[town].at.km_to(at)))
             .filter(move |(_, far)| *far <= km)
     }
