@@ -127,6 +127,8 @@ pub fn train(
         standardise(&mut seen, &mut unseen);
     }
     let faces = Faces {
+        unreadable,
+        crop: framing.name(),
         published: published(&unseen),
         seen: pictures(seen, &network)?,
         unseen: pictures(unseen, &network)?,
@@ -136,12 +138,7 @@ pub fn train(
             numbers: *numbers,
             ..network
         };
-        let report = faces.train(&network, plan, &into.join(numbers.to_string()), on_training)?;
-        Ok(TrainReport {
-            unreadable: unreadable.clone(),
-            crop: framing.name(),
-            ..report
-        })
+        faces.train(&network, plan, &into.join(numbers.to_string()), on_training)
     });
     sizes.collect()
 }
@@ -150,6 +147,9 @@ pub fn train(
 struct Faces {
     seen: Pictures,
     unseen: Pictures,
+    unreadable: Vec<FailedFile>,
+    /// See [`Framing::name`].
+    crop: String,
     /// What the published last layer makes of the unseen ones.
     published: Option<Told>,
 }
@@ -222,8 +222,8 @@ impl Faces {
             optimiser: rule.name(),
             parameters: network.cost().parameters as u64,
             seconds,
-            unreadable: Vec::new(),
-            crop: String::new(),
+            unreadable: self.unreadable.clone(),
+            crop: self.crop.clone(),
         })
     }
 
@@ -393,6 +393,8 @@ fn values(crop: &Crop, network: &Network) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    use kith_models::{Code, distance};
+
     use super::*;
 
     #[test]
@@ -414,6 +416,16 @@ mod tests {
             // A third of half a step's square for each number: 128 * (0.5 / 127 / 2)^2 / 3.
             assert!(moved > 0.0 && moved < 5e-4, "{numbers}: {moved}");
         }
+    }
+
+    #[test]
+    fn a_byte_a_number_is_what_a_code_keeps() {
+        let numbers: Embedding = std::array::from_fn(|at| (at as f32).sin());
+        let embedding = kith_models::unit(&numbers);
+        let code = Code::of(&embedding).embedding();
+        let rounded: Embedding = in_bytes(&embedding).try_into().unwrap();
+        // A code is brought to unit length again.
+        assert!(distance(&kith_models::unit(&rounded), &code) < 1e-10);
     }
 
     #[test]
