@@ -1,7 +1,8 @@
 //! One run of a network per line of standard input: how `./dev bench` times Kith beside others.
 //!
 //! `time_networks facenet FILE` embeds the crops in FILE (160 x 160 RGB, one after the other);
-//! `time_networks centerface FILE WIDTH HEIGHT` finds the faces of the RGB image in FILE. The
+//! `time_networks centerface FILE WIDTH HEIGHT` finds the faces of the RGB image in FILE. With
+//! `accelerated` before them they run on the graphics processor that this was built for. The
 //! first line printed is the answer, as numbers: the embeddings, or for the best face its box, its
 //! score and its landmarks. After that, every line of input starts one run and is answered with
 //! the milliseconds that it took.
@@ -14,7 +15,7 @@ use std::{
     time::Instant,
 };
 
-use kith_models::{CROP_SIDE, Crop, Detector, Embedder, RgbView, Weights};
+use kith_models::{Accelerator, CROP_SIDE, Crop, Detector, Embedder, RgbView, Weights};
 
 /// As in Kith's programs.
 #[global_allocator]
@@ -27,13 +28,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let weights = Weights::find()?;
-    match arguments[..] {
+    let (accelerator, arguments) = match arguments.split_first() {
+        Some((&"accelerated", rest)) => (Some(Accelerator::find()?), rest),
+        _ => (None, &arguments[..]),
+    };
+    match *arguments {
         ["facenet", file] => {
             let faces = fs::read(file)?
                 .chunks(3 * CROP_SIDE * CROP_SIDE)
                 .map(|pixels| Crop::from_rgb(pixels.to_vec()).map(|crop| [crop.mirrored(), crop]))
                 .collect::<Result<Vec<_>, _>>()?;
-            let embedder = Embedder::load(&weights)?;
+            let embedder = match &accelerator {
+                Some(accelerator) => Embedder::load_on(&weights, accelerator)?,
+                None => Embedder::load(&weights)?,
+            };
             answer(|| Ok(embedder.embed(&faces)?.concat()))
         }
         ["centerface", file, width, height] => {
@@ -43,7 +51,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .chunks(3 * width * height)
                 .map(|pixels| RgbView::new(width, height, pixels))
                 .collect::<Result<Vec<_>, _>>()?;
-            let detector = Detector::load(&weights)?;
+            let detector = match &accelerator {
+                Some(accelerator) => Detector::load_on(&weights, accelerator)?,
+                None => Detector::load(&weights)?,
+            };
             answer(|| {
                 let faces = detector.detect_batch(&images, THRESHOLD)?;
                 let best = faces.first().and_then(|faces| faces.first());

@@ -12,6 +12,9 @@ pub struct Accelerator {
     device: Device,
     /// What FaceNet is computed in; the detector is in f32 everywhere.
     numbers: DType,
+    /// For `FaceNet`, where the device has tensor cores that they can use.
+    #[cfg(feature = "cuda")]
+    kernels: Option<crate::ops::cuda::Kernels>,
 }
 
 impl Accelerator {
@@ -37,6 +40,12 @@ impl Accelerator {
             reason: error.to_string(),
         })?;
         Ok(Self {
+            #[cfg(feature = "cuda")]
+            kernels: crate::ops::cuda::Kernels::on(&device).map_err(|error| {
+                Error::NoAccelerator {
+                    reason: error.to_string(),
+                }
+            })?,
             device,
             numbers: DType::F16,
         })
@@ -49,10 +58,16 @@ impl Accelerator {
         Self {
             device: Device::Cpu,
             numbers: DType::F32,
+            #[cfg(feature = "cuda")]
+            kernels: None,
         }
     }
 
     pub(crate) fn embedding(&self) -> Place {
+        #[cfg(feature = "cuda")]
+        if let Some(kernels) = &self.kernels {
+            return Place::TensorCores(kernels.clone());
+        }
         Place::Device(self.device.clone(), self.numbers)
     }
 

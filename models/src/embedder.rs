@@ -185,40 +185,69 @@ fn through(
     scaled: Scaled,
     views: &[Crop],
 ) -> candle_core::Result<(Vec<f32>, usize)> {
-    let mut values = Vec::with_capacity(views.len() * 3 * CROP_SIDE * CROP_SIDE);
-    for view in views {
-        match scaled {
-            Scaled::ByItself => standardise(view, &mut values),
-            Scaled::Fixed => {
-                values.extend(
-                    view.pixels()
-                        .iter()
-                        .map(|p| (f32::from(*p) - 127.5) / 128.0),
-                );
-            }
-        }
-    }
-    let shape = (views.len(), CROP_SIDE, CROP_SIDE, 3);
-    let input = Tensor::from_vec(values, shape, &Device::Cpu)?;
+    let input = match network.place() {
+        #[cfg(feature = "cuda")]
+        Place::TensorCores(kernels) => prepared_by(kernels, scaled, views)?,
+        _ => prepared(scaled, views)?,
+    };
     let output = network.forward(&input)?;
     Ok((output.flatten_all()?.to_vec1()?, output.dim(1)?))
 }
 
-/// Appends the crop's values with their mean taken off, divided by their deviation:
-/// `(x - mean) / max(std, 1 / sqrt(n))`, as the network was trained.
-fn standardise(crop: &Crop, values: &mut Vec<f32>) {
+/// The numbers of the views, `[n, 160, 160, 3]`.
+fn prepared(scaled: Scaled, views: &[Crop]) -> candle_core::Result<Tensor> {
+    let mut values = Vec::with_capacity(views.len() * 3 * CROP_SIDE * CROP_SIDE);
+    for view in views {
+        let (shift, scale) = scaled.of(view);
+        values.extend(
+            view.pixels()
+                .iter()
+                .map(|p| ((f64::from(*p) - shift) / scale) as f32),
+        );
+    }
+    let shape = (views.len(), CROP_SIDE, CROP_SIDE, 3);
+    Tensor::from_vec(values, shape, &Device::Cpu)
+}
+
+/// The same where bytes are turned into numbers on the device.
+#[cfg(feature = "cuda")]
+fn prepared_by(
+    kernels: &crate::ops::cuda::Kernels,
+    scaled: Scaled,
+    views: &[Crop],
+) -> candle_core::Result<Tensor> {
+    use rayon::prelude::*;
+
+    kernels.images(views.len(), CROP_SIDE, |bytes| {
+        let places = bytes.par_chunks_mut(3 * CROP_SIDE * CROP_SIDE);
+        let scales = places.zip(views).map(|(place, view)| {
+            place.copy_from_slice(view.pixels());
+            let (shift, scale) = scaled.of(view);
+            [shift as f32, scale.recip() as f32]
+        });
+        scales.collect()
+    })
+}
+
+impl Scaled {
+    /// What is taken off each byte of the crop, and what the rest is divided by.
+    fn of(self, crop: &Crop) -> (f64, f64) {
+        match self {
+            Self::ByItself => mean_and_deviation(crop),
+            Self::Fixed => (127.5, 128.0),
+        }
+    }
+}
+
+/// Of the crop's bytes: the deviation is `max(std, 1 / sqrt(n))`, as the network was trained.
+fn mean_and_deviation(crop: &Crop) -> (f64, f64) {
     let pixels = crop.pixels();
     let count = pixels.len() as f64;
     let sum: u64 = pixels.iter().map(|p| u64::from(*p)).sum();
     let squares: u64 = pixels.iter().map(|p| u64::from(*p) * u64::from(*p)).sum();
     let mean = sum as f64 / count;
     let variance = (squares as f64 / count - mean * mean).max(0.0);
-    let deviation = variance.sqrt().max(count.sqrt().recip());
-    values.extend(
-        pixels
-            .iter()
-            .map(|p| ((f64::from(*p) - mean) / deviation) as f32),
-    );
+    (mean, variance.sqrt().max(count.sqrt().recip()))
 }
 
 #[cfg(test)]
@@ -280,6 +309,25 @@ mod tests {
         }
     }
 
+    /// On the device that the program was built for, in a full batch and in one of a single face.
+    #[cfg(any(feature = "cuda", feature = "metal"))]
+    #[test]
+    fn a_graphics_processor_gives_nearly_the_same() {
+        let weights = Weights::find().unwrap();
+        let device = Embedder::load_on(&weights, &Accelerator::find().unwrap()).unwrap();
+        let here = Embedder::load_with(&weights, Precision::F32).unwrap();
+        let some: Vec<[Crop; 2]> = (1..8).map(|step| [crop(step), crop(step + 3)]).collect();
+        let expected = here.embed(&some).unwrap();
+        let many: Vec<[Crop; 2]> = some.iter().cycle().take(150).cloned().collect();
+        let found = device.embed(&many).unwrap();
+        assert_eq!(found.len(), 150);
+        let alone = device.embed(&many[..1]).unwrap();
+        let pairs = found.iter().chain(&alone).zip(expected.iter().cycle().take(150).chain(&expected));
+        let most = pairs.map(|(a, b)| distance(a, b)).fold(0.0, f32::max);
+        println!("on the device: {most:.1e}");
+        assert!(most < 1e-5, "{most}");
+    }
+
     #[test]
     fn a_batch_gives_what_its_faces_give_alone() {
         let embedder = Embedder::load(&Weights::find().unwrap()).unwrap();
@@ -303,10 +351,14 @@ mod tests {
         assert_eq!(embedder.embed(&[]).unwrap().len(), 0);
     }
 
+    fn numbers(crop: &Crop) -> Vec<f32> {
+        let prepared = prepared(Scaled::ByItself, std::slice::from_ref(crop)).unwrap();
+        prepared.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
     #[test]
     fn standardised_values_have_mean_zero_and_deviation_one() {
-        let mut values = Vec::new();
-        standardise(&crop(3), &mut values);
+        let values = numbers(&crop(3));
         let count = values.len() as f64;
         let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
         let squares = values
@@ -322,9 +374,7 @@ mod tests {
 
     #[test]
     fn a_crop_of_one_colour_becomes_zeros() {
-        let mut values = Vec::new();
         let crop = Crop::from_rgb(vec![77; 3 * CROP_SIDE * CROP_SIDE]).unwrap();
-        standardise(&crop, &mut values);
-        assert!(values.iter().all(|v| *v == 0.0));
+        assert!(numbers(&crop).iter().all(|v| *v == 0.0));
     }
 }

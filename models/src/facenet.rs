@@ -69,8 +69,9 @@ impl Facenet {
         Ok(Self { blocks, place })
     }
 
-    /// `[n, 160, 160, 3]` in f32 on the processor, each image standardised, to `[n, numbers]`, not
-    /// normalised; to `[n, 1792]` without the last layer.
+    /// `[n, 160, 160, 3]` in f32 on the processor (for [`Place::TensorCores`] as its kernels make them of
+    /// bytes), each image standardised, to `[n, numbers]`, not normalised; to `[n, 1792]` without the
+    /// last layer.
     ///
     /// On the processor each thread takes its share of the images through the whole network, so that
     /// none waits for another between layers; where there are fewer images than threads, layers are
@@ -79,13 +80,17 @@ impl Facenet {
         let n = x.dim(0)?;
         let share = match self.place {
             Place::Processor(_) => n.div_ceil(rayon::current_num_threads()).max(1),
-            Place::Device(..) => n.max(1),
+            _ => n.max(1),
         };
         let results = (0..n.div_ceil(share))
             .into_par_iter()
             .map(|i| self.forward_some(x.narrow(0, i * share, share.min(n - i * share))?))
             .collect::<Result<Vec<_>>>()?;
         Tensor::cat(&results, 0)
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     fn forward_some(&self, x: Tensor) -> Result<Tensor> {

@@ -1,8 +1,9 @@
 //! The operations the networks are written in.
 //!
 //! A network is put together from the blocks of [`plain`], in Candle's own operations, and each
-//! [`Place`] makes of them what it runs. A graphics processor runs them as they are. For the processor
-//! each becomes a Candle custom operation of this folder, fused with its bias and activation.
+//! [`Place`] makes of them what it runs. Where there is nothing better they run as they are. For the
+//! processor each becomes a Candle custom operation of this folder, fused with its bias and
+//! activation; so do those of `FaceNet` for NVIDIA's graphics processors.
 //!
 //! There an image is a contiguous f32 tensor `[n, height, width, channels]`: with the channel last, a
 //! 1x1 convolution is one matrix product over all pixels of the batch, a row of an im2col matrix is
@@ -18,6 +19,8 @@ mod bf16;
 mod branches;
 mod columns;
 mod conv;
+#[cfg(feature = "cuda")]
+pub(crate) mod cuda;
 mod depthwise;
 mod fixed;
 mod inverted_residual;
@@ -96,6 +99,9 @@ pub(crate) enum Place {
     Processor(Precision),
     /// On a device, by Candle's own operations, in numbers of this type.
     Device(Device, DType),
+    /// On NVIDIA's tensor cores, by the kernels of this folder, in f16.
+    #[cfg(feature = "cuda")]
+    TensorCores(cuda::Kernels),
 }
 
 /// A block of a network, ready to run at its place.
@@ -107,6 +113,8 @@ pub(crate) enum Block {
     Upsample(Upsample),
     Mean,
     Plain(plain::Block),
+    #[cfg(feature = "cuda")]
+    TensorCores(Box<cuda::Block>),
 }
 
 impl Place {
@@ -115,6 +123,13 @@ impl Place {
         let precision = match self {
             Self::Device(device, numbers) => {
                 return block.on(device, *numbers).map(Block::Plain);
+            }
+            #[cfg(feature = "cuda")]
+            Self::TensorCores(kernels) => {
+                return match block {
+                    plain::Block::Mean => Ok(Block::Mean),
+                    _ => kernels.block(block).map(Box::new).map(Block::TensorCores),
+                };
             }
             Self::Processor(precision) => *precision,
         };
@@ -141,6 +156,9 @@ impl Place {
                 .to_dtype(*numbers)?
                 .permute((3, 0, 1, 2))?
                 .contiguous(),
+            // Where its kernels have brought it already.
+            #[cfg(feature = "cuda")]
+            Self::TensorCores(_) => Ok(image),
         }
     }
 
@@ -153,6 +171,8 @@ impl Place {
                 .contiguous()?
                 .to_dtype(DType::F32)?
                 .to_device(&Device::Cpu),
+            #[cfg(feature = "cuda")]
+            Self::TensorCores(_) => image.to_dtype(DType::F32)?.to_device(&Device::Cpu),
         }
     }
 }
@@ -171,6 +191,8 @@ impl Block {
             Self::Upsample(block) => x.apply_op1_no_bwd(block),
             Self::Mean => x.mean_keepdim((1, 2)),
             Self::Plain(block) => block.forward(&x),
+            #[cfg(feature = "cuda")]
+            Self::TensorCores(block) => x.apply_op1_no_bwd(block.as_ref()),
         }
     }
 }

@@ -120,6 +120,11 @@ impl Conv {
         Ok((kernel, self.bias.flatten_all()?))
     }
 
+    #[cfg(feature = "cuda")]
+    pub(super) fn channels_out(&self) -> usize {
+        self.bias.elem_count()
+    }
+
     fn on(&self, device: &Device, numbers: DType) -> Result<Self> {
         Ok(Self {
             matrix: moved(&self.matrix, device, numbers)?,
