@@ -10,9 +10,9 @@ use crate::{Error, ops::Place};
 #[derive(Clone, Debug)]
 pub struct Accelerator {
     device: Device,
-    /// What FaceNet is computed in; the detector is in f32 everywhere.
+    /// What FaceNet is computed in by Candle's operations; the detector is in f32 then.
     numbers: DType,
-    /// For `FaceNet`, where the device has tensor cores that they can use.
+    /// For both networks, where the device has tensor cores that they can use.
     #[cfg(feature = "cuda")]
     kernels: Option<crate::ops::cuda::Kernels>,
 }
@@ -64,15 +64,19 @@ impl Accelerator {
     }
 
     pub(crate) fn embedding(&self) -> Place {
+        self.place(self.numbers)
+    }
+
+    pub(crate) fn detecting(&self) -> Place {
+        self.place(DType::F32)
+    }
+
+    fn place(&self, numbers: DType) -> Place {
         #[cfg(feature = "cuda")]
         if let Some(kernels) = &self.kernels {
             return Place::TensorCores(kernels.clone());
         }
-        Place::Device(self.device.clone(), self.numbers)
-    }
-
-    pub(crate) fn detecting(&self) -> Place {
-        Place::Device(self.device.clone(), DType::F32)
+        Place::Device(self.device.clone(), numbers)
     }
 }
 

@@ -114,8 +114,8 @@ impl Centerface {
         })
     }
 
-    /// `[n, height, width, 3]` in f32 on the processor, RGB 0 to 255 with sides that are multiples of
-    /// 32, to `[n, height / 4, width / 4, 15]`, see [`CELL_LEN`].
+    /// `[n, height, width, 3]` in f32 on the processor (for [`Place::TensorCores`] as its kernels make them
+    /// of bytes), RGB 0 to 255 with sides that are multiples of 32, to `[n, height / 4, width / 4, 15]`, see [`CELL_LEN`].
     pub(crate) fn forward(&self, x: Tensor) -> Result<Tensor> {
         let mut x = self.place.take(x)?;
         let mut maps = Vec::new();
@@ -129,8 +129,15 @@ impl Centerface {
         for (level, map) in self.levels.iter().zip(maps.into_iter().rev().skip(1)) {
             x = (level.up.forward(x)? + level.lateral.forward(map)?)?;
         }
-        self.place
-            .give(self.heads.forward(self.shared.forward(x)?)?)
+        let cells = self
+            .place
+            .give(self.heads.forward(self.shared.forward(x)?)?)?;
+        // Where channels come in eights there is one more.
+        cells.narrow(3, 0, CELL_LEN)
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 }
 

@@ -1,4 +1,4 @@
-//! FaceNet's layers on NVIDIA's graphics processors, by kernels of our own (`cuda/kernels.cu`): each
+//! The networks' layers on NVIDIA's graphics processors, by kernels of our own (`cuda/kernels.cu`): each
 //! convolution is one launch, with its bias, its ReLU and what is added to it.
 //!
 //! An image is a contiguous f16 tensor `[n, height, width, channels]` here, as on the processor, with
@@ -11,8 +11,8 @@ use std::{
 };
 
 use candle_core::{
-    CpuStorage, CudaDevice, CudaStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor,
-    bail,
+    CpuStorage, CudaDevice, CudaStorage, CustomOp1, DType, Device, Layout, Result, Shape, Storage,
+    Tensor, bail,
     cuda_backend::{
         WrapErr,
         cudarc::driver::{
@@ -23,10 +23,12 @@ use candle_core::{
                     CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR,
                     CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT,
                 },
+                CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
                 CUmemPool_attribute_enum::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD,
             },
         },
     },
+    op::BackpropOp,
 };
 use half::f16;
 
@@ -40,6 +42,9 @@ const CHUNK: usize = 8;
 /// The first compute capability whose instructions the kernels use: Ampere's, of 2020.
 const CAPABILITY: i32 = 8;
 
+/// Threads of a block of `standardise`, as it says itself.
+const STANDARDISING: u32 = 512;
+
 /// Threads of a block of the kernels that give each chunk to one thread.
 const THREADS: u32 = 256;
 
@@ -51,46 +56,84 @@ pub(crate) struct Kernels {
     /// In the order of [`TILES`].
     convolutions: Vec<CudaFunction>,
     max_pool: CudaFunction,
+    mean: CudaFunction,
+    depthwise: CudaFunction,
     prepare: CudaFunction,
+    standardise: CudaFunction,
     /// Memory of the processor's that the device fetches bytes from, once there is some.
     staging: Arc<Mutex<Option<PinnedHostSlice<u8>>>>,
 }
 
-/// The part of a product that one block of threads makes, from the widest to the one for few pixels.
+/// The part of a product that one block of threads makes.
 #[derive(Clone, Copy, Debug)]
 struct Tile {
     kernel: &'static str,
     rows: usize,
     columns: usize,
     threads: u32,
+    /// Factors of a row or column in shared memory.
+    slices: usize,
 }
 
-const TILES: [Tile; 4] = [
+/// As `kernels.cu` makes them.
+const TILES: [Tile; 6] = [
     Tile {
-        kernel: "convolution_128x128",
+        kernel: "convolution_deep",
+        rows: 128,
+        columns: 128,
+        threads: 128,
+        slices: 3 * 64,
+    },
+    Tile {
+        kernel: "convolution_128",
         rows: 128,
         columns: 128,
         threads: 256,
+        slices: 3 * 64,
     },
     Tile {
-        kernel: "convolution_128x64",
+        kernel: "convolution_96",
+        rows: 128,
+        columns: 96,
+        threads: 128,
+        slices: 3 * 64,
+    },
+    Tile {
+        kernel: "convolution_64",
         rows: 128,
         columns: 64,
         threads: 128,
+        slices: 3 * 64,
     },
     Tile {
-        kernel: "convolution_128x32",
+        kernel: "convolution_32",
         rows: 128,
         columns: 32,
         threads: 128,
+        slices: 3 * 64,
     },
     Tile {
-        kernel: "convolution_64x64",
-        rows: 64,
-        columns: 64,
+        kernel: "convolution_shallow",
+        rows: 128,
+        columns: 32,
         threads: 128,
+        slices: 4 * 32,
     },
 ];
+const DEEP: usize = 0;
+const WIDE: usize = 1;
+const OF_96: usize = 2;
+const OF_64: usize = 3;
+const OF_32: usize = 4;
+const SHALLOW: usize = 5;
+
+impl Tile {
+    /// Bytes of shared memory: for slices of both factors, or for the results, each row a chunk longer.
+    fn shared(self) -> u32 {
+        let numbers = self.slices * (self.rows + self.columns);
+        2 * numbers.max(self.rows * (self.columns + CHUNK)) as u32
+    }
+}
 
 /// `Convolution` of `kernels.cu`.
 #[repr(C)]
@@ -171,6 +214,27 @@ enum Kind {
     Conv(Conv),
     Branches(Branches),
     Residual(Branches, Conv),
+    InvertedResidual(Box<InvertedResidual>),
+    Upsample(Conv),
+    Mean,
+}
+
+/// As [`plain::InvertedResidual`].
+struct InvertedResidual {
+    expand: Conv,
+    depthwise: Depthwise,
+    project: Conv,
+    residual: bool,
+}
+
+/// As [`plain::Depthwise`].
+struct Depthwise {
+    /// `[3, 3, channels]`.
+    kernel: CudaSlice<f32>,
+    /// `[channels]`.
+    bias: CudaSlice<f32>,
+    stride: usize,
+    channels: usize,
 }
 
 /// A block of a network on the device.
@@ -202,10 +266,18 @@ impl Kernels {
             multiprocessors: multiprocessors as usize,
             convolutions: TILES
                 .iter()
-                .map(|tile| kernel(tile.kernel))
+                .map(|tile| {
+                    let kernel = kernel(tile.kernel)?;
+                    let most = CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+                    kernel.set_attribute(most, tile.shared() as i32).w()?;
+                    Ok(kernel)
+                })
                 .collect::<Result<_>>()?,
             max_pool: kernel("max_pool")?,
+            mean: kernel("mean")?,
+            depthwise: kernel("depthwise")?,
             prepare: kernel("prepare")?,
+            standardise: kernel("standardise")?,
             staging: Arc::default(),
         }))
     }
@@ -220,9 +292,16 @@ impl Kernels {
                 Branches::of(&block.branches, device)?,
                 Conv::of(&[&block.up], device)?,
             ),
-            plain::Block::InvertedResidual(_) | plain::Block::Upsample(_) | plain::Block::Mean => {
-                bail!("there is no kernel for this block")
+            plain::Block::InvertedResidual(block) => {
+                Kind::InvertedResidual(Box::new(InvertedResidual {
+                    expand: Conv::of(&[&block.expand], device)?,
+                    depthwise: Depthwise::of(&block.depthwise, device)?,
+                    project: Conv::of(&[&block.project], device)?,
+                    residual: block.residual,
+                }))
             }
+            plain::Block::Upsample(block) => Kind::Upsample(Conv::of_upsample(block, device)?),
+            plain::Block::Mean => Kind::Mean,
         };
         Ok(Block {
             kernels: self.clone(),
@@ -230,41 +309,59 @@ impl Kernels {
         })
     }
 
-    /// Images of bytes, `[n, side, side, 3]`, as f16 `[n, side, side, 8]` on the device: each byte has the
-    /// first number for its image taken off and is multiplied by the second; the channels after the
-    /// third are zeros. `fill` writes the bytes where the device fetches them, and says the numbers.
+    /// Images of bytes, `[n, height, width, 3]`, as f16 `[n, height, width, 8]` on the device, the
+    /// channels after the third zeros. If `standardised`, each has its mean taken off and is divided by its
+    /// deviation, as [`Scaled::ByItself`](crate::embedder::Scaled) says. `fill` writes the bytes where
+    /// the device fetches them.
     pub(crate) fn images(
         &self,
-        n: usize,
-        side: usize,
-        fill: impl FnOnce(&mut [u8]) -> Vec<[f32; 2]>,
+        [n, height, width]: [usize; 3],
+        standardised: bool,
+        fill: impl FnOnce(&mut [u8]),
     ) -> Result<Tensor> {
+        let size = Size { n, height, width };
+        let stream = self.device.cuda_stream();
         let mut staging = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = n * side * side * 3;
+        let count = 3 * size.pixels();
         let mut pinned = match staging.take().filter(|pinned| pinned.len() >= count) {
             Some(pinned) => pinned,
             // SAFETY: bytes of any value are bytes.
-            None => unsafe { self.device.cuda_stream().context().alloc_pinned(count) }.w()?,
+            None => unsafe { stream.context().alloc_pinned(count) }.w()?,
         };
         let bytes = &mut pinned.as_mut_slice().w()?[..count];
-        let scales = fill(bytes);
-        let stream = self.device.cuda_stream();
+        fill(bytes);
         let bytes = self.device.clone_htod(&*bytes)?;
-        // The next batch may be written over this one.
+        // The next images may be written over these.
         stream.synchronize().w()?;
         *staging = Some(pinned);
         drop(staging);
-        let device = Device::Cuda(self.device.clone());
-        let scales = Tensor::from_slice(scales.as_flattened(), (n, 2), &device)?;
-        scales.apply_op1_no_bwd(&Prepare {
-            kernels: self,
-            bytes,
-            size: Size {
-                n,
-                height: side,
-                width: side,
-            },
-        })
+        let mut result = self.room(size, CHUNK)?;
+        let pixels = if standardised {
+            height * width
+        } else {
+            size.pixels()
+        } as i32;
+        let (kernel, config) = if standardised {
+            let config = LaunchConfig {
+                grid_dim: (n as u32, 1, 1),
+                block_dim: (STANDARDISING, 1, 1),
+                shared_mem_bytes: 0,
+            };
+            (&self.standardise, config)
+        } else {
+            (&self.prepare, each(size.pixels()))
+        };
+        let mut builder = stream.launch_builder(kernel);
+        builder.arg(&pixels).arg(&bytes).arg(&mut result);
+        // SAFETY: the arguments are those of both kernels, which count the pixels of one image or of all.
+        unsafe { builder.launch(config) }.w()?;
+        let storage = CudaStorage::wrap_cuda_slice(result, self.device.clone());
+        Ok(Tensor::from_storage(
+            Storage::Cuda(storage),
+            (n, height, width, CHUNK),
+            BackpropOp::none(),
+            false,
+        ))
     }
 
     /// Room for so many channels of images, to be filled.
@@ -273,14 +370,24 @@ impl Kernels {
         unsafe { self.device.alloc(size.pixels() * channels) }
     }
 
-    fn tile(&self, pixels: usize, channels: usize) -> usize {
-        let blocks = |tile: Tile| pixels.div_ceil(tile.rows) * channels.div_ceil(tile.columns);
-        match channels {
-            ..=32 => 2,
-            _ if channels.is_multiple_of(128) && blocks(TILES[0]) >= 2 * self.multiprocessors => 0,
-            _ if blocks(TILES[1]) >= self.multiprocessors => 1,
-            _ => 3,
+    /// The tile for a product of so many rows, columns and factors a sum: the widest that wastes no
+    /// columns, as long as there is enough for all multiprocessors.
+    fn tile(&self, pixels: usize, channels: usize, depth: usize) -> usize {
+        if channels <= TILES[OF_32].columns {
+            return if depth <= 128 { SHALLOW } else { OF_32 };
         }
+        let widest = match channels {
+            _ if channels.next_multiple_of(96) - channels <= 16 => OF_96,
+            _ if channels.is_multiple_of(128) && depth >= 512 => DEEP,
+            _ if channels.is_multiple_of(128) => WIDE,
+            _ => OF_64,
+        };
+        let enough = |tile: &usize| {
+            let Tile { rows, columns, .. } = TILES[*tile];
+            let blocks = pixels.div_ceil(rows) * channels.div_ceil(columns);
+            2 * blocks >= 3 * self.multiprocessors
+        };
+        [widest, OF_64].into_iter().find(enough).unwrap_or(OF_32)
     }
 
     fn convolve(
@@ -318,7 +425,8 @@ impl Kernels {
             adds: i32::from(added.is_some()),
             relu: i32::from(conv.relu),
         };
-        let which = self.tile(out.pixels(), conv.channels_out);
+        let depth = conv.kernel[0] * conv.kernel[1] * conv.channels_in;
+        let which = self.tile(out.pixels(), conv.channels_out, depth);
         let tile = TILES[which];
         let config = LaunchConfig {
             grid_dim: (
@@ -327,7 +435,7 @@ impl Kernels {
                 1,
             ),
             block_dim: (tile.threads, 1, 1),
-            shared_mem_bytes: 0,
+            shared_mem_bytes: tile.shared(),
         };
         let stream = self.device.cuda_stream();
         let image = image.numbers.slice(image.start..);
@@ -377,6 +485,73 @@ impl Kernels {
     }
 }
 
+impl Kernels {
+    /// The whole result of a convolution.
+    fn convolved(
+        &self,
+        conv: &Conv,
+        size: Size,
+        image: Channels<&CudaSlice<f16>>,
+        added: Option<Channels<&CudaSlice<f16>>>,
+    ) -> Result<(CudaSlice<f16>, Size, usize)> {
+        let out = conv.size(size)?;
+        let mut room = self.room(out, conv.channels_out)?;
+        let mut result = Channels::all(&mut room, conv.channels_out);
+        self.convolve(conv, size, image, added, &mut result, None)?;
+        Ok((room, out, conv.channels_out))
+    }
+
+    fn depthwise(
+        &self,
+        layer: &Depthwise,
+        size: Size,
+        image: &CudaSlice<f16>,
+    ) -> Result<(CudaSlice<f16>, Size)> {
+        let out = Size {
+            height: size.height.div_ceil(layer.stride),
+            width: size.width.div_ceil(layer.stride),
+            ..size
+        };
+        let launch = Convolution {
+            height: size.height as i32,
+            width: size.width as i32,
+            channels: layer.channels as i32,
+            stride: layer.stride as i32,
+            out_height: out.height as i32,
+            out_width: out.width as i32,
+            pixels: out.pixels() as i32,
+            ..Convolution::default()
+        };
+        let mut result = self.room(out, layer.channels)?;
+        let stream = self.device.cuda_stream();
+        let mut builder = stream.launch_builder(&self.depthwise);
+        builder.arg(&launch).arg(image);
+        builder.arg(&layer.kernel).arg(&layer.bias);
+        builder.arg(&mut result);
+        // SAFETY: as in `convolve`.
+        unsafe { builder.launch(each(out.pixels() * layer.channels / CHUNK)) }.w()?;
+        Ok((result, out))
+    }
+
+    fn mean(&self, size: Size, image: Channels<&CudaSlice<f16>>) -> Result<CudaSlice<f16>> {
+        let one = Size {
+            height: 1,
+            width: 1,
+            ..size
+        };
+        let mut result = self.room(one, image.count)?;
+        let (n, pixels) = (size.n as i32, (size.height * size.width) as i32);
+        let channels = image.count as i32;
+        let stream = self.device.cuda_stream();
+        let mut builder = stream.launch_builder(&self.mean);
+        builder.arg(&n).arg(&pixels).arg(&channels);
+        builder.arg(image.numbers).arg(&mut result);
+        // SAFETY: as in `convolve`.
+        unsafe { builder.launch(each(size.n * image.count / CHUNK)) }.w()?;
+        Ok(result)
+    }
+}
+
 /// What a batch gives back is there for the next one, and does not go back to the system in between.
 fn keep_memory(context: &CudaContext) -> Result<()> {
     let mut most = u64::MAX;
@@ -416,36 +591,58 @@ impl<N> Channels<N> {
 }
 
 impl Conv {
+    /// Several that take the same image as one.
     fn of(convs: &[&plain::Conv], device: &CudaDevice) -> Result<Self> {
         let parts = convs
             .iter()
             .map(|conv| conv.kernel_and_bias())
             .collect::<Result<Vec<_>>>()?;
         let (kernels, biases): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-        let kernel = Tensor::cat(&kernels, 3)?;
-        let bias = Tensor::cat(&biases, 0)?;
-        let (height, width, given, channels_out) = kernel.dims4()?;
-        let channels_in = given.next_multiple_of(CHUNK);
-        if !channels_out.is_multiple_of(CHUNK) {
-            bail!("{channels_out} channels are not a multiple of {CHUNK}");
-        }
-        let matrix = kernel
-            .pad_with_zeros(2, 0, channels_in - given)?
-            .permute((3, 0, 1, 2))?
-            .to_dtype(DType::F16)?
-            .flatten_all()?;
         let [first, ..] = convs else {
             bail!("no convolution");
         };
         Ok(Self {
+            stride: first.stride,
+            padding: first.padding,
+            relu: first.relu,
+            ..Self::new(
+                &Tensor::cat(&kernels, 3)?,
+                &Tensor::cat(&biases, 0)?,
+                device,
+            )?
+        })
+    }
+
+    /// The products of an upsampling, `[2, 2, out]` of each pixel.
+    fn of_upsample(upsample: &plain::Upsample, device: &CudaDevice) -> Result<Self> {
+        let (kernel, bias) = upsample.kernel_and_bias()?;
+        let channels_in = kernel.dim(2)?;
+        let kernel = kernel.permute((2, 0, 1, 3))?.contiguous()?;
+        let kernel = kernel.reshape((1, 1, channels_in, ()))?;
+        Self::new(&kernel, &bias.repeat(4)?, device)
+    }
+
+    /// `kernel` is `[height, width, in, out]`. Missing channels are filled up with zeros.
+    fn new(kernel: &Tensor, bias: &Tensor, device: &CudaDevice) -> Result<Self> {
+        let (height, width, given_in, given_out) = kernel.dims4()?;
+        let channels_in = given_in.next_multiple_of(CHUNK);
+        let channels_out = given_out.next_multiple_of(CHUNK);
+        let matrix = kernel
+            .pad_with_zeros(2, 0, channels_in - given_in)?
+            .pad_with_zeros(3, 0, channels_out - given_out)?
+            .permute((3, 0, 1, 2))?
+            .to_dtype(DType::F16)?
+            .flatten_all()?;
+        let bias = bias.pad_with_zeros(0, 0, channels_out - given_out)?;
+        Ok(Self {
             matrix: device.clone_htod(&matrix.to_vec1::<f16>()?)?,
             bias: device.clone_htod(&bias.to_vec1::<f32>()?)?,
             kernel: [height, width],
-            stride: first.stride,
-            padding: first.padding,
+            stride: 1,
+            padding: Padding::Same,
             channels_in,
             channels_out,
-            relu: first.relu,
+            relu: true,
         })
     }
 
@@ -469,6 +666,22 @@ impl Conv {
             height: side(image.height, self.kernel[0], pad[0])?,
             width: side(image.width, self.kernel[1], pad[1])?,
             ..image
+        })
+    }
+}
+
+impl Depthwise {
+    fn of(layer: &plain::Depthwise, device: &CudaDevice) -> Result<Self> {
+        let (kernel, bias) = layer.kernel_and_bias()?;
+        let channels = bias.dim(0)?;
+        if !channels.is_multiple_of(CHUNK) {
+            bail!("{channels} channels are not a multiple of {CHUNK}");
+        }
+        Ok(Self {
+            kernel: device.clone_htod(&kernel.flatten_all()?.to_vec1::<f32>()?)?,
+            bias: device.clone_htod(&bias.to_vec1::<f32>()?)?,
+            stride: layer.stride,
+            channels,
         })
     }
 }
@@ -534,9 +747,8 @@ impl Branches {
             .iter()
             .take_while(|branch| branch.len() == 1 && pointwise(branch).is_some())
             .count();
-        let goes_on = |(number, branch): &(usize, &Vec<plain::Layer>)| {
-            *number < whole || branch.len() > 1
-        };
+        let goes_on =
+            |(number, branch): &(usize, &Vec<plain::Layer>)| *number < whole || branch.len() > 1;
         let first: Vec<_> = branches
             .iter()
             .enumerate()
@@ -588,9 +800,13 @@ impl Branches {
         let mut channels = whole;
         let mut out = size;
         for (start, layers) in &self.branches {
-            out = layers.iter().try_fold(size, |size, layer| layer.size(size))?;
+            out = layers
+                .iter()
+                .try_fold(size, |size, layer| layer.size(size))?;
             let count = starts(start, layers);
-            channels += layers.iter().fold(count, |count, layer| layer.channels(count));
+            channels += layers
+                .iter()
+                .fold(count, |count, layer| layer.channels(count));
         }
         let mut result = kernels.room(out, channels)?;
         let begun = match &self.begin {
@@ -653,9 +869,27 @@ impl Branches {
     }
 }
 
+impl Block {
+    /// The block's result for an image.
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let result = x.apply_op1_no_bwd(self)?;
+        match &self.kind {
+            Kind::Upsample(_) => {
+                let (n, height, width, channels) = result.dims4()?;
+                result
+                    .reshape((n * height, width, 2, channels / 2))?
+                    .transpose(1, 2)?
+                    .contiguous()?
+                    .reshape((n, 2 * height, 2 * width, channels / 4))
+            }
+            _ => Ok(result),
+        }
+    }
+}
+
 impl CustomOp1 for Block {
     fn name(&self) -> &'static str {
-        "a block of FaceNet"
+        "a block of a network"
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
@@ -671,12 +905,8 @@ impl CustomOp1 for Block {
         let image = Channels::all(storage.as_cuda_slice::<f16>()?, channels);
         let kernels = &self.kernels;
         let (result, size, channels) = match &self.kind {
-            Kind::Conv(conv) => {
-                let out = conv.size(size)?;
-                let mut room = kernels.room(out, conv.channels_out)?;
-                let mut result = Channels::all(&mut room, conv.channels_out);
-                kernels.convolve(conv, size, image, None, &mut result, None)?;
-                (room, out, conv.channels_out)
+            Kind::Conv(conv) | Kind::Upsample(conv) => {
+                kernels.convolved(conv, size, image, None)?
             }
             Kind::Branches(branches) => branches.run(kernels, size, image)?,
             Kind::Residual(branches, up) => {
@@ -684,52 +914,33 @@ impl CustomOp1 for Block {
                 if out != size || up.channels_out != channels {
                     bail!("{out:?} cannot be added to {size:?}");
                 }
-                let mut room = kernels.room(size, channels)?;
-                let mut result = Channels::all(&mut room, channels);
-                let sides = Channels::all(&numbers, count);
-                kernels.convolve(up, size, sides, Some(image), &mut result, None)?;
-                (room, size, channels)
+                kernels.convolved(up, size, Channels::all(&numbers, count), Some(image))?
             }
+            Kind::InvertedResidual(block) => {
+                let (wide, out, count) = kernels.convolved(&block.expand, size, image, None)?;
+                if count != block.depthwise.channels {
+                    bail!("{count} channels instead of {}", block.depthwise.channels);
+                }
+                let (wide, out) = kernels.depthwise(&block.depthwise, out, &wide)?;
+                let added = block.residual.then_some(image);
+                if block.residual && (out != size || block.project.channels_out != channels) {
+                    bail!("{out:?} cannot be added to {size:?}");
+                }
+                kernels.convolved(&block.project, out, Channels::all(&wide, count), added)?
+            }
+            Kind::Mean => (
+                kernels.mean(size, image)?,
+                Size {
+                    height: 1,
+                    width: 1,
+                    ..size
+                },
+                channels,
+            ),
         };
         let shape = Shape::from((size.n, size.height, size.width, channels));
         let device = kernels.device.clone();
         Ok((CudaStorage::wrap_cuda_slice(result, device), shape))
-    }
-}
-
-/// See [`Kernels::images`]; its input is the scales, `[n, 2]`.
-struct Prepare<'a> {
-    kernels: &'a Kernels,
-    bytes: CudaSlice<u8>,
-    size: Size,
-}
-
-impl CustomOp1 for Prepare<'_> {
-    fn name(&self) -> &'static str {
-        "bytes to numbers"
-    }
-
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        bail!("these bytes are on the graphics processor")
-    }
-
-    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        let Size { n, height, width } = self.size;
-        if layout.contiguous_offsets() != Some((0, 2 * n)) {
-            bail!("{layout:?} is not for {n} images");
-        }
-        let device = &self.kernels.device;
-        let mut result = self.kernels.room(self.size, CHUNK)?;
-        let (images, pixels) = (n as i32, (height * width) as i32);
-        let stream = device.cuda_stream();
-        let mut builder = stream.launch_builder(&self.kernels.prepare);
-        builder.arg(&images).arg(&pixels).arg(&self.bytes);
-        builder.arg(storage.as_cuda_slice::<f32>()?);
-        builder.arg(&mut result);
-        // SAFETY: the arguments are the kernel's, and it writes no pixel beyond those counted.
-        unsafe { builder.launch(each(self.size.pixels())) }.w()?;
-        let shape = Shape::from((n, height, width, CHUNK));
-        Ok((CudaStorage::wrap_cuda_slice(result, device.clone()), shape))
     }
 }
 
@@ -776,10 +987,15 @@ mod tests {
         let kernels = kernels();
         let device = Device::Cuda(kernels.device.clone());
         let image = x.to_dtype(DType::F16).unwrap().to_device(&device).unwrap();
-        let found = image.apply_op1_no_bwd(&kernels.block(block).unwrap()).unwrap();
+        let found = image
+            .apply_op1_no_bwd(&kernels.block(block).unwrap())
+            .unwrap();
         let found = found.to_dtype(DType::F32).unwrap();
         let expected = block.forward(&channels_first(x)).unwrap();
-        difference(&found.to_device(&Device::Cpu).unwrap(), &channels_last(&expected))
+        difference(
+            &found.to_device(&Device::Cpu).unwrap(),
+            &channels_last(&expected),
+        )
     }
 
     proptest! {
@@ -800,6 +1016,50 @@ mod tests {
             let x = rounded(&[n, image[0], image[1], 8 * channels[0]], 1, seed);
             let conv = conv(size, channels.map(|chunks| 8 * chunks), stride, padding, seed ^ 2);
             let off = off(&plain::Block::Conv(conv), &x);
+            prop_assert!(off < TOLERANCE, "{}", off);
+        }
+
+        #[test]
+        fn an_inverted_residual_is_candles(
+            n in 1usize..4,
+            image in [2usize..30, 2usize..30],
+            channels in [1usize..8, 1usize..20, 1usize..8],
+            stride in 1usize..3,
+            seed: u64,
+        ) {
+            let [of, inner, out] = channels.map(|chunks| 8 * chunks);
+            let x = rounded(&[n, image[0], image[1], of], 1, seed);
+            let same = Padding::Same;
+            let kernel = rounded(&[3, 3, inner], 9, seed ^ 3);
+            let bias = random(&[inner], seed ^ 4);
+            let mut block = plain::InvertedResidual {
+                expand: conv([1, 1], [of, inner], 1, same, seed & !1),
+                depthwise: plain::Depthwise::new(&kernel, &bias, stride)?,
+                project: conv([1, 1], [inner, out], 1, same, seed | 1),
+                residual: false,
+            };
+            let off_by = off(&plain::Block::InvertedResidual(block.clone()), &x);
+            prop_assert!(off_by < TOLERANCE, "{}", off_by);
+            if stride == 1 {
+                block.project = conv([1, 1], [inner, of], 1, same, seed | 1);
+                block.residual = true;
+                let off_by = off(&plain::Block::InvertedResidual(block), &x);
+                prop_assert!(off_by < TOLERANCE, "{}", off_by);
+            }
+        }
+
+        #[test]
+        fn an_upsampling_is_candles(
+            n in 1usize..4,
+            image in [1usize..12, 1usize..12],
+            channels in [1usize..8, 1usize..8],
+            seed: u64,
+        ) {
+            let [of, out] = channels.map(|chunks| 8 * chunks);
+            let x = rounded(&[n, image[0], image[1], of], 1, seed);
+            let kernel = rounded(&[2, 2, of, out], of, seed ^ 1);
+            let block = plain::Upsample::new(&kernel, &random(&[out], seed ^ 2))?;
+            let off = off(&plain::Block::Upsample(block), &x);
             prop_assert!(off < TOLERANCE, "{}", off);
         }
 
@@ -850,23 +1110,47 @@ mod tests {
     }
 
     #[test]
+    fn a_mean_is_candles() {
+        for (height, width, channels) in [(3, 3, 1792), (7, 5, 8), (1, 1, 64)] {
+            let x = rounded(&[5, height, width, channels], 1, 3);
+            let off = off(&plain::Block::Mean, &x);
+            assert!(off < TOLERANCE, "{off}");
+        }
+    }
+
+    #[test]
     fn bytes_become_numbers() {
         let kernels = kernels();
-        let bytes: Vec<u8> = (0..2 * 5 * 5 * 3).map(|i| (i * 37 % 256) as u8).collect();
-        let scales = [[100.0, 0.02], [3.0, 0.01]];
-        let fill = |place: &mut [u8]| {
-            place.copy_from_slice(&bytes);
-            scales.to_vec()
-        };
-        let images = kernels.images(2, 5, fill).unwrap();
-        let images = images.to_dtype(DType::F32).unwrap().reshape((50, 8)).unwrap();
-        let images = images.to_vec2::<f32>().unwrap();
-        for (i, pixel) in images.iter().enumerate() {
-            let [shift, factor] = scales[i / 25];
-            for (k, found) in pixel.iter().enumerate() {
-                let byte = bytes.get(3 * i + k).filter(|_| k < 3);
-                let expected = byte.map_or(0.0, |byte| (f32::from(*byte) - shift) * factor);
-                assert!((found - expected).abs() < 2e-3, "{i} {k}: {found} {expected}");
+        let (n, height, width) = (2, 30, 25);
+        let count = height * width * 3;
+        let bytes: Vec<u8> = (0..n * count).map(|i| (i * i / 7 % 256) as u8).collect();
+        for standardised in [true, false] {
+            let fill = |place: &mut [u8]| place.copy_from_slice(&bytes);
+            let images = kernels
+                .images([n, height, width], standardised, fill)
+                .unwrap();
+            let images = images
+                .to_dtype(DType::F32)
+                .unwrap()
+                .reshape(((), CHUNK))
+                .unwrap();
+            let images = images.to_vec2::<f32>().unwrap();
+            for (bytes, image) in bytes.chunks(count).zip(images.chunks(height * width)) {
+                let mean = bytes.iter().map(|b| f64::from(*b)).sum::<f64>() / count as f64;
+                let squares = bytes.iter().map(|b| (f64::from(*b) - mean).powi(2));
+                let deviation = (squares.sum::<f64>() / count as f64).sqrt();
+                let (shift, scale) = if standardised {
+                    (mean, deviation)
+                } else {
+                    (0.0, 1.0)
+                };
+                for (bytes, pixel) in bytes.chunks(3).zip(image) {
+                    for (k, found) in pixel.iter().enumerate() {
+                        let byte = bytes.get(k).map_or(shift, |byte| f64::from(*byte));
+                        let expected = ((byte - shift) / scale) as f32;
+                        assert!((found - expected).abs() < 2e-3, "{k}: {found} {expected}");
+                    }
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 //! A network is put together from the blocks of [`plain`], in Candle's own operations, and each
 //! [`Place`] makes of them what it runs. Where there is nothing better they run as they are. For the
 //! processor each becomes a Candle custom operation of this folder, fused with its bias and
-//! activation; so do those of `FaceNet` for NVIDIA's graphics processors.
+//! activation; so does each for NVIDIA's graphics processors.
 //!
 //! There an image is a contiguous f32 tensor `[n, height, width, channels]`: with the channel last, a
 //! 1x1 convolution is one matrix product over all pixels of the batch, a row of an im2col matrix is
@@ -126,10 +126,8 @@ impl Place {
             }
             #[cfg(feature = "cuda")]
             Self::TensorCores(kernels) => {
-                return match block {
-                    plain::Block::Mean => Ok(Block::Mean),
-                    _ => kernels.block(block).map(Box::new).map(Block::TensorCores),
-                };
+                let block = kernels.block(block)?;
+                return Ok(Block::TensorCores(Box::new(block)));
             }
             Self::Processor(precision) => *precision,
         };
@@ -192,7 +190,7 @@ impl Block {
             Self::Mean => x.mean_keepdim((1, 2)),
             Self::Plain(block) => block.forward(&x),
             #[cfg(feature = "cuda")]
-            Self::TensorCores(block) => x.apply_op1_no_bwd(block.as_ref()),
+            Self::TensorCores(block) => block.forward(&x),
         }
     }
 }

@@ -5,11 +5,16 @@
 
 #include <cuda_fp16.h>
 
-// Starts to copy 16 bytes to shared memory; writes zeros instead where `is_there` does not hold.
+// Starts to copy 16 bytes to shared memory, keeping them at hand for other copies if `CACHED`; writes zeros
+// instead where `is_there` does not hold.
+template <bool CACHED>
 __device__ inline void copy_16(void* shared, const void* global, bool is_there) {
     const unsigned to = __cvta_generic_to_shared(shared);
     const int bytes = is_there ? 16 : 0;
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(global), "r"(bytes) : "memory");
+    if (CACHED)
+        asm volatile("cp.async.ca.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(global), "r"(bytes) : "memory");
+    else
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(global), "r"(bytes) : "memory");
 }
 
 // Copies that were started since the last of these form a group.
