@@ -2,19 +2,30 @@
 """FaceNet on a graphics processor, beside the same network in PyTorch: `./dev bench cuda`.
 
 Both get 256 views as bytes in the processor's memory and give their embeddings there, in f16. PyTorch runs the
-network channels last, compiled in each way it knows, and the fastest of them counts.
+network channels last, compiled in each of its ways; the fastest of them is the one to compare with.
 """
 
+import argparse
+import json
 import sys
 from pathlib import Path
 
-import numpy as np
-import torch
-from safetensors.torch import load_file
-from torch import nn
-from torch.nn import functional
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "models" / "recipe"))
 
-from timing import Program, in_turn, must_agree, row, timed
+import make  # noqa: E402  (the recipe lies beside the models)
+
+make.WORK.mkdir(exist_ok=True)
+make.enter_venv(make.WORK / "cuda-venv", Path(__file__).with_name("cuda-requirements.txt"))
+
+import numpy as np  # noqa: E402  (installed by the line above)
+import torch  # noqa: E402
+from PIL import Image  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.nn import functional  # noqa: E402
+
+from timing import Program, in_turn, must_agree, row, timed  # noqa: E402
 
 # Both round to f16 between layers; one embedding has numbers of about 0.09.
 EMBEDDING_TOLERANCE = 5e-3
@@ -175,45 +186,52 @@ def alone(network, count=20):
 
 
 def ways(network):
-    """PyTorch's ways of running a network."""
-    from torch._inductor import config
-
-    yield "PyTorch", network
-    yield "PyTorch, compiled", torch.compile(network)
+    """PyTorch's ways of compiling a network."""
+    yield "compiled", torch.compile(network)
     torch._dynamo.reset()
-    yield "PyTorch, compiled for little overhead", torch.compile(network, mode="reduce-overhead")
+    yield "compiled for little overhead", torch.compile(network, mode="reduce-overhead")
     torch._dynamo.reset()
-    config.freezing = True
-    yield "PyTorch, compiled with constants folded", torch.compile(network)
-    torch._dynamo.reset()
-    yield "PyTorch, tuned with constants folded", torch.compile(network, mode="max-autotune")
+    yield "tuned", torch.compile(network, mode="max-autotune")
 
 
-def cuda(programs, weights, work_dir, crops):
-    """`crops` are bytes, `[128, 160, 160, 3]`; each goes with its mirror image."""
-    both = np.ascontiguousarray(np.stack([crops[:, :, ::-1], crops], 1).reshape(-1, 160, 160, 3))
-    file = work_dir / "crops.rgb"
-    file.write_bytes(np.ascontiguousarray(crops).tobytes())
-    both = torch.from_numpy(both).pin_memory()
+def cuda(programs):
+    """Rows of figures, each with the milliseconds of PyTorch's network alone."""
+    files = [make.MODELS / "tests" / "data" / f"crop-{name}.png" for name in ("biden", "obama", "obama2", "waves")]
+    some = [np.asarray(Image.open(file).convert("RGB")) for file in files]
+    crops = np.stack([some[i % len(some)] for i in range(VIEWS // 2)])
+    # As the program does: each crop with its mirror image.
+    both = np.stack([crops[:, :, ::-1], crops], 1).reshape(-1, 160, 160, 3)
+    both = torch.from_numpy(np.ascontiguousarray(both)).pin_memory()
+    file = make.WORK / "cuda-crops.rgb"
+    file.write_bytes(crops.tobytes())
     kith = Program(programs / "time_networks", "accelerated", "facenet", file)
-    network = Facenet(load_file(weights)).eval().half().cuda().to(memory_format=torch.channels_last)
+    tensors = load_file(make.MODELS / "weights" / "facenet.safetensors")
+    network = Facenet(tensors).eval().half().cuda().to(memory_format=torch.channels_last)
     for name, compiled in ways(network):
         work = f"FaceNet, CUDA, f16, {VIEWS} views"
         must_agree(work, np.abs(embed(compiled, both).ravel() - kith.answer).max(), EMBEDDING_TOLERANCE)
         pairs = in_turn(kith.milliseconds, timed(lambda: embed(compiled, both)), pairs=30, warm_up=5)
-        yield row(work, f"{name} {torch.__version__}", pairs, kith.peak_mb()), alone(compiled)
+        peer = f"PyTorch {torch.__version__}, {name}"
+        yield {**row(work, peer, pairs, kith.peak_mb()), "peer_network_ms": round(alone(compiled), 2)}
     kith.close()
 
 
 def main():
-    programs, models, work_dir = map(Path, sys.argv[1:])
-    from PIL import Image
-
-    data = models / "tests" / "data"
-    some = [np.asarray(Image.open(file).convert("RGB")) for file in sorted(data.glob("crop-*.png"))]
-    crops = np.stack([some[i % len(some)] for i in range(VIEWS // 2)])
-    for figures, network_ms in cuda(programs, models / "weights" / "facenet.safetensors", work_dir, crops):
-        print(figures, f"network alone {network_ms:.2f} ms", flush=True)
+    parser = argparse.ArgumentParser(prog="./dev bench cuda", description=__doc__.splitlines()[0])
+    parser.add_argument("programs", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    options = parser.parse_args()
+    if not torch.cuda.is_available():
+        sys.exit("There is no graphics processor here that PyTorch can use.")
+    for figures in cuda(options.programs):
+        if options.json:
+            print(json.dumps(figures, ensure_ascii=False), flush=True)
+        else:
+            print(
+                "{work}: {kith_ms} ms, {peer_ms} ms, {peer} (its network alone {peer_network_ms} ms):"
+                " {ratio} ± {spread}".format(**figures),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

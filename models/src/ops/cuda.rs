@@ -987,9 +987,7 @@ mod tests {
         let kernels = kernels();
         let device = Device::Cuda(kernels.device.clone());
         let image = x.to_dtype(DType::F16).unwrap().to_device(&device).unwrap();
-        let found = image
-            .apply_op1_no_bwd(&kernels.block(block).unwrap())
-            .unwrap();
+        let found = kernels.block(block).unwrap().forward(&image).unwrap();
         let found = found.to_dtype(DType::F32).unwrap();
         let expected = block.forward(&channels_first(x)).unwrap();
         difference(
