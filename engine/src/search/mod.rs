@@ -2,6 +2,7 @@
 
 mod query;
 mod understood;
+mod words;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -13,6 +13,7 @@
 //! moment  = 2019 | 2019-06 | 2019-06-12 | june 2019 | summer 2019
 //! ```
 //!
+//! All words are understood in German, too ([`words`]): `anna oder ben nicht in:oslo sommer 2019`.
 //! `with` and `and` may stand anywhere and change nothing. `only` means that nobody is on the photo
 //! but the people of the query. A text that is nobody's name and no time is looked for in the names
 //! of files and folders. Seasons are those of the northern half of the earth; winter 2019 ends in
@@ -20,7 +21,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::Misunderstood;
+use super::{Misunderstood, words};
 use crate::places::Spot;
 use crate::{Error, PersonId, Result};
 
@@ -147,21 +148,6 @@ impl Dates {
     }
 }
 
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
-
 const FIRST_DAY: &str = "0000-01-01";
 const LAST_DAY: &str = "9999-12-31";
 
@@ -174,10 +160,15 @@ struct Word {
 }
 
 impl Word {
-    /// What follows `key` in an unquoted word, in any case: `Camera:Nikon`.
-    fn after(&self, key: &str) -> Option<&str> {
-        let start = self.text.get(..key.len())?;
-        (!self.quoted && start.eq_ignore_ascii_case(key)).then(|| &self.text[key.len()..])
+    /// What it is by itself, in any case.
+    fn meaning(&self) -> Option<words::Word> {
+        let small = (!self.quoted).then(|| self.text.to_lowercase())?;
+        words::word(&small)
+    }
+
+    /// What it begins with: `Camera:Nikon`.
+    fn key(&self) -> Option<(words::Key, &str, &str)> {
+        (!self.quoted).then(|| words::key(&self.text)).flatten()
     }
 }
 
@@ -194,20 +185,20 @@ impl Query {
         let mut begin = None;
         while let Some(word) = rest.first() {
             let start = *begin.get_or_insert(word.place.start);
-            match word.text.to_lowercase().as_str() {
-                "with" | "and" if !word.quoted => rest = &rest[1..],
-                "without" | "not" if !word.quoted => {
+            match word.meaning() {
+                Some(words::Word::With) => rest = &rest[1..],
+                Some(words::Word::Without) => {
                     without = true;
                     rest = &rest[1..];
                 }
-                "or" | "|" if !word.quoted => {
+                Some(words::Word::Or) => {
                     if terms.is_empty() || either || without {
                         return Err(Misunderstood::OneSided.into());
                     }
                     either = true;
                     rest = &rest[1..];
                 }
-                "only" if !word.quoted && !without && !either => {
+                Some(words::Word::Only) if !without && !either => {
                     let people = BTreeSet::new();
                     terms.push((Term::NobodyElse { people }, word.place.clone()));
                     rest = &rest[1..];
@@ -365,55 +356,48 @@ fn term(words: &[Word], known: &Known<'_>, without: bool) -> Result<(Term, usize
 
 /// What else is known of a photo: `unnamed`, `faces:2+`, `in:oslo`, `camera:nikon`, `file:beach`.
 fn fact(word: &Word, known: &Known<'_>) -> Result<Option<Term>> {
-    let some = |text: &str, key: &str| {
+    match word.meaning() {
+        Some(words::Word::Unnamed) => return Ok(Some(Term::Unnamed)),
+        Some(words::Word::Favourite) => return Ok(Some(Term::Favourite)),
+        _ => {}
+    }
+    let Some((key, typed, text)) = word.key() else {
+        return Ok(None);
+    };
+    let some = || {
         if text.is_empty() {
-            Err(Error::from(Misunderstood::NothingBehind {
-                key: key.into(),
-            }))
+            let key = format!("{typed}:");
+            Err(Error::from(Misunderstood::NothingBehind { key }))
         } else {
             Ok(text.to_owned())
         }
     };
-    if !word.quoted && word.text.eq_ignore_ascii_case("unnamed") {
-        return Ok(Some(Term::Unnamed));
-    }
-    let favourite = ["favourite", "favorite"];
-    if !word.quoted && favourite.contains(&word.text.to_lowercase().as_str()) {
-        return Ok(Some(Term::Favourite));
-    }
-    if let Some(text) = word.after("in:") {
-        let text = some(text, "in:")?;
-        let meant = (known.places)(&text).ok_or(Misunderstood::NoPlace { text })?;
-        return Ok(Some(Term::In(meant)));
-    }
-    if let Some(text) = word.after("camera:") {
-        return Ok(Some(Term::Camera {
-            text: some(text, "camera:")?,
-        }));
-    }
-    if let Some(text) = word.after("file:") {
-        return Ok(Some(Term::Called {
-            text: some(text, "file:")?,
-            surely: true,
-        }));
-    }
-    for key in ["faces", "stars"] {
-        let Some(text) = word.after(&format!("{key}:")) else {
-            continue;
-        };
-        let (least, most) = numbers(text).ok_or_else(|| Misunderstood::NoNumber {
-            key: key.into(),
+    let bounds = || {
+        numbers(text).ok_or_else(|| Misunderstood::NoNumber {
+            key: typed.to_lowercase(),
             text: text.into(),
-        })?;
-        return Ok(Some(if key == "faces" {
+        })
+    };
+    Ok(Some(match key {
+        words::Key::In => {
+            let text = some()?;
+            Term::In((known.places)(&text).ok_or(Misunderstood::NoPlace { text })?)
+        }
+        words::Key::Camera => Term::Camera { text: some()? },
+        words::Key::File => Term::Called {
+            text: some()?,
+            surely: true,
+        },
+        words::Key::Faces => {
+            let (least, most) = bounds()?;
             Term::Faces { least, most }
-        } else {
+        }
+        words::Key::Stars => {
+            let (least, most) = bounds()?;
             Term::Stars { least, most }
-        }));
-    }
-    Ok(None)
+        }
+    }))
 }
-
 /// The least and the most of `2`, `2+` or `2..4`.
 fn numbers(text: &str) -> Option<(u32, u32)> {
     let number = |text: &str| text.parse::<u32>().ok().filter(|number| *number < 10_000);
@@ -535,17 +519,16 @@ fn moment(text: &str) -> Option<Dates> {
 }
 
 fn month_or_season(word: &str, year: u16) -> Option<Dates> {
-    match word {
-        "spring" => return Some(months(year, 3, year, 5)),
-        "summer" => return Some(months(year, 6, year, 8)),
-        "autumn" | "fall" => return Some(months(year, 9, year, 11)),
-        "winter" => return Some(months(year, 12, year + 1, 2)),
-        _ => {}
+    if let Some(month) = words::month(word) {
+        return Some(months(year, month, year, month));
     }
-    let month = MONTHS
-        .iter()
-        .position(|month| word.len() >= 3 && month.starts_with(word.trim_end_matches('.')))?;
-    Some(months(year, month as u8 + 1, year, month as u8 + 1))
+    let first = words::season(word)?;
+    let (last_year, last) = if first > 10 {
+        (year + 1, first - 10)
+    } else {
+        (year, first + 2)
+    };
+    Some(months(year, first, last_year, last))
 }
 
 /// All days of the months. Every month has a day 31 here: days are compared as text, and no photo
@@ -680,6 +663,21 @@ mod tests {
                 "\"\"",
                 "error: There is nothing between the quotation marks.",
             ),
+            (
+                "anna ODER ben nicht carl",
+                "with Anna, or with Ben; without Carl",
+            ),
+            ("nur Anna und Ben", "nobody else; with Anna; with Ben"),
+            (
+                "Gesichter:2+ ohne namenlos",
+                "with 2 or more faces; not with somebody who has no name",
+            ),
+            (
+                "Favorit sterne:3 Kamera:nikon",
+                "a favourite; 3 stars; taken with “nikon”",
+            ),
+            ("datei:", "error: Put something behind “datei:”."),
+            ("März 2019", "in März 2019"),
             ("ben without", "error: Without whom? Put a name behind it."),
         ] {
             assert_eq!(understood(text), meaning, "{text}");
@@ -699,6 +697,13 @@ mod tests {
                 "2018..2019-06",
                 "2019-06-30T10:00:00",
                 "2019-07-01T10:00:00",
+            ),
+            ("märz 2019", "2019-03-31T10:00:00", "2019-05-01T10:00:00"),
+            ("Dez. 2019", "2019-12-01T10:00:00", "2019-11-30T10:00:00"),
+            (
+                "frühling 2019",
+                "2019-05-31T10:00:00",
+                "2019-06-01T10:00:00",
             ),
             ("sept 2020", "2020-09-01T00:00:00", "2020-08-31T00:00:00"),
         ] {
@@ -738,7 +743,7 @@ mod tests {
             said in prop::collection::vec(prop::sample::select(vec![
                 "anna", "-carl", "without ben", "2019..2021", "june 2019", "unnamed", "faces:2+",
                 "camera:\"Canon EOS\"", "\"Anna Lee\"", "anna or ben", "beach", ", with zoë", "in:oslo",
-                "-in:\"New York\"", "in:Oslo or unnamed",
+                "-in:\"New York\"", "in:Oslo or unnamed", "ohne ben", "anna oder gesichter:1", "sommer 2019",
             ]), 1..6),
             at in any::<prop::sample::Index>(),
         ) {

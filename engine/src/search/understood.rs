@@ -185,7 +185,7 @@ pub enum Misunderstood {
     },
     /// `faces:many`
     NoNumber {
-        /// `faces` or `stars`.
+        /// `faces` or `stars`, in the language that it was typed in.
         key: String,
         /// What stands behind it.
         text: String,

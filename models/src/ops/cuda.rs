@@ -483,9 +483,7 @@ impl Kernels {
         unsafe { builder.launch(each(out.pixels() * image.count / CHUNK)) }.w()?;
         Ok(())
     }
-}
 
-impl Kernels {
     /// The whole result of a convolution.
     fn convolved(
         &self,

@@ -69,19 +69,19 @@ export interface QueryPart {
   open?: boolean;
 }
 
-/** What a query can ask besides names and times. */
+/** What a query can ask besides names and times, in words of the window's language; the engine knows them all. */
 const queryParts = (): QueryPart[] => [
-  { word: 'only', says: t('query.only') },
-  { word: 'or', says: t('query.or') },
-  { word: 'without', says: t('query.without') },
-  { word: 'unnamed', says: t('query.unnamed') },
-  { word: 'favourite', says: t('query.favourite') },
-  { word: 'stars:3+', says: t('query.stars') },
-  { word: 'faces:2+', says: t('query.faces') },
-  { word: 'faces:0', says: t('query.nobody') },
-  { word: 'in:', says: t('query.in'), open: true },
-  { word: 'camera:', says: t('query.camera'), open: true },
-  { word: 'file:', says: t('query.file'), open: true },
+  { word: t('word.only'), says: t('query.only') },
+  { word: t('word.or'), says: t('query.or') },
+  { word: t('word.without'), says: t('query.without') },
+  { word: t('word.unnamed'), says: t('query.unnamed') },
+  { word: t('word.favourite'), says: t('query.favourite') },
+  { word: `${t('word.stars')}:3+`, says: t('query.stars') },
+  { word: `${t('word.faces')}:2+`, says: t('query.faces') },
+  { word: `${t('word.faces')}:0`, says: t('query.nobody') },
+  { word: `${t('word.in')}:`, says: t('query.in'), open: true },
+  { word: `${t('word.camera')}:`, says: t('query.camera'), open: true },
+  { word: `${t('word.file')}:`, says: t('query.file'), open: true },
 ];
 
 /** The parts that go on from what was typed, the cameras behind `camera:`, and places behind `in:`. */
@@ -92,22 +92,25 @@ export function offerParts(
 ): QueryPart[] {
   const start = plain(typed);
   if (!start) return [];
-  if (start.startsWith('in:')) {
-    const text = start.slice('in:'.length).replace(/^"/, '');
+  /** What stands behind a key, without its quote. */
+  const behind = (key: string) =>
+    start.startsWith(`${key}:`) ? start.slice(key.length + 1).replace(/^"/, '') : undefined;
+  const place = behind(t('word.in'));
+  if (place !== undefined) {
     return places
-      .filter(({ name }) => ` ${plain(name).replaceAll('-', ' ')}`.includes(` ${text}`))
+      .filter(({ name }) => ` ${plain(name).replaceAll('-', ' ')}`.includes(` ${place}`))
       .slice(0, 8)
       .map(({ name, photos }) => ({
-        word: `in:${asQueryWord(name)}`,
+        word: `${t('word.in')}:${asQueryWord(name)}`,
         says: t('count.photos', { n: photos }),
       }));
   }
-  if (start.startsWith('camera:')) {
-    const text = start.slice('camera:'.length).replace(/^"/, '');
+  const maker = behind(t('word.camera'));
+  if (maker !== undefined) {
     return cameras
-      .filter((camera) => plain(camera).includes(text))
+      .filter((camera) => plain(camera).includes(maker))
       .slice(0, 8)
-      .map((camera) => ({ word: `camera:${asQueryWord(camera)}`, says: '' }));
+      .map((camera) => ({ word: `${t('word.camera')}:${asQueryWord(camera)}`, says: '' }));
   }
   return queryParts().filter((part) => part.word.startsWith(start) && part.word !== start);
 }
