@@ -25,8 +25,9 @@ impl Embedder {
     /// The name and version of the model, stamped on what it makes.
     pub const NAME: &'static str = facenet::FILE.network;
 
-    /// The embedder with the weights in the folder, in f32, or as the environment variable
-    /// `KITH_PRECISION` says: `i16` or `fastest`, where this processor is faster so.
+    /// The embedder with the weights in the folder, in whole numbers of 16 bits where AVX2 is all that the
+    /// processor has and else in f32, or as the environment variable `KITH_PRECISION` says: `f32`,
+    /// `i16` or `fastest`.
     ///
     /// # Errors
     /// When the weight file is missing, damaged or of another version.
