@@ -7,7 +7,6 @@ use std::path::Path;
 
 use kith_engine::catalog::{Catalog, photos};
 use kith_engine::faces::MODEL;
-use kith_engine::places::Spot;
 use kith_engine::{Error, Library};
 
 /// A library of photos that say where they were taken, or do not; their files are not there.

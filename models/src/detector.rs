@@ -115,14 +115,14 @@ fn failed(source: candle_core::Error) -> Error {
 /// `[n, height, width, 3]`, RGB 0 to 255, with zeros to the right and below up to full multiples:
 /// the same zeros that the network's own convolutions see beyond a border.
 pub(crate) fn input(images: &[RgbView]) -> candle_core::Result<Tensor> {
-    let (shape, size) = input_shape(images)?;
-    let mut values = vec![0.0; images.len() * 3 * size[0] * size[1]];
-    for_each_row(images, size, &mut values, |values, pixels| {
+    let [width, height] = input_size(images)?;
+    let mut values = vec![0.0; images.len() * 3 * width * height];
+    for_each_row(images, [width, height], &mut values, |values, pixels| {
         for (value, pixel) in values.iter_mut().zip(pixels) {
             *value = f32::from(*pixel);
         }
     });
-    Tensor::from_vec(values, shape, &Device::Cpu)
+    Tensor::from_vec(values, (images.len(), height, width, 3), &Device::Cpu)
 }
 
 /// The same as the kernels of a graphics processor make it.
@@ -131,7 +131,7 @@ fn input_by(
     kernels: &crate::ops::cuda::Kernels,
     images: &[RgbView],
 ) -> candle_core::Result<Tensor> {
-    let (_, [width, height]) = input_shape(images)?;
+    let [width, height] = input_size(images)?;
     kernels.images([images.len(), height, width], false, |bytes| {
         bytes.fill(0);
         for_each_row(images, [width, height], bytes, |bytes, pixels| {
@@ -140,10 +140,8 @@ fn input_by(
     })
 }
 
-/// The shape of the input, and the size of each image in it, width and height.
-fn input_shape(
-    images: &[RgbView],
-) -> candle_core::Result<((usize, usize, usize, usize), [usize; 2])> {
+/// Width and height of the images in the input.
+fn input_size(images: &[RgbView]) -> candle_core::Result<[usize; 2]> {
     let Some(first) = images.first() else {
         candle_core::bail!("no image to look at");
     };
@@ -152,9 +150,7 @@ fn input_shape(
     if images.iter().any(|image| different(&image)) {
         candle_core::bail!("images of different sizes in one batch");
     }
-    let [width, height] =
-        [first.width(), first.height()].map(|side| side.next_multiple_of(INPUT_MULTIPLE));
-    Ok(((images.len(), height, width, 3), [width, height]))
+    Ok([first.width(), first.height()].map(|side| side.next_multiple_of(INPUT_MULTIPLE)))
 }
 
 /// Each row of the images, and where it goes.

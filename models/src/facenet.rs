@@ -78,9 +78,10 @@ impl Facenet {
     /// shared too.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let n = x.dim(0)?;
-        let share = match self.place {
-            Place::Processor(_) => n.div_ceil(rayon::current_num_threads()).max(1),
-            _ => n.max(1),
+        let share = if let Place::Processor(_) = self.place {
+            n.div_ceil(rayon::current_num_threads()).max(1)
+        } else {
+            n.max(1)
         };
         let results = (0..n.div_ceil(share))
             .into_par_iter()

@@ -256,10 +256,9 @@ impl Kernels {
         }
         keep_memory(stream.context())?;
         let multiprocessors = attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
-        let kernel = |name: &str| {
-            device
-                .get_or_load_custom_func(name, "kith", PTX)
-                .map(|function| function.into_cuda_function())
+        let kernel = |name: &str| -> Result<CudaFunction> {
+            let function = device.get_or_load_custom_func(name, "kith", PTX)?;
+            Ok(function.into_cuda_function())
         };
         Ok(Some(Self {
             device: device.clone(),
