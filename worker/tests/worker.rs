@@ -9,14 +9,15 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{fs, thread};
 
-use kith_models::{Crop, Detector, Embedder, RgbView, Weights, distance};
+use kith_models::{Crop, Detector, Embedder, Precision, RgbView, Weights, distance};
 use kith_worker::{Client, Unusable};
 
 const WORKER: &str = env!("CARGO_BIN_EXE_kith-worker");
 
 fn networks() -> (Detector, Embedder) {
     let weights = Weights::find().unwrap();
-    let embedder = Embedder::load(&weights).unwrap();
+    // In f32, as the worker runs it then.
+    let embedder = Embedder::load_with(&weights, Precision::F32).unwrap();
     (Detector::load(&weights).unwrap(), embedder)
 }
 

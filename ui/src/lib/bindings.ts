@@ -485,7 +485,7 @@ time: string } |
 key: string } | 
 /**  `faces:many` */
 { kind: "no_number"; 
-/**  `faces` or `stars`. */
+/**  `faces` or `stars`, in the language that it was typed in. */
 key: string; 
 /**  What stands behind it. */
 text: string } | 
