@@ -5,10 +5,7 @@
 //! a multiple of 8 channels. Layers write beside each other into the result of their block, and the
 //! 1x1 convolutions with which several branches begin are made as one, so nothing is copied.
 
-use std::{
-    slice,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{
     CpuStorage, CudaDevice, CudaStorage, CustomOp1, DType, Device, Layout, Result, Shape, Storage,
@@ -183,7 +180,6 @@ struct Channels<N> {
 }
 
 /// A convolution, or several of one size that take the same image, their results side by side.
-#[derive(Clone)]
 struct Conv {
     /// `[out, height * width * in]`.
     matrix: CudaSlice<f16>,
@@ -285,7 +281,7 @@ impl Kernels {
     pub(crate) fn block(&self, block: &plain::Block) -> Result<Block> {
         let device = &self.device;
         let kind = match block {
-            plain::Block::Conv(conv) => Kind::Conv(Conv::of(slice::from_ref(&conv), device)?),
+            plain::Block::Conv(conv) => Kind::Conv(Conv::of(&[conv], device)?),
             plain::Block::Branches(branches) => Kind::Branches(Branches::of(branches, device)?),
             plain::Block::Residual(block) => Kind::Residual(
                 Branches::of(&block.branches, device)?,
