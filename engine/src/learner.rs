@@ -1,15 +1,14 @@
 //! Learning in the background: a while after the last answer, where enough is new, what was said is
 //! learned from, on a thread of its own that can be stopped at any time.
 
-use std::num::NonZero;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use rayon::ThreadPool;
 
-use crate::{Control, Error, LearnedVersion, Library, Result};
+use crate::{Control, Error, LearnedVersion, Library, Result, quiet};
 
 /// Answers come in runs: it waits until there was none for so long.
 const QUIET: Duration = Duration::from_secs(3);
@@ -17,9 +16,6 @@ const QUIET: Duration = Duration::from_secs(3);
 const FEWEST_NEW: u32 = 5;
 /// ...nor is less than this part of those that were learned from before.
 const NEW_PART: u32 = 10;
-/// How far its threads stand back behind all others (a `nice` value, 19 at most).
-#[cfg(target_os = "linux")]
-const NICE: i32 = 15;
 
 /// What is told of the learning. Each run ends with one that is no progress.
 #[derive(Debug)]
@@ -74,8 +70,7 @@ impl Learner {
         let hand = Arc::new(Mutex::new(Hand::default()));
         let of_thread = Arc::clone(&hand);
         let thread = std::thread::spawn(move || {
-            // Without threads of its own, which few systems refuse, it works on those of all.
-            let pool = quiet_pool().ok();
+            let pool = quiet::threads();
             while let Some(word) = wait_until_quiet(&heard) {
                 let run = new_run(&of_thread);
                 if !run.go_on() {
@@ -160,21 +155,6 @@ fn new_run(hand: &Mutex<Hand>) -> Arc<Control> {
     run
 }
 
-/// Threads for all processors but one, which come after all others.
-fn quiet_pool() -> std::result::Result<ThreadPool, ThreadPoolBuildError> {
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    ThreadPoolBuilder::new()
-        .num_threads(processors.saturating_sub(1).max(1))
-        .thread_name(|number| format!("learner-{number}"))
-        .start_handler(|_| {
-            // On Linux this is about the thread alone; where it is not allowed it works like others.
-            #[cfg(target_os = "linux")]
-            let _ = rustix::process::getpriority_process(None)
-                .and_then(|now| rustix::process::setpriority_process(None, now.max(NICE)));
-        })
-        .build()
-}
-
 /// Waits for a word, and after an answer until there was none for a while; none when it is to end.
 fn wait_until_quiet(heard: &Receiver<Word>) -> Option<Word> {
     let mut last = heard.recv().ok()?;
@@ -206,7 +186,7 @@ fn learn(
     if matches!(word, Word::Answered) {
         let (lessons, before) = (library.lessons()?, library.said_before()?);
         let enough = is_worth_it(lessons.said().saturating_sub(before), before);
-        if !enough || !on(pool, || lessons.could_teach()) {
+        if !enough || !quiet::on(pool, || lessons.could_teach()) {
             return Ok(Outcome::NotWorthIt);
         }
     }
@@ -214,14 +194,6 @@ fn learn(
         tell(LearnerNews::Progress(done, total));
     })?;
     Ok(Outcome::Learned(version))
-}
-
-/// Does the work on these threads, or where there are none on those of all.
-pub(crate) fn on<T: Send>(pool: Option<&ThreadPool>, work: impl FnOnce() -> T + Send) -> T {
-    match pool {
-        Some(pool) => pool.install(work),
-        None => work(),
-    }
 }
 
 /// Whether so many new answers are worth learning anew, after so many before.
@@ -267,14 +239,5 @@ mod tests {
         assert!(matches!(now.0, Some(Word::Now)));
         assert!(now.1 < QUIET, "{:?}", now.1);
         assert!(end.0.is_none());
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn its_threads_come_after_others() {
-        let nice = || rustix::process::getpriority_process(None).unwrap();
-        let before = nice();
-        assert_eq!(quiet_pool().unwrap().install(nice), before.max(NICE));
-        assert_eq!(nice(), before);
     }
 }

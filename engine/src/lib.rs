@@ -22,6 +22,7 @@ pub mod people;
 pub mod photo;
 pub mod places;
 mod power;
+mod quiet;
 mod regrouping;
 mod said;
 pub mod scan;

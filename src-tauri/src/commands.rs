@@ -85,7 +85,12 @@ pub struct Welcome {
     pub folders: Vec<Folder>,
     /// The user's own folder for pictures, for reading, if there is one.
     pub pictures: Option<String>,
+    /// The newest photos, a few screens full: they are seen while all are on their way.
+    pub newest: Vec<PhotoTile>,
 }
+
+/// So many photos come with the welcome.
+const NEWEST: usize = 2_000;
 
 /// The user's own folder for pictures: what the desktop says, or `Pictures` in the home folder.
 fn pictures_dir(app: &AppHandle) -> Option<PathBuf> {
@@ -118,9 +123,15 @@ async fn with_library<T: Send + 'static>(
 #[tauri::command]
 #[specta::specta]
 async fn welcome(app: AppHandle, desk: State<'_, Desk>) -> Answer<Welcome> {
-    let folders = with_library(&desk, Library::folders).await?;
     let pictures = pictures_dir(&app).map(|dir| dir.display().to_string());
-    Ok(Welcome { folders, pictures })
+    with_library(&desk, |library| {
+        Ok(Welcome {
+            folders: library.folders()?,
+            pictures,
+            newest: library.newest(NEWEST)?,
+        })
+    })
+    .await
 }
 
 /// Works out ahead what the first decision needs; answers at once.

@@ -38,6 +38,9 @@ pub fn run(library_dir: Option<PathBuf>, folders: &[PathBuf]) -> anyhow::Result<
                 .with_context(|| format!("cannot make sense of the folder {}", folder.display()))
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
+    // Before anything else: it is read while the window and the page are made.
+    let desk = Desk::new(library_dir);
+    desk.shelf().open_ahead();
     let calls = commands::calls();
     tauri::Builder::default()
         .plugin(tauri_plugin_dialog::init())
@@ -70,8 +73,6 @@ pub fn run(library_dir: Option<PathBuf>, folders: &[PathBuf]) -> anyhow::Result<
         .setup(move |app| {
             #[cfg(target_os = "linux")]
             drawing::keep_few_pictures(app)?;
-            let desk = Desk::new(library_dir);
-            desk.shelf().open_ahead();
             app.manage(PicturePool::start(&desk)?);
             if !folders.is_empty() {
                 desk.job().start(folders);

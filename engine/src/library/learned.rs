@@ -7,9 +7,8 @@ use rayon::ThreadPool;
 use super::{Library, seconds_since_1970};
 use crate::catalog::learned;
 use crate::faces::MODEL;
-use crate::learner::on;
 use crate::people::{Lessons, group_faces};
-use crate::{Control, Error, LearnedVersion, Result};
+use crate::{Control, Error, LearnedVersion, Result, quiet};
 
 impl Library {
     /// Learns from what the user said, and uses it where it makes fewer mistakes on answers that
@@ -40,7 +39,7 @@ impl Library {
         if lessons.people() < 2 {
             return Err(Error::NothingToLearn);
         }
-        let learned = on(pool, || {
+        let learned = quiet::on(pool, || {
             lessons.learn(&mut |done, total| {
                 on_step(done, total);
                 control.go_on()

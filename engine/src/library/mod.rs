@@ -41,7 +41,7 @@ use crate::thumbnails::Thumbnails;
 use crate::{
     Action, Companion, Control, DecisionId, Error, Face, FaceId, FaceState, Folder, Halves,
     HistoryEntry, IndexSummary, Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile,
-    Progress, Result, Stack, Suggestion, Unread, photo,
+    Progress, Result, Stack, Suggestion, Unread, photo, quiet,
 };
 
 /// How many faces stand for a person in a list.
@@ -343,8 +343,16 @@ impl Library {
     /// # Errors
     /// [`Error::Catalog`].
     pub fn photos(&self) -> Result<Vec<PhotoTile>> {
+        self.newest(usize::MAX)
+    }
+
+    /// The newest photos, so many at most.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn newest(&self, most: usize) -> Result<Vec<PhotoTile>> {
         let rows = self.rows()?;
-        let photos = rows.facts.by_date();
+        let photos = rows.facts.by_date().take(most);
         Ok(photos.map(|photo| rows.tile(photo)).collect())
     }
 
@@ -610,17 +618,25 @@ impl Library {
         self.rows_of(self.catalog().connection())
     }
 
-    /// Works out ahead what the next decision needs, so that it does not wait for it: in a large
-    /// library that takes a while. Other calls but decisions are answered meanwhile.
+    /// Works out ahead what the first search and the next decision need, so that they do not wait for
+    /// it: in a large library that takes a while. Other calls but decisions are answered meanwhile,
+    /// and come first.
     ///
     /// # Errors
     /// [`Error::Catalog`], [`Error::Index`].
     pub fn prepare(&self) -> Result<()> {
+        quiet::on(quiet::threads().as_ref(), || self.prepare_here())
+    }
+
+    fn prepare_here(&self) -> Result<()> {
         let mut groups = self.groups();
         let rows = self.rows()?;
+        rows.searched();
         let head = learned_rows::in_use(self.catalog().connection(), &MODEL)?;
         let faces = group_faces(&rows.facts.faces, &rows.decided);
-        groups.prepare(faces, &rows.decided, head)
+        groups.prepare(faces, &rows.decided, head)?;
+        rows.facts.places();
+        Ok(())
     }
 
     fn rows_of(&self, connection: &Connection) -> Result<Arc<Rows>> {

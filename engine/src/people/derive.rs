@@ -96,8 +96,12 @@ impl Groups {
         decided: &Decided,
         head: Option<Head>,
     ) -> Result<()> {
-        self.group(faces, decided, head)?;
+        self.taught_by(faces, head)?;
+        // Before the groups are made, which take as much memory again.
         self.index = None;
+        if let Some(taught) = &mut self.taught {
+            taught.group(decided);
+        }
         Ok(())
     }
 

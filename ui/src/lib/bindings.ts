@@ -1045,6 +1045,8 @@ export type Welcome = {
 	folders: Folder[],
 	/**  The user's own folder for pictures, for reading, if there is one. */
 	pictures: string | null,
+	/**  The newest photos, a few screens full: they are seen while all are on their way. */
+	newest: PhotoTile[],
 };
 
 /**  Why the networks run where they do. Its `Display` goes on after a colon. */

@@ -61,9 +61,10 @@ class LibraryState {
       const welcome = await commands.welcome();
       this.folders = welcome.folders;
       this.pictures = welcome.pictures;
-      // The photos first: they are what one sees.
-      this.photos = await commands.photos();
+      // The photos first: they are what one sees, and of these the newest.
+      this.photos = welcome.newest;
       this.opening = false;
+      this.photos = await commands.photos();
       await this.#readPeople();
       await commands.prepare();
     } catch (problem) {

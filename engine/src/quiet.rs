@@ -1,0 +1,47 @@
+//! Threads that stand back: what nobody waits for leaves one processor free and, where the system
+//! allows it (Linux), comes after all others.
+
+use std::num::NonZero;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+/// How far they stand back behind all others (a `nice` value, 19 at most).
+#[cfg(target_os = "linux")]
+const NICE: i32 = 15;
+
+/// The threads; none where the system refuses them, which few do.
+pub(crate) fn threads() -> Option<ThreadPool> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = ThreadPoolBuilder::new()
+        .num_threads(processors.saturating_sub(1).max(1))
+        .thread_name(|number| format!("quiet-{number}"))
+        .start_handler(|_| {
+            // On Linux this is about the thread alone; where it is not allowed it works like others.
+            #[cfg(target_os = "linux")]
+            let _ = rustix::process::getpriority_process(None)
+                .and_then(|now| rustix::process::setpriority_process(None, now.max(NICE)));
+        })
+        .build();
+    threads.ok()
+}
+
+/// Does the work on these threads, or where there are none on those of all.
+pub(crate) fn on<T: Send>(threads: Option<&ThreadPool>, work: impl FnOnce() -> T + Send) -> T {
+    match threads {
+        Some(threads) => threads.install(work),
+        None => work(),
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_come_after_others() {
+        let nice = || rustix::process::getpriority_process(None).unwrap();
+        let before = nice();
+        assert_eq!(threads().unwrap().install(nice), before.max(NICE));
+        assert_eq!(nice(), before);
+    }
+}
