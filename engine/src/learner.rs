@@ -70,7 +70,7 @@ impl Learner {
         let hand = Arc::new(Mutex::new(Hand::default()));
         let of_thread = Arc::clone(&hand);
         let thread = std::thread::spawn(move || {
-            let pool = quiet::threads();
+            let pool = quiet::threads(1);
             while let Some(word) = wait_until_quiet(&heard) {
                 let run = new_run(&of_thread);
                 if !run.go_on() {

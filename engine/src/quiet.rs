@@ -1,5 +1,5 @@
-//! Threads that stand back: what nobody waits for leaves one processor free and, where the system
-//! allows it (Linux), comes after all others.
+//! Threads that stand back: what nobody waits for comes after all others, where the system allows it
+//! (Linux).
 
 use std::num::NonZero;
 
@@ -9,11 +9,11 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 #[cfg(target_os = "linux")]
 const NICE: i32 = 15;
 
-/// The threads; none where the system refuses them, which few do.
-pub(crate) fn threads() -> Option<ThreadPool> {
+/// Threads for all processors but so many; none where the system refuses them, which few do.
+pub(crate) fn threads(left_free: usize) -> Option<ThreadPool> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = ThreadPoolBuilder::new()
-        .num_threads(processors.saturating_sub(1).max(1))
+        .num_threads(processors.saturating_sub(left_free).max(1))
         .thread_name(|number| format!("quiet-{number}"))
         .start_handler(|_| {
             // On Linux this is about the thread alone; where it is not allowed it works like others.
@@ -41,7 +41,7 @@ mod tests {
     fn they_come_after_others() {
         let nice = || rustix::process::getpriority_process(None).unwrap();
         let before = nice();
-        assert_eq!(threads().unwrap().install(nice), before.max(NICE));
+        assert_eq!(threads(0).unwrap().install(nice), before.max(NICE));
         assert_eq!(nice(), before);
     }
 }

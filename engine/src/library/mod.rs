@@ -625,7 +625,7 @@ impl Library {
     /// # Errors
     /// [`Error::Catalog`], [`Error::Index`].
     pub fn prepare(&self) -> Result<()> {
-        quiet::on(quiet::threads().as_ref(), || self.prepare_here())
+        quiet::on(quiet::threads(0).as_ref(), || self.prepare_here())
     }
 
     fn prepare_here(&self) -> Result<()> {

@@ -16,7 +16,7 @@
 //! Nobody has to name anyone for either.
 
 use kith_models::training::Head;
-use kith_models::{Code, EMBEDDING_LEN, Embedding, distance, unit};
+use kith_models::{Code, EMBEDDING_LEN, Embedding, distance, nearest, unit};
 use rayon::prelude::*;
 
 /// How many of the nearest other groups say how crowded it is around a face.
@@ -220,11 +220,7 @@ fn learned_offsets(
 ) -> (Vec<f32>, usize) {
     let groups = groups(codes, points, group_of);
     let looked_at = &groups[..groups.len().min(MOST_GROUPS)];
-    let nearness: Vec<f32> = points
-        .par_iter()
-        .zip(group_of)
-        .map(|(point, own)| mean_to_nearest(point, *own, looked_at))
-        .collect();
+    let nearness = means_to_nearest(points, group_of, looked_at);
     let average = average_of_groups(&nearness, group_of, groups.len());
     let believed = groups.len() as f32 / (groups.len() as f32 + BELIEVED_FROM);
     let offset = |near: &f32| SHARE * believed * (near - average);
@@ -300,24 +296,22 @@ fn one_of_each_group(codes: &[Code], group_of: &[Option<usize>]) -> Vec<usize> {
         .collect()
 }
 
-/// Mean distance from a face to the middles of the nearest groups other than its own; 0 where
+/// Mean distance from each face to the middles of the nearest groups other than its own; 0 where
 /// there is none.
-fn mean_to_nearest(point: &Embedding, own: Option<usize>, groups: &[Seen]) -> f32 {
-    let mut distances: Vec<f32> = groups
-        .iter()
-        .filter(|group| Some(group.group) != own)
-        .map(|group| distance(point, &group.middle))
-        .collect();
-    let count = distances.len().min(NEAREST);
-    if count == 0 {
-        return 0.0;
-    }
-    if count < distances.len() {
-        distances.select_nth_unstable_by(count, f32::total_cmp);
-        distances.truncate(count);
-    }
-    distances.sort_unstable_by(f32::total_cmp);
-    distances.iter().sum::<f32>() / count as f32
+fn means_to_nearest(points: &[Embedding], group_of: &[Option<usize>], groups: &[Seen]) -> Vec<f32> {
+    let middles: Vec<Embedding> = groups.iter().map(|group| group.middle).collect();
+    let found = nearest(points, &middles, NEAREST + 1);
+    let mean = |(found, own): (&Vec<(u32, f32)>, &Option<usize>)| {
+        let others = found
+            .iter()
+            .filter(|(at, _)| Some(groups[*at as usize].group) != *own);
+        let (mut sum, mut count) = (0.0, 0);
+        for (_, distance) in others.take(NEAREST) {
+            (sum, count) = (sum + distance, count + 1);
+        }
+        sum / count.max(1) as f32
+    };
+    found.iter().zip(group_of).map(mean).collect()
 }
 
 /// The mean over groups of the mean over their faces: a large group counts once.

@@ -160,7 +160,7 @@ impl Graph {
         Self { linked, copies }
     }
 
-    /// The pairs of faces that are near enough to be joined.
+    /// The pairs of faces that are near enough to be joined, the nearest first.
     pub(super) fn near(&self, faces: &[GroupFace], limits: Limits<'_>) -> Vec<Candidate> {
         let metric = limits.metric;
         let single = |face: u32| (metric.point(face as usize), 1, metric.offset(face as usize));
@@ -180,6 +180,7 @@ impl Graph {
         let near = (0..self.linked.len()).into_par_iter().flat_map_iter(near);
         let mut near: Vec<Candidate> = near.collect();
         near.shrink_to_fit();
+        near.par_sort_unstable();
         near
     }
 
@@ -271,6 +272,9 @@ pub(super) struct Linkage<'a> {
     /// Faces that each face is surely not the same person as.
     apart: BTreeMap<FaceId, BTreeSet<FaceId>>,
     face_ids: Vec<FaceId>,
+    /// What is compared at first, the last first.
+    first: Vec<Candidate>,
+    /// What is compared since: apart, as a heap of all would not fit into the processor's cache.
     heap: BinaryHeap<Reverse<Candidate>>,
     /// The joins made so far.
     joins: Vec<Candidate>,
@@ -304,6 +308,7 @@ impl<'a> Linkage<'a> {
             photos_of: BTreeMap::new(),
             apart: partners(decided),
             face_ids: faces.iter().map(|face| face.id).collect(),
+            first: Vec::new(),
             heap: BinaryHeap::new(),
             joins: Vec::new(),
             peaks: Vec::new(),
@@ -364,7 +369,7 @@ impl<'a> Linkage<'a> {
         }
     }
 
-    /// Joins what belongs together. `near` are the pairs of single faces below the threshold;
+    /// Joins what belongs together. `near` are the pairs of single faces below the threshold, in order;
     /// `told` a run over the same faces.
     pub(super) fn run(
         &mut self,
@@ -385,7 +390,7 @@ impl<'a> Linkage<'a> {
         self.begin(near);
         let mut told = told.map_or(&[][..], |told| &told.joins).iter().peekable();
         loop {
-            let awake = self.heap.peek().map(|next| next.0);
+            let awake = self.next();
             match (told.peek().copied().copied(), awake) {
                 (None, None) => break,
                 (Some(next), awake) if awake.is_none_or(|awake| next < awake) => {
@@ -393,7 +398,7 @@ impl<'a> Linkage<'a> {
                     self.repeat(next);
                 }
                 (next, _) => {
-                    let Some(Reverse(candidate)) = self.heap.pop() else {
+                    let Some(candidate) = self.take_next() else {
                         break;
                     };
                     // The same as it is told: not another join.
@@ -419,7 +424,7 @@ impl<'a> Linkage<'a> {
             let one_person = group_a.person.is_some() && group_a.person == group_b.person;
             !one_person && (awake[a as usize] || awake[b as usize])
         });
-        self.heap = first.copied().map(Reverse).collect();
+        self.first = first.rev().copied().collect();
         for [a, b] in std::mem::take(&mut self.new_links) {
             self.compare(a as usize, b as usize);
         }
@@ -439,6 +444,24 @@ impl<'a> Linkage<'a> {
                 self.compare(at, other as usize);
             }
         }
+    }
+
+    /// The candidate that comes next.
+    fn next(&self) -> Option<Candidate> {
+        let (first, since) = (self.first.last(), self.heap.peek());
+        first
+            .into_iter()
+            .chain(since.map(|of| &of.0))
+            .min()
+            .copied()
+    }
+
+    fn take_next(&mut self) -> Option<Candidate> {
+        let next = self.next()?;
+        if self.first.last() == Some(&next) {
+            return self.first.pop();
+        }
+        self.heap.pop().map(|of| of.0)
     }
 
     fn candidate(&self, a: usize, b: usize) -> Option<Candidate> {
@@ -551,7 +574,11 @@ impl<'a> Linkage<'a> {
     /// Joins the second group to the first, which has the older first face.
     fn join(&mut self, candidate: Candidate) {
         let [a, b] = candidate.groups.map(|group| group as usize);
-        let (Some(mut joined), Some(gone)) = (self.groups[a].take(), self.groups[b].take()) else {
+        let Some(gone) = self.groups[b].take() else {
+            return;
+        };
+        // Where it is: it is too large to be moved 100,000 times a run.
+        let Some(joined) = &mut self.groups[a] else {
             return;
         };
         while self.peaks.pop_if(|(_, peak)| *peak < candidate).is_some() {}
@@ -565,9 +592,8 @@ impl<'a> Linkage<'a> {
             merge(photos, &joined.photos);
             merge(photos, &gone.photos);
         }
-        absorb(&mut joined, gone, &self.links);
+        absorb(joined, gone, &self.links);
         joined.since = self.joins.len();
-        self.groups[a] = Some(joined);
     }
 
     /// The groups that a group is linked with now, in order.
