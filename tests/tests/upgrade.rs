@@ -296,6 +296,47 @@ fn it_is_stopped_and_gone_on_with_and_a_lost_file_is_told() {
 }
 
 #[test]
+fn face_data_that_is_deleted_after_an_upgrade_leaves_no_code_and_no_map() {
+    let place = Place::new();
+    let library = named_library(&place);
+    place.add_network(&library, 128);
+    let upgraded = library.upgrade(NETWORK, &Control::new(), &mut |_| {});
+    assert_eq!(upgraded.unwrap().embedded, 210);
+    let catalog = Catalog::open(&place.library().join("catalog.sqlite")).unwrap();
+    let mut traces: Vec<Vec<u8>> = Vec::new();
+    for table in ["faces", "embeddings"] {
+        let all = format!("SELECT code FROM {table}");
+        let mut rows = catalog.connection().prepare(&all).unwrap();
+        let codes = rows.query_map([], |row| row.get(0)).unwrap();
+        traces.extend(codes.map(Result::unwrap));
+    }
+    assert_eq!(traces.len(), 420);
+    drop(catalog);
+
+    library.forget_faces().unwrap();
+    assert!(library.faces().unwrap().is_empty());
+    let network = &library.networks().unwrap()[0];
+    assert_eq!((network.used, network.faces), (false, 0));
+    drop(library);
+    let files = files_below(&place.library());
+    for file in files
+        .iter()
+        .filter(|file| !file.starts_with(place.library().join("networks")))
+    {
+        let bytes = fs::read(file).unwrap();
+        let found = |code: &&Vec<u8>| bytes.windows(16).any(|of| of == &code[..16]);
+        assert_eq!(traces.iter().filter(found).count(), 0, "{}", file.display());
+    }
+
+    let library = place.open();
+    library.index(&[], &Control::new(), &mut |_| {}).unwrap();
+    let again = codes(&place.library());
+    assert_eq!(again.len(), 210);
+    assert!(again.iter().all(|face| face.found.map.is_none()));
+    assert!(library.names().unwrap().is_empty());
+}
+
+#[test]
 fn too_few_faces_and_a_network_that_tells_nobody_apart_are_refused() {
     let place = Place::new();
     let library = place.open();
