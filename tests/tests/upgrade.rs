@@ -431,6 +431,13 @@ fn link_copies(from: &Path, into: &Path) {
     }
 }
 
+/// The name of each face, what is found for each person, and the log.
+type Seen = (
+    BTreeMap<u32, Option<String>>,
+    Vec<Vec<u32>>,
+    Vec<(u32, String, bool)>,
+);
+
 /// What the folders say, as `PERSON/photo`: a person is called what most of their faces are.
 struct Truth {
     called: BTreeMap<PathBuf, String>,
@@ -460,6 +467,30 @@ impl Truth {
             folders: faces.iter().map(|of| (of.face, folder(of))).collect(),
             photos: faces.iter().map(|of| (of.photo, folder(of))).collect(),
         }
+    }
+
+    /// How many names, answers and logs are wrong that were right before. A face that had no name may
+    /// find its own, and is noted.
+    fn wrong(&self, before: &Seen, now: &Seen, found_since: &mut BTreeSet<u32>) -> usize {
+        let mut wrong = usize::from(before.2 != now.2);
+        for ((face, old), (_, new)) in before.0.iter().zip(&now.0).filter(|of| of.0 != of.1) {
+            if old.is_none() && self.is_right(*face, new.as_ref()) {
+                found_since.insert(*face);
+            } else {
+                println!("face {face} was {old:?} and is {new:?}");
+                wrong += 1;
+            }
+        }
+        for (number, (old, new)) in before.1.iter().zip(&now.1).enumerate() {
+            let [old, new] = [old, new].map(|of| of.iter().collect::<BTreeSet<&u32>>());
+            let name = format!("Person {number}");
+            let right = |photo: &&&u32| self.is_on(***photo, &name);
+            if !old.is_subset(&new) || !new.difference(&old).all(|photo| right(&photo)) {
+                println!("another answer for {name}");
+                wrong += 1;
+            }
+        }
+        wrong
     }
 
     fn is_right(&self, face: u32, name: Option<&String>) -> bool {
@@ -523,33 +554,15 @@ fn a_large_library_killed_twenty_times() {
         said.map(|of| (of.decision, of.said.to_string(), of.stands))
             .collect()
     };
-    let before = (named(), found(), said());
+    let before: Seen = (named(), found(), said());
     let with_name = before.0.values().filter(|name| name.is_some()).count();
     let truth = Truth::of(&library.faces().unwrap());
     println!("{with_name} faces have a name");
     let (mut kills, mut wrong, mut looks) = (0, 0, 0);
     let mut found_since = BTreeSet::new();
     let mut check = || {
-        let now = (named(), found(), said());
         looks += 1;
-        for ((face, old), (_, new)) in before.0.iter().zip(&now.0).filter(|of| of.0 != of.1) {
-            if old.is_none() && truth.is_right(*face, new.as_ref()) {
-                found_since.insert(*face);
-            } else {
-                println!("look {looks}: face {face} was {old:?} and is {new:?}");
-                wrong += 1;
-            }
-        }
-        for (number, (old, new)) in before.1.iter().zip(&now.1).enumerate() {
-            let [old, new] = [old, new].map(|of| of.iter().collect::<BTreeSet<&u32>>());
-            let right = |photo: &&u32| truth.is_on(**photo, &format!("Person {number}"));
-            let more: BTreeSet<&u32> = new.difference(&old).copied().collect();
-            if !old.is_subset(&new) || !more.iter().all(right) {
-                println!("look {looks}: another answer for Person {number}");
-                wrong += 1;
-            }
-        }
-        wrong += usize::from(before.2 != now.2);
+        wrong += truth.wrong(&before, &(named(), found(), said()), &mut found_since);
     };
     let began = Instant::now();
     loop {

@@ -631,10 +631,11 @@ impl Library {
     fn prepare_here(&self) -> Result<()> {
         let mut groups = self.groups();
         let rows = self.rows()?;
-        rows.searched();
         let head = learned_rows::in_use(self.catalog().connection(), &MODEL)?;
         let faces = group_faces(&rows.facts.faces, &rows.decided);
         groups.prepare(faces, &rows.decided, head)?;
+        // Only now: it takes memory, and most is needed before.
+        rows.searched();
         rows.facts.places();
         Ok(())
     }
