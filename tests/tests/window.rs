@@ -1033,7 +1033,12 @@ fn german_is_spoken_once_it_is_chosen_also_after_a_restart() -> Result<()> {
         window.press(&["2"])?;
         window.find("[data-testid=group]")?;
         shot("people.png")?;
-        window.press_each(&[key::ESCAPE, "1"])?;
+        window.press_each(&[key::ESCAPE, "/"])?;
+        window.press(&[key::CONTROL, "a"])?;
+        window.press(&["o"])?;
+        window.find("[role=listbox] [role=option]")?;
+        shot("offers.png")?;
+        window.press_each(&[key::ESCAPE, key::ESCAPE, key::ESCAPE, "1"])?;
         window.click("[data-testid=photo-tile]")?;
         window.press_each(&["f", "i"])?;
         window.find("[data-testid=photo-info]")?;
