@@ -134,7 +134,7 @@ async fn welcome(app: AppHandle, desk: State<'_, Desk>) -> Answer<Welcome> {
     .await
 }
 
-/// Works out ahead what the first decision needs; answers at once.
+/// Works out ahead what the first search and decision need; answers at once.
 #[tauri::command]
 #[specta::specta]
 async fn prepare(desk: State<'_, Desk>) -> Answer<()> {

@@ -93,8 +93,6 @@ fn the_engine_is_quick_with_a_large_library() -> Result<()> {
     let people = figures.timed("people", 500.0, || opened.people())?;
     figures.timed("questions", 500.0, || opened.suggestions())?;
     println!("{} photos, {} people", photos.len(), people.len());
-    // As the window does after its start.
-    figures.timed("preparing", f64::INFINITY, || opened.prepare())?;
     for query in [
         "anna",
         "anna or ben -carl",
@@ -126,6 +124,8 @@ fn the_engine_is_quick_with_a_large_library() -> Result<()> {
         "{named} of {} spots have a name",
         spots.len()
     );
+    // The window prepares the first decision after its start; the others look at what they change.
+    figures.timed("preparing", f64::INFINITY, || opened.prepare())?;
     let group = people.last().context("nobody")?.person;
     for (round, most) in [("first", 1000.0), ("second", 1000.0), ("third", 1000.0)] {
         let name = Action::Name {

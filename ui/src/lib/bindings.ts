@@ -5,7 +5,7 @@ import { invoke as __TAURI_INVOKE, Channel } from "@tauri-apps/api/core";
 /** Commands */
 export const commands = {
 	welcome: () => __TAURI_INVOKE<Welcome>("welcome"),
-	/**  Works out ahead what the first decision needs; answers at once. */
+	/**  Works out ahead what the first search and decision need; answers at once. */
 	prepare: () => __TAURI_INVOKE<null>("prepare"),
 	/**  Adds the user's own folder for pictures and looks through it. */
 	usePictures: () => __TAURI_INVOKE<null>("use_pictures"),
