@@ -6,8 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use kith_engine::eval::{
     AfterAnswers, ClusterReport, Figure, Framing, Grouping, PairsReport, PaperReport, PeopleReport,
-    Told, TrainPlan, calibrate, cluster, detect, learn, paper, train, verify_pairs, verify_people,
-    video,
+    Told, calibrate, cluster, detect, learn, paper, verify_pairs, verify_people, video,
 };
 use kith_engine::faces::FaceFinder;
 use kith_engine::people::{MetricKind, Rate};
@@ -25,7 +24,6 @@ pub enum Eval {
     Learn(EvalLearn),
     Paper(EvalPaper),
     Video(EvalVideo),
-    Train(EvalTrain),
     Calibrate(EvalCalibrate),
 }
 
@@ -38,7 +36,6 @@ impl Eval {
             Self::Learn(command) => command.run(out),
             Self::Paper(command) => command.run(out),
             Self::Video(command) => command.run(out),
-            Self::Train(command) => command.run(out),
             Self::Calibrate(command) => command.run(out),
         }
     }
@@ -423,128 +420,6 @@ impl EvalVideo {
     }
 }
 
-/// Train a small network from nothing, or FaceNet's last layer, by the FaceNet paper's method, and try
-/// it on people it never saw
-///
-/// A quarter of the people, or of the families, is held back. Each batch has 16 people with up to 4 faces, and triplets
-/// with semi-hard negatives are mined in it. What is trained is for this measurement only.
-#[derive(Args)]
-#[command(after_long_help = "\
-Example:
-  kith eval train DIR --write OUT                              DIR/PERSON/photo
-  kith eval train DIR --write OUT --last-layer --numbers 64,128,256,512
-
-OUT gets a folder for each size of an embedding, with curve.csv and curve.svg, the loss of each step,
-and checkpoint.safetensors, written every 50 steps. Where there is a checkpoint already, the training
-goes on from there.")]
-pub struct EvalTrain {
-    /// Folder with a folder of photos for each person, or families of such
-    #[arg(value_name = "DIR")]
-    dir: PathBuf,
-    /// Folder for curves and checkpoints
-    #[arg(long, value_name = "OUT")]
-    write: PathBuf,
-    /// Train FaceNet's last layer anew, on the rest of it as it is
-    #[arg(long)]
-    last_layer: bool,
-    /// Steps in all
-    #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    steps: u32,
-    /// Numbers of an embedding; one training for each
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "128", value_parser = clap::value_parser!(u16).range(2..=2048))]
-    numbers: Vec<u16>,
-    /// How a step follows from the gradients
-    #[arg(long, value_enum, default_value_t = RuleArg::Adagrad)]
-    optimiser: RuleArg,
-    /// The photos are tight crops of one face each
-    #[arg(long)]
-    cropped: bool,
-}
-
-/// How a step follows from the gradients.
-#[derive(Clone, Copy, ValueEnum)]
-enum RuleArg {
-    /// As in the paper
-    Adagrad,
-    /// With a decay of the weights
-    Adamw,
-}
-
-impl EvalTrain {
-    fn run(self, out: &mut Output) -> anyhow::Result<()> {
-        let finder = FaceFinder::load()?;
-        let plan = TrainPlan {
-            last_layer: self.last_layer,
-            steps: self.steps,
-            numbers: self.numbers.iter().copied().map(usize::from).collect(),
-            adagrad: matches!(self.optimiser, RuleArg::Adagrad),
-        };
-        let mut shown = Shown::new();
-        let (framing, into) = (framing(self.cropped), &self.write);
-        let reports = train(
-            &finder,
-            (&self.dir, framing),
-            &plan,
-            into,
-            &mut |training, done, total| {
-                let doing = if training {
-                    "Training"
-                } else {
-                    "Reading photos"
-                };
-                shown.at(doing, done as u32, total as u32, "", None);
-            },
-        )?;
-        drop(shown);
-        let Some(first) = reports.first() else {
-            return Ok(());
-        };
-        list_unreadable(&first.unreadable);
-        if out.is_json() {
-            return reports.iter().try_for_each(|report| out.object(report));
-        }
-        let both = |told: Told| format!("{}, {}", percent(told.accuracy), percent(told.val));
-        let rows: Vec<_> = reports
-            .iter()
-            .map(|report| {
-                [
-                    report.numbers.to_string(),
-                    format!("{:.4}, {:.4}", report.first_loss, report.last_loss),
-                    both(report.untrained),
-                    both(report.trained),
-                    both(report.trained_in_bytes),
-                    format!("{:.0}", report.seconds),
-                ]
-            })
-            .collect();
-        out.table(
-            [
-                "NUMBERS",
-                "LOSS",
-                "UNTRAINED",
-                "TRAINED",
-                "IN BYTES",
-                "SECONDS",
-            ],
-            &rows,
-        )?;
-        if let Some(published) = first.published {
-            out.line(&format!(
-                "FaceNet's own last layer, 128 numbers: {}.",
-                both(published)
-            ))?;
-        }
-        out.line(&format!(
-            "Learned from {} faces of {} people, tried on {} faces of {} others.",
-            first.faces, first.people, first.unseen_faces, first.unseen_people
-        ))?;
-        out.line(
-            "Loss: the mean of the first and of the last 20 steps. The others: the mean accuracy over pairs \
-             of one person and pairs of two, 50 % by chance, and VAL at FAR 1e-3.",
-        )
-    }
-}
-
 /// Measure what distances mean, and write the rates that the program's thresholds are made of
 ///
 /// Compares every photo with every other, in the network's own distance and in the metric that is
@@ -616,7 +491,7 @@ impl From<MetricArg> for MetricKind {
     }
 }
 
-fn framing(cropped: bool) -> Framing {
+pub fn framing(cropped: bool) -> Framing {
     if cropped {
         Framing::Cropped
     } else {
@@ -628,7 +503,7 @@ fn show(shown: &mut Shown, done: usize, total: usize) {
     shown.at("Reading photos", done as u32, total as u32, "", None);
 }
 
-fn list_unreadable(unreadable: &[FailedFile]) {
+pub fn list_unreadable(unreadable: &[FailedFile]) {
     for file in unreadable {
         complain(&format!("left out, {}: {}", file.reason, file.path));
     }
@@ -865,7 +740,7 @@ fn tell_cluster(report: &ClusterReport, out: &mut Output) -> anyhow::Result<()> 
     out.line(&ran_with(report.model, &report.crop, report.metric))
 }
 
-fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     format!("{:.2} %", share * 100.0)
 }
 

@@ -12,6 +12,7 @@ mod photos;
 mod progress;
 mod search;
 mod sureness;
+mod train;
 
 use std::io;
 use std::path::PathBuf;
@@ -124,7 +125,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Sureness(command) => command.run(&library()?, &mut out),
         Command::Embed(command) => command.run(&mut out),
         Command::Verify(command) => command.run(&mut out),
-        Command::Model(command) => command.run(&library()?, &mut out),
+        Command::Model(command) => command.run(library, &mut out),
         Command::Doctor(doctor::Doctor {}) => doctor::Doctor::run(&dir()?, &mut out),
         Command::Eval(command) => command.run(&mut out),
     }

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
@@ -12,6 +11,7 @@ use serde::Serialize;
 use crate::index::stop_on_ctrl_c;
 use crate::output::{Output, count};
 use crate::progress::Shown;
+use crate::train::Train;
 
 /// Let Kith learn to tell your people apart, from what you said; and add other networks
 ///
@@ -19,7 +19,7 @@ use crate::progress::Shown;
 /// where it makes fewer mistakes on them.
 #[derive(Subcommand)]
 pub enum Model {
-    Train(ModelTrain),
+    Train(Train),
     List(ModelList),
     Use(ModelUse),
     Add(ModelAdd),
@@ -28,49 +28,20 @@ pub enum Model {
 }
 
 impl Model {
-    pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
+    pub fn run(
+        self,
+        library: impl FnOnce() -> anyhow::Result<Library>,
+        out: &mut Output,
+    ) -> anyhow::Result<()> {
         match self {
-            Self::Train(ModelTrain {}) => train(library, out),
-            Self::List(ModelList {}) => list(library, out),
-            Self::Use(command) => command.run(library, out),
-            Self::Add(command) => command.run(library, out),
-            Self::Remove(command) => command.run(library, out),
-            Self::Upgrade(command) => command.run(library, out),
+            Self::Train(command) => command.run(library, out),
+            Self::List(ModelList {}) => list(&library()?, out),
+            Self::Use(command) => command.run(&library()?, out),
+            Self::Add(command) => command.run(&library()?, out),
+            Self::Remove(command) => command.run(&library()?, out),
+            Self::Upgrade(command) => command.run(&library()?, out),
         }
     }
-}
-
-/// Learn from everything you said so far
-///
-/// Takes some seconds. The faces that you confirmed and rejected are learned from; parts of them
-/// are held back in turn, to count the mistakes on faces that were not learned from.
-#[derive(Args)]
-#[command(after_long_help = "\
-Example:
-  kith model train
-  Learned from 212 answers of yours; mistakes on 188 answers it had not seen: 9 \u{2192} 4
-
-`kith model use 0` takes it back.")]
-pub struct ModelTrain {}
-
-fn train(library: &Library, out: &mut Output) -> anyhow::Result<()> {
-    let mut shown = Shown::new();
-    let version = library.learn(SystemTime::now(), &Control::new(), &mut |done, total| {
-        shown.at("Learning", done, total, "", None);
-    })?;
-    drop(shown);
-    let Some(version) = version else {
-        return Ok(());
-    };
-    if out.is_json() {
-        return out.object(&version);
-    }
-    out.line(&version.said)?;
-    out.line(if version.used {
-        "It is used from now on. `kith model use 0` takes it back."
-    } else {
-        "That is no better than before, so it is not used. More answers may help."
-    })
 }
 
 /// List what was learned, and the networks that you added

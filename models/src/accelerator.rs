@@ -63,6 +63,11 @@ impl Accelerator {
         }
     }
 
+    /// Where training keeps its tensors.
+    pub(crate) fn device(&self) -> Device {
+        self.device.clone()
+    }
+
     pub(crate) fn embedding(&self) -> Place {
         self.place(self.numbers)
     }

@@ -9,7 +9,7 @@ use image::imageops::{self, FilterType};
 use kith_models::training::{
     LAST_LAYER, Mining, Network, Pictures, Plan, Rule, SMALL, Trainer, curve_as_csv, curve_as_svg,
 };
-use kith_models::{CROP_SIDE, Crop, Embedding, Trunk, Weights};
+use kith_models::{Accelerator, CROP_SIDE, Crop, Embedding, Trunk, Weights};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -51,6 +51,8 @@ pub struct TrainPlan {
     pub numbers: Vec<usize>,
     /// `AdaGrad`, as in the paper, or else `AdamW`.
     pub adagrad: bool,
+    /// Factors of products in f16.
+    pub mixed: bool,
 }
 
 /// What became of it.
@@ -82,6 +84,10 @@ pub struct TrainReport {
     pub numbers: u32,
     /// `adagrad` or `adamw`.
     pub optimiser: &'static str,
+    /// Whether factors of products were in f16.
+    pub mixed: bool,
+    /// What it ran on: `processor` or a graphics processor.
+    pub device: String,
     /// Parameters of the network, without biases.
     pub parameters: u64,
     /// Time for the steps of this run.
@@ -172,14 +178,17 @@ impl Faces {
             pictures: FACES_OF_EACH,
             mining: Mining::SemiHard,
             rule,
+            mixed: plan.mixed,
             seed: SEED,
         };
         std::fs::create_dir_all(into).map_err(unwritten(into))?;
         let checkpoint = into.join("checkpoint.safetensors");
-        let new = Trainer::new(network, settings).map_err(failed)?;
+        let accelerator = Accelerator::find().ok();
+        let on = accelerator.as_ref();
+        let new = Trainer::new(network, settings, on).map_err(failed)?;
         let untrained = self.told(&new.embed(&self.unseen).map_err(failed)?)?;
         let mut trainer = if checkpoint.is_file() {
-            Trainer::resume(network, settings, &checkpoint).map_err(failed)?
+            Trainer::resume(network, settings, on, &checkpoint).map_err(failed)?
         } else {
             new
         };
@@ -220,6 +229,8 @@ impl Faces {
             published: self.published,
             numbers: network.numbers as u32,
             optimiser: rule.name(),
+            mixed: plan.mixed,
+            device: on.map_or_else(|| "processor".to_owned(), ToString::to_string),
             parameters: network.cost().parameters as u64,
             seconds,
             unreadable: self.unreadable.clone(),

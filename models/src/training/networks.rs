@@ -5,7 +5,7 @@
 //! the parameters and the operations only (section 3.3, table 3), so their layers here are Kith's
 //! own, in the manner of NN2, to that budget: `docs/paper.md` says how.
 
-use candle_core::{D, Module, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor};
 use candle_nn::{Conv2d, Conv2dConfig, Linear, VarBuilder, conv2d, linear};
 
 use super::unit_rows;
@@ -355,11 +355,12 @@ impl Network {
     }
 
     /// The network with the parameters of `parameters`, which makes them when they are to be
-    /// trained. All operations are Candle's own and have a backward pass.
+    /// trained. All operations are Candle's own and have a backward pass. Factors of products, in
+    /// convolutions and connected layers, are rounded to `factors`; all else is as `parameters` are.
     ///
     /// # Errors
     /// When a parameter is missing or has another shape.
-    pub fn build(&self, parameters: &VarBuilder<'_>) -> Result<Built> {
+    pub fn build(&self, parameters: &VarBuilder<'_>, factors: DType) -> Result<Built> {
         let mut shape = self.input;
         let mut steps = Vec::new();
         for (number, layer) in self.layers.iter().enumerate() {
@@ -367,7 +368,11 @@ impl Network {
             shape = layer.after(shape).0;
         }
         let last = linear(shape.iter().product(), self.numbers, parameters.pp("last"))?;
-        Ok(Built { steps, last })
+        Ok(Built {
+            steps,
+            last,
+            factors,
+        })
     }
 }
 
@@ -376,6 +381,7 @@ impl Network {
 pub struct Built {
     steps: Vec<Step>,
     last: Linear,
+    factors: DType,
 }
 
 impl Built {
@@ -386,9 +392,9 @@ impl Built {
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
         let mut values = images.clone();
         for step in &self.steps {
-            values = step.forward(&values)?;
+            values = step.forward(&values, self.factors)?;
         }
-        unit_rows(&self.last.forward(&values.flatten_from(1)?)?)
+        unit_rows(&connected(&self.last, &values, self.factors)?)
     }
 }
 
@@ -475,40 +481,38 @@ impl Step {
         })
     }
 
-    fn forward(&self, values: &Tensor) -> Result<Tensor> {
+    fn forward(&self, values: &Tensor, factors: DType) -> Result<Tensor> {
         match self {
-            Self::Convolution(layer) => convolved(layer, values)?.relu(),
+            Self::Convolution(layer) => convolved(layer, values, factors)?.relu(),
             Self::MaxPool => pooled(values, Pool::Max, 2),
             Self::Normalise => normalised(values),
             Self::AveragePool => values.mean_keepdim((2, 3)),
             Self::Maxout(layer) => {
-                let pieces = layer
-                    .forward(&values.flatten_from(1)?)?
-                    .chunk(2, D::Minus1)?;
+                let pieces = connected(layer, values, factors)?.chunk(2, D::Minus1)?;
                 pieces[0].maximum(&pieces[1])
             }
-            Self::Connected(layer) => layer.forward(&values.flatten_from(1)?)?.relu(),
-            Self::Inception(branches) => branches.forward(values),
+            Self::Connected(layer) => connected(layer, values, factors)?.relu(),
+            Self::Inception(branches) => branches.forward(values, factors),
         }
     }
 }
 
 impl Branches {
-    fn forward(&self, values: &Tensor) -> Result<Tensor> {
+    fn forward(&self, values: &Tensor, factors: DType) -> Result<Tensor> {
         let through = |layers: &[Conv2d]| {
             layers.iter().try_fold(values.clone(), |values, layer| {
-                convolved(layer, &values)?.relu()
+                convolved(layer, &values, factors)?.relu()
             })
         };
         let mut outputs = Vec::new();
         if let Some(one) = &self.one {
-            outputs.push(convolved(one, values)?.relu()?);
+            outputs.push(convolved(one, values, factors)?.relu()?);
         }
         outputs.push(through(&self.three)?);
         outputs.push(through(&self.five)?);
         let pooled = pooled(values, self.module.pool, self.module.stride)?;
         outputs.push(match &self.projection {
-            Some(projection) => convolved(projection, &pooled)?.relu()?,
+            Some(projection) => convolved(projection, &pooled, factors)?.relu()?,
             None => pooled,
         });
         Tensor::cat(&outputs, 1)
@@ -518,12 +522,13 @@ impl Branches {
 /// A convolution whose output has the input's sides over the stride, rounded up: a copy of the input
 /// for each place in the kernel, and one product with the weights. Candle's own backward pass of a
 /// convolution takes many times as long, and refuses some odd sides.
-fn convolved(layer: &Conv2d, values: &Tensor) -> Result<Tensor> {
+fn convolved(layer: &Conv2d, values: &Tensor, factors: DType) -> Result<Tensor> {
     let (images, channels, height, width) = values.dims4()?;
     let (filters, kernel) = (layer.weight().dim(0)?, layer.weight().dim(2)?);
     let stride = layer.config().stride;
     let (rows, columns) = (height.div_ceil(stride), width.div_ceil(stride));
     let padded = values
+        .to_dtype(factors)?
         .pad_with_zeros(2, kernel / 2, kernel / 2)?
         .pad_with_zeros(3, kernel / 2, kernel / 2)?;
     let every = |values: &Tensor, axis: usize, first: usize, count: usize| {
@@ -547,10 +552,26 @@ fn convolved(layer: &Conv2d, values: &Tensor) -> Result<Tensor> {
     let weights = layer.weight().permute((0, 2, 3, 1))?.contiguous()?;
     let weights = weights.reshape((filters, kernel * kernel * channels))?;
     let sums = weights
+        .to_dtype(factors)?
         .broadcast_matmul(&patches)?
+        .to_dtype(values.dtype())?
         .reshape((images, filters, rows, columns))?;
     match layer.bias() {
         Some(bias) => sums.broadcast_add(&bias.reshape((1, filters, 1, 1))?),
+        None => Ok(sums),
+    }
+}
+
+/// A fully connected layer of all values of each image.
+fn connected(layer: &Linear, values: &Tensor, factors: DType) -> Result<Tensor> {
+    let weights = layer.weight().t()?.to_dtype(factors)?;
+    let sums = values
+        .flatten_from(1)?
+        .to_dtype(factors)?
+        .matmul(&weights)?
+        .to_dtype(values.dtype())?;
+    match layer.bias() {
+        Some(bias) => sums.broadcast_add(bias),
         None => Ok(sums),
     }
 }
@@ -612,7 +633,7 @@ fn normalised(values: &Tensor) -> Result<Tensor> {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{DType, Device, Var};
+    use candle_core::{Device, Module, Var};
     use candle_nn::VarMap;
 
     use super::*;
@@ -671,7 +692,7 @@ mod tests {
         for network in [NN2, NNS2] {
             let map = VarMap::new();
             let parameters = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
-            network.build(&parameters).unwrap();
+            network.build(&parameters, DType::F32).unwrap();
             let weights = |var: &Var| {
                 if var.dims().len() > 1 {
                     var.elem_count()
@@ -688,7 +709,7 @@ mod tests {
     fn every_parameter_of_the_smallest_gets_a_gradient() {
         let map = VarMap::new();
         let parameters = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
-        let network = NNS2.build(&parameters).unwrap();
+        let network = NNS2.build(&parameters, DType::F32).unwrap();
         let [_, height, width] = NNS2.input;
         let images = Tensor::rand(-1.0_f32, 1.0, (2, 3, height, width), &Device::Cpu).unwrap();
         let embeddings = network.forward(&images).unwrap();
@@ -733,7 +754,10 @@ mod tests {
             let layer = same(kernel, stride, [3, 4], &parameters.pp(number)).unwrap();
             let shape = (2, 3, height, width);
             let values = Tensor::rand(-1.0_f32, 1.0, shape, &Device::Cpu).unwrap();
-            let (ours, theirs) = (convolved(&layer, &values), layer.forward(&values));
+            let (ours, theirs) = (
+                convolved(&layer, &values, DType::F32),
+                layer.forward(&values),
+            );
             let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
             assert_eq!(ours.dims(), theirs.dims());
             let off = (ours - theirs).unwrap().abs().unwrap();

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use candle_core::{Result, Tensor, Var};
+use candle_core::{DType, Result, Tensor, Var};
 
 /// Added to the roots of sums of squares, so that nothing is divided by zero.
 const EPSILON: f64 = 1e-8;
@@ -92,6 +92,36 @@ impl Optimiser {
             }
         }
         Ok(())
+    }
+
+    /// [`step`](Self::step) by way of `scale` times the gradients, for a loss some of whose gradients
+    /// are computed in f16, where small ones would be zero. Gives whether it was taken: it is not where
+    /// a gradient is infinite or no number.
+    ///
+    /// # Errors
+    /// What Candle says.
+    pub fn step_scaled(&mut self, loss: &Tensor, scale: f64) -> Result<bool> {
+        let scaled = (loss * scale)?.backward()?;
+        let mut gradients = Vec::with_capacity(self.parameters.len());
+        for moments in self.parameters.values() {
+            let gradient = scaled.get(&moments.parameter);
+            let gradient = gradient.map(|of| of / scale).transpose()?;
+            if let Some(gradient) = &gradient {
+                // Infinite or no number where one of them is.
+                let sum = gradient.abs()?.sum_all()?.to_dtype(DType::F64)?;
+                if !sum.to_scalar::<f64>()?.is_finite() {
+                    return Ok(false);
+                }
+            }
+            gradients.push(gradient);
+        }
+        self.steps += 1;
+        for (moments, gradient) in self.parameters.values_mut().zip(gradients) {
+            if let Some(gradient) = gradient {
+                moments.step(&gradient, self.rule, self.steps)?;
+            }
+        }
+        Ok(true)
     }
 
     /// How many steps were taken.

@@ -11,9 +11,14 @@ use super::optimiser::missing;
 use super::{
     Built, MARGIN, Mining, Network, Optimiser, Rule, mine, squared_distances, triplet_loss,
 };
+use crate::Accelerator;
 
 /// Images that go through the network together when they are only looked at.
 const AT_ONCE: usize = 64;
+
+/// By what the loss is multiplied at first in mixed precision. Where that is too much for f16, it is
+/// halved, and the step is lost.
+const FIRST_SCALE: f32 = 65_536.0;
 
 /// Pictures of known people.
 #[derive(Debug, Clone)]
@@ -43,7 +48,7 @@ impl Pictures {
 /// What a batch is made of, and how a step follows from it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plan {
-    /// P: people in a batch.
+    /// P: people in a batch, of those with two pictures or more.
     pub people: usize,
     /// K: most pictures of each.
     pub pictures: usize,
@@ -51,6 +56,9 @@ pub struct Plan {
     pub mining: Mining,
     /// How a step follows from the gradients.
     pub rule: Rule,
+    /// Mixed precision (Micikevicius et al. 2018): factors of products in f16 and the loss scaled so
+    /// that small gradients are not lost; parameters, sums of gradients and all else in f32.
+    pub mixed: bool,
     /// Chance is the same every time.
     pub seed: u64,
 }
@@ -62,19 +70,25 @@ pub struct Trainer {
     network: Built,
     parameters: BTreeMap<String, Var>,
     optimiser: Optimiser,
+    /// By what the loss is multiplied before its gradients are taken; 1 without mixed precision.
+    scale: f32,
+    device: Device,
     /// The loss of each step so far.
     losses: Vec<f32>,
 }
 
 impl Trainer {
-    /// The network with parameters drawn by lot: weights evenly from ±√(6 / inputs) (He et al.
-    /// 2015, section 2.2), biases zero.
+    /// The network on an accelerator, or on the processor, with parameters drawn by lot: weights evenly from ±√(6 / inputs) (He
+    /// et al. 2015, section 2.2), biases zero.
     ///
     /// # Errors
     /// What Candle says.
-    pub fn new(network: &Network, plan: Plan) -> Result<Self> {
+    pub fn new(network: &Network, plan: Plan, on: Option<&Accelerator>) -> Result<Self> {
+        let device = &on.map_or(Device::Cpu, Accelerator::device);
         let map = VarMap::new();
-        let built = network.build(&VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu))?;
+        let factors = if plan.mixed { DType::F16 } else { DType::F32 };
+        let parameters = VarBuilder::from_varmap(&map, DType::F32, device);
+        let built = network.build(&parameters, factors)?;
         let vars = map
             .data()
             .lock()
@@ -91,13 +105,15 @@ impl Trainer {
             };
             let mut drawn = || (2.0 * random.f32() - 1.0) * reach;
             let values: Vec<f32> = (0..var.elem_count()).map(|_| drawn()).collect();
-            var.set(&Tensor::from_vec(values, var.shape(), &Device::Cpu)?)?;
+            var.set(&Tensor::from_vec(values, var.shape(), device)?)?;
         }
         Ok(Self {
             plan,
             network: built,
             optimiser: Optimiser::new(&parameters, plan.rule)?,
             parameters,
+            scale: if plan.mixed { FIRST_SCALE } else { 1.0 },
+            device: device.clone(),
             losses: Vec::new(),
         })
     }
@@ -110,9 +126,8 @@ impl Trainer {
     pub fn step(&mut self, pictures: &Pictures) -> Result<f32> {
         let batch = self.batch(&pictures.people);
         let rows = Tensor::new(&*batch, &Device::Cpu)?;
-        let embeddings = self
-            .network
-            .forward(&pictures.pixels.index_select(&rows, 0)?)?;
+        let seen = pictures.pixels.index_select(&rows, 0)?;
+        let embeddings = self.network.forward(&seen.to_device(&self.device)?)?;
         let distances = squared_distances(&embeddings.detach())?.flatten_all()?;
         let person = |row: usize| pictures.people[batch[row] as usize];
         let triplets = mine(
@@ -125,7 +140,11 @@ impl Trainer {
         if !triplets.is_empty() {
             let loss = triplet_loss(&embeddings, &triplets, MARGIN)?;
             lost = loss.to_scalar()?;
-            self.optimiser.step(&loss)?;
+            if !self.plan.mixed {
+                self.optimiser.step(&loss)?;
+            } else if !self.optimiser.step_scaled(&loss, self.scale.into())? {
+                self.scale /= 2.0;
+            }
         }
         self.losses.push(lost);
         Ok(lost)
@@ -138,7 +157,11 @@ impl Trainer {
         for (row, person) in (0..).zip(people) {
             rows_of.entry(*person).or_default().push(row);
         }
-        let mut rows_of: Vec<Vec<u32>> = rows_of.into_values().collect();
+        // Who has one picture makes no pair.
+        let mut rows_of: Vec<Vec<u32>> = rows_of
+            .into_values()
+            .filter(|rows| rows.len() > 1)
+            .collect();
         let mut random = fastrand::Rng::with_seed(self.plan.seed);
         let own = random.u64(..) ^ self.losses.len() as u64;
         let mut random = fastrand::Rng::with_seed(own);
@@ -162,7 +185,8 @@ impl Trainer {
         for first in (0..count).step_by(AT_ONCE) {
             let some = pictures
                 .pixels
-                .narrow(0, first, AT_ONCE.min(count - first))?;
+                .narrow(0, first, AT_ONCE.min(count - first))?
+                .to_device(&self.device)?;
             embeddings.extend(self.network.forward(&some)?.to_vec2::<f32>()?);
         }
         Ok(embeddings)
@@ -192,6 +216,9 @@ impl Trainer {
             Tensor::new(&[self.optimiser.steps()], &Device::Cpu)?,
         );
         tensors.insert(LOSSES.into(), Tensor::new(&*self.losses, &Device::Cpu)?);
+        if self.plan.mixed {
+            tensors.insert(SCALE.into(), Tensor::new(&[self.scale], &Device::Cpu)?);
+        }
         let rule = format!("{RULE}{}", self.plan.rule.name());
         tensors.insert(rule, Tensor::new(&[0_u32], &Device::Cpu)?);
         let beside = path.with_extension("part");
@@ -203,10 +230,15 @@ impl Trainer {
     /// Goes on from a checkpoint of the same network and the same plan, as if it had never stopped.
     ///
     /// # Errors
-    /// When the file cannot be read, or is of another network or optimiser.
-    pub fn resume(network: &Network, plan: Plan, path: &Path) -> Result<Self> {
-        let mut trainer = Self::new(network, plan)?;
-        let saved = safetensors::load(path, &Device::Cpu)?;
+    /// When the file cannot be read, or is of another network, optimiser or precision.
+    pub fn resume(
+        network: &Network,
+        plan: Plan,
+        on: Option<&Accelerator>,
+        path: &Path,
+    ) -> Result<Self> {
+        let mut trainer = Self::new(network, plan, on)?;
+        let saved = safetensors::load(path, &trainer.device)?;
         let rule = format!("{RULE}{}", plan.rule.name());
         saved.get(&rule).ok_or_else(|| missing(&rule))?;
         for (name, var) in &trainer.parameters {
@@ -217,6 +249,14 @@ impl Trainer {
         let steps = numbers(STEPS)?.to_vec1::<u32>()?;
         let steps = steps.first().copied().ok_or_else(|| missing(STEPS))?;
         trainer.optimiser.resume(&saved, steps)?;
+        if plan.mixed {
+            let scale = numbers(SCALE)?.to_vec1::<f32>()?;
+            trainer.scale = scale.first().copied().ok_or_else(|| missing(SCALE))?;
+        } else if saved.contains_key(SCALE) {
+            return Err(candle_core::Error::Msg(
+                "the checkpoint is of mixed precision".to_owned(),
+            ));
+        }
         trainer.losses = numbers(LOSSES)?.to_vec1()?;
         Ok(trainer)
     }
@@ -225,10 +265,12 @@ impl Trainer {
 /// The names of what a checkpoint holds beside parameters and moments.
 const STEPS: &str = "kith/steps";
 const LOSSES: &str = "kith/losses";
+const SCALE: &str = "kith/scale";
 const RULE: &str = "kith/rule/";
 
 #[cfg(test)]
 mod tests {
+    use super::super::Triplet;
     use super::super::networks::{Inception, Layer, Pool};
     use super::*;
 
@@ -299,15 +341,19 @@ mod tests {
         Pictures::new(values, &TINY, of).unwrap()
     }
 
-    fn plan(rule: Rule) -> Plan {
+    fn plan(rule: Rule, mixed: bool) -> Plan {
         Plan {
             people: 12,
             pictures: 4,
             mining: Mining::SemiHard,
             rule,
+            mixed,
             seed: 7,
         }
     }
+
+    /// Each with whether precision is mixed.
+    const WAYS: [(Rule, bool); 3] = [(ADAGRAD, false), (ADAMW, false), (ADAGRAD, true)];
 
     const ADAGRAD: Rule = Rule::AdaGrad {
         learning_rate: 0.01,
@@ -340,11 +386,10 @@ mod tests {
         couples as f64 / (same.len() * different.len()) as f64
     }
 
-    #[test]
-    fn from_nothing_it_learns_to_tell_people_apart_whom_it_never_saw() {
+    fn learns_to_tell_people_apart_whom_it_never_saw(on: Option<&Accelerator>) {
         let (seen, unseen) = (drawn(0..30, 5), drawn(100..120, 5));
-        for rule in [ADAGRAD, ADAMW] {
-            let mut trainer = Trainer::new(&TINY, plan(rule)).unwrap();
+        for (rule, mixed) in WAYS {
+            let mut trainer = Trainer::new(&TINY, plan(rule, mixed), on).unwrap();
             let before = told_apart(&trainer, &unseen);
             for _ in 0..60 {
                 trainer.step(&seen).unwrap();
@@ -353,6 +398,7 @@ mod tests {
             let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
             let losses = trainer.losses();
             let (first, last) = (mean(&losses[..10]), mean(&losses[50..]));
+            eprintln!("{rule:?}, mixed {mixed}: loss {first} -> {last}, {before} -> {after}");
             assert!(last < 0.8 * first, "{rule:?}: {first} -> {last}");
             assert!(
                 1.0 - after < 0.7 * (1.0 - before),
@@ -362,19 +408,91 @@ mod tests {
     }
 
     #[test]
+    fn from_nothing_it_learns_to_tell_people_apart_whom_it_never_saw() {
+        learns_to_tell_people_apart_whom_it_never_saw(None);
+    }
+
+    #[cfg(any(feature = "cuda", feature = "metal"))]
+    #[test]
+    fn from_nothing_it_learns_on_a_graphics_processor_too() {
+        let found = Accelerator::find().unwrap();
+        learns_to_tell_people_apart_whom_it_never_saw(Some(&found));
+    }
+
+    #[test]
+    fn gradients_in_mixed_precision_are_nearly_those_in_f32() {
+        let faces = drawn(0..12, 4);
+        let rows: Vec<Triplet> = (0..12)
+            .map(|person| Triplet {
+                anchor: 4 * person,
+                positive: 4 * person + 1,
+                negative: (4 * person + 4) % 48,
+            })
+            .collect();
+        let [exact, mixed] = [false, true].map(|mixed| {
+            let trainer = Trainer::new(&TINY, plan(ADAGRAD, mixed), None).unwrap();
+            let embeddings = trainer.network.forward(&faces.pixels).unwrap();
+            let loss = triplet_loss(&embeddings, &rows, 2.0).unwrap();
+            let gradients = (loss * f64::from(trainer.scale))
+                .unwrap()
+                .backward()
+                .unwrap();
+            let of = |var: &Var| {
+                let gradient = gradients.get(var).unwrap() / f64::from(trainer.scale);
+                let gradient = gradient.unwrap().flatten_all().unwrap();
+                gradient.to_vec1::<f32>().unwrap()
+            };
+            trainer.parameters.values().flat_map(of).collect::<Vec<_>>()
+        });
+        let size = |of: &[f32]| of.iter().map(|of| of * of).sum::<f32>().sqrt();
+        let off: Vec<f32> = exact.iter().zip(&mixed).map(|(a, b)| a - b).collect();
+        let off = size(&off) / size(&exact);
+        // f16 has eleven bits, so each factor of some products, one after the other, is off by up to one
+        // part in 2,048, and where a value is near zero its ReLU may let a gradient through or not.
+        assert!(off < 2e-2, "{off}");
+        assert!(off > 1e-6, "nothing was rounded");
+    }
+
+    #[test]
+    fn a_step_is_lost_and_the_scale_halved_where_f16_is_too_small() {
+        let faces = drawn(0..14, 4);
+        let mut trainer = Trainer::new(&TINY, plan(ADAGRAD, true), None).unwrap();
+        trainer.scale = f32::MAX;
+        let values = |trainer: &Trainer| {
+            let values = |var: &Var| var.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            trainer
+                .parameters
+                .values()
+                .flat_map(values)
+                .collect::<Vec<_>>()
+        };
+        let before = values(&trainer);
+        trainer.step(&faces).unwrap();
+        assert_eq!(values(&trainer), before);
+        assert_eq!(trainer.scale, f32::MAX / 2.0);
+        assert_eq!(trainer.optimiser.steps(), 0);
+        trainer.scale = FIRST_SCALE;
+        trainer.step(&faces).unwrap();
+        assert_ne!(values(&trainer), before);
+    }
+
+    #[test]
     fn ten_steps_are_five_and_five_from_a_checkpoint() {
         let faces = drawn(0..14, 4);
         let dir = tempfile::tempdir().unwrap();
-        for rule in [ADAGRAD, ADAMW] {
-            let path = dir.path().join(rule.name());
-            let mut whole = Trainer::new(&TINY, plan(rule)).unwrap();
+        let resumed =
+            |(rule, mixed), path: &Path| Trainer::resume(&TINY, plan(rule, mixed), None, path);
+        let path =
+            |(rule, mixed): (Rule, bool)| dir.path().join(format!("{} {mixed}", rule.name()));
+        for way @ (rule, mixed) in WAYS {
+            let mut whole = Trainer::new(&TINY, plan(rule, mixed), None).unwrap();
             for step in 0..10 {
                 if step == 5 {
-                    whole.save(&path).unwrap();
+                    whole.save(&path(way)).unwrap();
                 }
                 whole.step(&faces).unwrap();
             }
-            let mut resumed = Trainer::resume(&TINY, plan(rule), &path).unwrap();
+            let mut resumed = resumed(way, &path(way)).unwrap();
             assert_eq!(resumed.losses().len(), 5);
             for _ in 0..5 {
                 resumed.step(&faces).unwrap();
@@ -386,7 +504,13 @@ mod tests {
                 assert_eq!(all(var), all(&resumed.parameters[name]), "{name}");
             }
         }
-        let mixed = Trainer::resume(&TINY, plan(ADAMW), &dir.path().join("adagrad"));
-        assert!(mixed.unwrap_err().to_string().contains("adamw"));
+        for (way, of, says) in [
+            ((ADAMW, false), (ADAGRAD, false), "adamw"),
+            ((ADAGRAD, true), (ADAGRAD, false), "scale"),
+            ((ADAGRAD, false), (ADAGRAD, true), "mixed precision"),
+        ] {
+            let other = resumed(way, &path(of));
+            assert!(other.unwrap_err().to_string().contains(says), "{says}");
+        }
     }
 }

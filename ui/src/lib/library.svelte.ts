@@ -24,6 +24,9 @@ class LibraryState {
   loaded = $state(false);
   /** Grows with every change, so that screens know to ask again. */
   version = $state(0);
+  /** How often the photos were asked for, and how many of these questions are open. */
+  #asked = 0;
+  #asking = 0;
 
   readonly named = $derived(this.people.filter((p): p is Named => p.name !== null && !p.hidden));
   readonly groups = $derived(this.people.filter((p) => p.name === null && !p.hidden));
@@ -64,7 +67,7 @@ class LibraryState {
       // The photos first: they are what one sees, and of these the newest.
       this.photos = welcome.newest;
       this.opening = false;
-      this.photos = await commands.photos();
+      await this.#readPhotos();
       await this.#readPeople();
       await commands.prepare();
     } catch (problem) {
@@ -75,8 +78,20 @@ class LibraryState {
 
   /** Reads everything the screens show anew. */
   async refresh(): Promise<void> {
-    [this.photos, this.folders] = await Promise.all([commands.photos(), commands.folders()]);
+    [this.folders] = await Promise.all([commands.folders(), this.#readPhotos()]);
     await this.#readPeople();
+  }
+
+  /** Asks for all photos. The answer to an older question never replaces a newer one's. */
+  async #readPhotos(): Promise<void> {
+    const asked = ++this.#asked;
+    this.#asking++;
+    try {
+      const photos = await commands.photos();
+      if (asked === this.#asked) this.photos = photos;
+    } finally {
+      this.#asking--;
+    }
   }
 
   async #readPeople(): Promise<void> {
@@ -113,9 +128,12 @@ class LibraryState {
       const meant = new Set(photos);
       // Another may stand now for those that are nearly the same.
       const stacked = photos.some((photo) => this.tile(photo)?.stack != null);
-      this.photos = stacked
-        ? await commands.photos()
-        : this.photos.map((photo) => (meant.has(photo.photo) ? { ...photo, ...what } : photo));
+      // And photos that were asked for before may come without this.
+      if (stacked || this.#asking > 0) await this.#readPhotos();
+      else
+        this.photos = this.photos.map((photo) =>
+          meant.has(photo.photo) ? { ...photo, ...what } : photo,
+        );
       await this.#readAlbums();
       this.version++;
       notices.say(sayingOf(outcome.said), 'undo');
@@ -144,7 +162,8 @@ class LibraryState {
       ]);
       // What is taken back, or said again, may be about photos as such.
       if (outcome.faces_changed === 0) {
-        [this.photos, this.albums] = [await commands.photos(), await commands.albums()];
+        await this.#readPhotos();
+        this.albums = await commands.albums();
       } else await this.#readAlbums();
       this.version++;
       if (quietly) notices.dismiss();
