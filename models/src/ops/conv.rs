@@ -218,20 +218,18 @@ impl Conv {
                 let row_len = product.row_len();
                 scratch(count * row_len, |rows| {
                     scratch(count, |worths| {
-                        scratch(depth, |patch| {
-                            for (i, (row, worth)) in
-                                rows.chunks_exact_mut(row_len).zip(&mut *worths).enumerate()
-                            {
-                                let patch = if pointwise {
-                                    &pixels()[i * depth..][..depth]
-                                } else {
+                        if pointwise {
+                            product.round(pixels(), rows, worths);
+                        } else {
+                            let places = rows.chunks_exact_mut(row_len).zip(worths.chunks_mut(1));
+                            scratch(depth, |patch| {
+                                for (i, (row, worth)) in places.enumerate() {
                                     let place = std::iter::once(&mut *patch);
                                     self.copy_patches(x, shapes, start + i, place, copy_run);
-                                    &*patch
-                                };
-                                *worth = product.round(patch, row);
-                            }
-                        });
+                                    product.round(patch, row, worth);
+                                }
+                            });
+                        }
                         product.run(rows, worths, out);
                     });
                 });

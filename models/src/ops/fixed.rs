@@ -6,8 +6,6 @@
 //! part, leaves 32 bits. So the sums are exact and the same on every processor, and what is lost is
 //! the rounding: of each of 1,024 equal numbers, one part in 2,000 at most.
 
-use pulp::{Arch, Simd, WithSimd};
-
 use super::columns::Columns;
 
 /// Lengths, as vectors, of rows and of columns before they are rounded.
@@ -20,16 +18,45 @@ const DEPTH: usize = 1 << 14;
 /// The most rows that are multiplied at once, and the most columns.
 const HEIGHT: usize = 12;
 const WIDTH: usize = 32;
-/// Columns that are finished together. A panel has as many or twice as many.
+/// A panel has as many columns or twice as many.
 const LANES: usize = 16;
 /// Numbers in a cache line.
 const LINE: usize = 32;
 
-/// The sums of a few rows and the columns of a panel.
-type Sums = [[i32; WIDTH]; HEIGHT];
+/// What multiplies some rows, one after the other, by a panel, and writes the results to as many columns.
+/// The rows of `out` are [`Finish::stride`] apart.
+type Multiply = unsafe fn(rows: &[i16], panel: &[i16], finish: &Finish, out: &mut [f32]);
 
-/// What multiplies some rows, one after the other, by a panel.
-type Multiply = unsafe fn(rows: &[i16], panel: &[i16], sums: &mut Sums);
+/// What becomes of the sums of a few rows and the columns of a panel.
+struct Finish<'a> {
+    /// What one is worth in each row, and in each column.
+    rows: &'a [f32],
+    columns: &'a [f32],
+    /// Of each column.
+    bias: &'a [f32],
+    /// Whether results are added to what stands there, and whether a ReLU follows.
+    onto: bool,
+    relu: bool,
+    /// From a row of results to the next.
+    stride: usize,
+}
+
+impl Finish<'_> {
+    /// Turns the sums of a row into results.
+    #[inline(always)]
+    fn row(&self, row: usize, sums: &[i32], out: &mut [f32]) {
+        let worth = self.rows[row];
+        let out = &mut out[row * self.stride..][..sums.len()];
+        let columns = self.columns.iter().zip(self.bias);
+        for ((out, sum), (column, bias)) in out.iter_mut().zip(sums).zip(columns) {
+            let mut result = *sum as f32 * (worth * column) + bias;
+            if self.onto {
+                result += *out;
+            }
+            *out = if self.relu { result.max(0.0) } else { result };
+        }
+    }
+}
 
 /// The instructions that multiply. A value of this type exists only where they can be run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -110,8 +137,6 @@ impl Kernel {
 #[derive(Debug)]
 pub(super) struct FixedProduct {
     kernel: Kernel,
-    /// For what is around the multiplications.
-    arch: Arch,
     /// The panels one after the other, each `[row_len / 2, width, 2]`: the two numbers of a column
     /// that are multiplied at once lie side by side. Filled up with zeros.
     panels: Vec<i16>,
@@ -148,7 +173,7 @@ impl FixedProduct {
                 .copied()
                 .collect();
             let mut whole = vec![0; row_len];
-            *worth = round(&numbers, COLUMN, &mut whole);
+            *worth = scale_and_round(&numbers, COLUMN, &mut whole);
             let panel = &mut panels[start + column / width * row_len * width..];
             for (k, number) in whole.into_iter().enumerate() {
                 panel[(k / 2 * width + column % width) * 2 + k % 2] = number;
@@ -158,7 +183,6 @@ impl FixedProduct {
         bias.resize(padded_columns, 0.0);
         Self {
             kernel,
-            arch: Arch::new(),
             panels,
             start,
             worths,
@@ -185,173 +209,154 @@ impl FixedProduct {
         self.depth.next_multiple_of(2)
     }
 
-    /// Writes a row `[depth]` as [`run`](Self::run) takes it, `[row_len]`, and returns what one is
-    /// worth in it.
-    pub(super) fn round(&self, from: &[f32], to: &mut [i16]) -> f32 {
-        self.arch.dispatch(Round { from, to })
+    /// Writes rows `[_, depth]` as [`run`](Self::run) takes them, `[_, row_len]`, and what one is worth
+    /// in each.
+    pub(super) fn round(&self, from: &[f32], to: &mut [i16], worths: &mut [f32]) {
+        let rows = from.chunks_exact(self.depth);
+        let rows = rows.zip(to.chunks_exact_mut(self.row_len())).zip(worths);
+        match self.kernel {
+            Kernel::Portable => {
+                for ((from, to), worth) in rows {
+                    *worth = scale_and_round(from, ROW, to);
+                }
+            }
+            // SAFETY: whoever has the others has AVX2; the slices are as long as they are to be.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 | Kernel::Vnni => unsafe { x86::round(rows) },
+        }
     }
 
     /// Writes the product of `rows [_, row_len]`, in which one is worth `worths [_]`, to some columns.
-    pub(super) fn run(&self, rows: &[i16], worths: &[f32], out: Columns) {
-        let product = self;
-        self.arch.dispatch(Run {
-            product,
-            rows,
-            worths,
-            out,
-        });
-    }
-
-    #[inline(always)]
-    fn run_blocks(&self, rows: &[i16], row_worths: &[f32], mut out: Columns) {
+    pub(super) fn run(&self, rows: &[i16], worths: &[f32], mut out: Columns) {
         let count = out.rows();
         let row_len = self.row_len();
         let width = self.kernel.width();
         let multiply = self.kernel.multiply();
         let panels = self.panels[self.start..].chunks_exact(row_len * width);
-        let mut sums = [[0; WIDTH]; HEIGHT];
+        // Where there are fewer columns than the panel has, results are written beside them first.
+        let mut beside = [0.0; HEIGHT * WIDTH];
         for (panel, first) in panels.zip((0..self.columns).step_by(width)) {
+            let filled = width.min(self.columns - first);
             let mut row = 0;
             while row < count {
                 // Blocks of nearly equal height: one of a few rows takes as long as a higher one.
                 let left = count - row;
                 let some = left.div_ceil(left.div_ceil(multiply.len()));
                 let rows = &rows[row * row_len..][..some * row_len];
-                // SAFETY: the kernel exists, so the processor has its instructions; there are as many
-                // rows as this one multiplies, as long as the panel.
-                unsafe { multiply[some - 1](rows, panel, &mut sums) };
-                let out = &mut out.below(row);
-                for (i, sums) in sums.iter().enumerate().take(some) {
-                    let worth = row_worths[row + i];
-                    let (sums, _) = sums[..width].as_chunks();
-                    for (sums, first) in sums.iter().zip((first..self.columns).step_by(LANES)) {
-                        self.finish(sums, worth, first, out.onto, out.row(i, self.columns));
+                let mut finish = Finish {
+                    rows: &worths[row..][..some],
+                    columns: &self.worths[first..][..width],
+                    bias: &self.bias[first..][..width],
+                    onto: out.onto,
+                    relu: self.relu,
+                    stride: out.stride,
+                };
+                let start = row * out.stride + out.first + first;
+                let multiply = multiply[some - 1];
+                if filled == width {
+                    // SAFETY: the kernel exists, so the processor has its instructions; there are as many
+                    // rows as this one multiplies, as long as the panel.
+                    unsafe { multiply(rows, panel, &finish, &mut out.numbers[start..]) };
+                } else {
+                    finish.stride = width;
+                    let copied = beside.chunks_exact_mut(width).take(some);
+                    let is_read = out.onto;
+                    for (i, beside) in copied.enumerate().filter(|_| is_read) {
+                        let out = out.row(row + i, self.columns);
+                        beside[..filled].copy_from_slice(&out[first..]);
+                    }
+                    // SAFETY: as above.
+                    unsafe { multiply(rows, panel, &finish, &mut beside) };
+                    for (i, beside) in beside.chunks_exact(width).take(some).enumerate() {
+                        let out = out.row(row + i, self.columns);
+                        out[first..].copy_from_slice(&beside[..filled]);
                     }
                 }
                 row += some;
             }
         }
     }
+}
 
-    /// Turns the sums of a row, from the column `first` on, into results in `out [columns]`.
-    #[inline(always)]
-    fn finish(&self, sums: &[i32; LANES], worth: f32, first: usize, onto: bool, out: &mut [f32]) {
-        let (worths, bias) = (&self.worths[first..][..LANES], &self.bias[first..][..LANES]);
-        let mut results: [f32; LANES] =
-            std::array::from_fn(|i| sums[i] as f32 * (worth * worths[i]) + bias[i]);
-        let out = &mut out[first..];
-        if let Some(out) = out.first_chunk_mut::<LANES>() {
-            self.complete(&mut results, onto.then_some(&out[..]));
-            *out = results;
-        } else {
-            self.complete(&mut results, onto.then_some(&*out));
-            out.copy_from_slice(&results[..out.len()]);
+/// Numbers whose squares are added up side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// The length of a vector. The order of the sums is that of [`x86::round`].
+fn length(numbers: &[f32]) -> f32 {
+    let (chunks, rest) = numbers.as_chunks::<SIDE_BY_SIDE>();
+    let mut last = [0.0; SIDE_BY_SIDE];
+    last[..rest.len()].copy_from_slice(rest);
+    let mut sums = [[0.0; SIDE_BY_SIDE]; 2];
+    for (turn, chunk) in chunks.iter().chain([&last]).enumerate() {
+        for (sum, number) in sums[turn % 2].iter_mut().zip(chunk) {
+            *sum += number * number;
         }
     }
-
-    /// Adds what is to be added, then ReLU if it is asked for.
-    #[inline(always)]
-    fn complete(&self, results: &mut [f32; LANES], addend: Option<&[f32]>) {
-        for (result, addend) in results.iter_mut().zip(addend.unwrap_or_default()) {
-            *result += addend;
-        }
-        if self.relu {
-            for result in results {
-                *result = result.max(0.0);
-            }
+    let [mut sums, others] = sums;
+    for (sum, other) in sums.iter_mut().zip(others) {
+        *sum += other;
+    }
+    // Halves onto each other.
+    for half in [4, 2, 1] {
+        for i in 0..half {
+            sums[i] += sums[i + half];
         }
     }
+    sums[0].sqrt()
 }
 
-/// [`FixedProduct::round`] with the vector instructions of a processor, which only what is inlined
-/// gets.
-struct Round<'a> {
-    from: &'a [f32],
-    to: &'a mut [i16],
-}
-
-impl WithSimd for Round<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> f32 {
-        round(self.from, ROW, self.to)
-    }
-}
-
-/// [`FixedProduct::run`] likewise.
-struct Run<'a> {
-    product: &'a FixedProduct,
-    rows: &'a [i16],
-    worths: &'a [f32],
-    out: Columns<'a>,
-}
-
-impl WithSimd for Run<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        self.product.run_blocks(self.rows, self.worths, self.out);
-    }
+/// By what a row of this length is multiplied. Of numbers whose squares f32 does not hold nothing is
+/// left.
+#[inline]
+fn scale(length: f32, to: f32) -> f32 {
+    if length > 1e-15 { to / length } else { 0.0 }
 }
 
 /// Writes numbers as whole ones, scaled to a vector of this length but not above 2^15, and returns
 /// what one is worth. `to` may be longer and is filled up with zeros.
-#[inline(always)]
-fn round(from: &[f32], length: f32, to: &mut [i16]) -> f32 {
-    /// Added to a number between -2^22 and 2^22 it rounds it, ties to even, and leaves it in the
-    /// lower bits.
-    const ROUNDING: f32 = 12_582_912.0;
-    const SUMS: usize = 32;
-    let (chunks, rest) = from.as_chunks::<SUMS>();
-    let mut squares = [0.0; SUMS];
-    for chunk in chunks {
-        for (sum, number) in squares.iter_mut().zip(chunk) {
-            *sum += number * number;
-        }
-    }
-    for (sum, number) in squares.iter_mut().zip(rest) {
-        *sum += number * number;
-    }
-    let mut norm = squares.iter().sum::<f32>().sqrt();
-    if length > f32::from(i16::MAX) {
+fn scale_and_round(from: &[f32], to_length: f32, to: &mut [i16]) -> f32 {
+    let mut length = length(from);
+    if to_length > f32::from(i16::MAX) {
         let largest = from
             .iter()
             .fold(0.0, |largest: f32, number| largest.max(number.abs()));
-        norm = norm.max(largest * (length / f32::from(i16::MAX)));
+        length = length.max(largest * (to_length / f32::from(i16::MAX)));
     }
-    // Of numbers whose squares f32 does not hold nothing is left.
-    let scale = if norm > 1e-15 { length / norm } else { 0.0 };
+    let scale = scale(length, to_length);
     for (to, from) in to.iter_mut().zip(from) {
-        *to = (from * scale + ROUNDING).to_bits() as i16;
+        *to = (from * scale).round_ties_even() as i16;
     }
     to[from.len()..].fill(0);
-    norm / length
+    length / to_length
 }
 
 /// [`Kernel::Portable`]: one row.
-fn multiply(row: &[i16], panel: &[i16], sums: &mut Sums) {
-    sums[0].fill(0);
+fn multiply(row: &[i16], panel: &[i16], finish: &Finish, out: &mut [f32]) {
+    let mut sums = [0; LANES];
     let columns = panel.as_chunks::<2>().0.chunks_exact(LANES);
     for (factors, columns) in row.as_chunks::<2>().0.iter().zip(columns) {
-        for (sum, column) in sums[0].iter_mut().zip(columns) {
+        for (sum, column) in sums.iter_mut().zip(columns) {
             for (factor, number) in factors.iter().zip(column) {
                 *sum += i32::from(*factor) * i32::from(*number);
             }
         }
     }
+    finish.row(0, &sums, out);
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m256i, _mm256_add_epi32, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_set1_epi32,
-        _mm256_setzero_si256, _mm256_storeu_si256, _mm512_dpwssd_epi32, _mm512_loadu_si512,
+        __m256i, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehdup_ps, _mm_movehl_ps,
+        _mm_packs_epi32, _mm_storeu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_castps256_ps128,
+        _mm256_castsi256_si128, _mm256_cvtepi32_ps, _mm256_cvtps_epi32, _mm256_extractf128_ps,
+        _mm256_extracti128_si256, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16,
+        _mm256_max_ps, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
+        _mm256_setzero_si256, _mm256_storeu_ps, _mm512_dpwssd_epi32, _mm512_loadu_si512,
         _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512,
     };
 
-    use super::{HEIGHT, LANES, Multiply, Sums, WIDTH};
+    use super::{Finish, HEIGHT, LANES, Multiply, ROW, SIDE_BY_SIDE, WIDTH, scale};
     use crate::ops::vectors::prefetch;
 
     /// Six rows: their sums fit into 16 registers beside two factors of the panel and one of a row.
@@ -365,6 +370,71 @@ mod x86 {
         vnni::<9>, vnni::<10>, vnni::<11>, vnni::<12>,
     ];
 
+    /// As [`scale_and_round`](super::scale_and_round) to the length of a row, the same to the bit.
+    ///
+    /// # Safety
+    /// The processor has AVX2; a row that is written is as long as what it is made of, or one longer
+    /// where that is odd.
+    #[allow(
+        clippy::cast_ptr_alignment,
+        reason = "these loads and stores need none"
+    )]
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn round<'a>(
+        rows: impl Iterator<Item = ((&'a [f32], &'a mut [i16]), &'a mut f32)>,
+    ) {
+        for ((from, to), worth) in rows {
+            let (chunks, rest) = from.as_chunks::<SIDE_BY_SIDE>();
+            let mut last = [0.0; SIDE_BY_SIDE];
+            if !rest.is_empty() {
+                last[..rest.len()].copy_from_slice(rest);
+            }
+            // SAFETY: a chunk has eight numbers.
+            let load = |chunk: &[f32; SIDE_BY_SIDE]| unsafe { _mm256_loadu_ps(chunk.as_ptr()) };
+            let mut sums = [_mm256_setzero_ps(); 2];
+            let (pairs, single) = chunks.as_chunks::<2>();
+            for pair in pairs {
+                for (sum, chunk) in sums.iter_mut().zip(pair) {
+                    let numbers = load(chunk);
+                    *sum = _mm256_add_ps(*sum, _mm256_mul_ps(numbers, numbers));
+                }
+            }
+            for (sum, chunk) in sums.iter_mut().zip(single.iter().chain([&last])) {
+                let numbers = load(chunk);
+                *sum = _mm256_add_ps(*sum, _mm256_mul_ps(numbers, numbers));
+            }
+            let sums = _mm256_add_ps(sums[0], sums[1]);
+            let sums = _mm_add_ps(
+                _mm256_castps256_ps128(sums),
+                _mm256_extractf128_ps::<1>(sums),
+            );
+            let sums = _mm_add_ps(sums, _mm_movehl_ps(sums, sums));
+            let square = _mm_cvtss_f32(_mm_add_ss(sums, _mm_movehdup_ps(sums)));
+            let length = square.sqrt();
+            *worth = length / ROW;
+            let scale = _mm256_set1_ps(scale(length, ROW));
+            let rounded = |chunk| {
+                let whole = _mm256_cvtps_epi32(_mm256_mul_ps(load(chunk), scale));
+                _mm_packs_epi32(
+                    _mm256_castsi256_si128(whole),
+                    _mm256_extracti128_si256::<1>(whole),
+                )
+            };
+            let (places, end) = to.split_at_mut(from.len() - rest.len());
+            let places = places.as_chunks_mut::<SIDE_BY_SIDE>().0;
+            for (chunk, place) in chunks.iter().zip(places) {
+                // SAFETY: a place has room for eight numbers.
+                unsafe { _mm_storeu_si128(place.as_mut_ptr().cast(), rounded(chunk)) };
+            }
+            if !end.is_empty() {
+                let mut place = [0; SIDE_BY_SIDE];
+                // SAFETY: as above.
+                unsafe { _mm_storeu_si128(place.as_mut_ptr().cast(), rounded(&last)) };
+                end.copy_from_slice(&place[..end.len()]);
+            }
+        }
+    }
+
     /// # Safety
     /// The processor has AVX2; there are `ROWS` rows; `panel` has 16 columns as long as each.
     #[allow(
@@ -372,7 +442,12 @@ mod x86 {
         reason = "these loads and stores need none"
     )]
     #[target_feature(enable = "avx2")]
-    unsafe fn avx2<const ROWS: usize>(rows: &[i16], panel: &[i16], sums: &mut Sums) {
+    unsafe fn avx2<const ROWS: usize>(
+        rows: &[i16],
+        panel: &[i16],
+        finish: &Finish,
+        out: &mut [f32],
+    ) {
         let row_len = rows.len() / ROWS;
         let mut registers = [[_mm256_setzero_si256(); 2]; ROWS];
         // The panel that comes next is fetched meanwhile, as in f32.
@@ -392,12 +467,28 @@ mod x86 {
                 }
             }
         }
-        for (sums, [left, right]) in sums.iter_mut().zip(registers) {
-            let sums: *mut __m256i = sums.as_mut_ptr().cast();
-            // SAFETY: there is room for 32 sums.
-            unsafe {
-                _mm256_storeu_si256(sums, left);
-                _mm256_storeu_si256(sums.add(1), right);
+        // As `Finish::row`, the same to the bit, without a way through memory.
+        let (columns, bias) = (&finish.columns[..LANES], &finish.bias[..LANES]);
+        for (row, sums) in registers.into_iter().enumerate() {
+            let worth = _mm256_set1_ps(finish.rows[row]);
+            let out = &mut out[row * finish.stride..][..LANES];
+            for (half, sum) in sums.into_iter().enumerate() {
+                let first = half * LANES / 2;
+                // SAFETY: `first` and seven more are below 16, the length of all three.
+                unsafe {
+                    let out = out.as_mut_ptr().add(first);
+                    let worth = _mm256_mul_ps(worth, _mm256_loadu_ps(columns.as_ptr().add(first)));
+                    let result = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), worth);
+                    let mut result =
+                        _mm256_add_ps(result, _mm256_loadu_ps(bias.as_ptr().add(first)));
+                    if finish.onto {
+                        result = _mm256_add_ps(result, _mm256_loadu_ps(out));
+                    }
+                    if finish.relu {
+                        result = _mm256_max_ps(result, _mm256_setzero_ps());
+                    }
+                    _mm256_storeu_ps(out, result);
+                }
             }
         }
     }
@@ -409,7 +500,12 @@ mod x86 {
         reason = "these loads and stores need none"
     )]
     #[target_feature(enable = "avx512f,avx512vnni")]
-    unsafe fn vnni<const ROWS: usize>(rows: &[i16], panel: &[i16], sums: &mut Sums) {
+    unsafe fn vnni<const ROWS: usize>(
+        rows: &[i16],
+        panel: &[i16],
+        finish: &Finish,
+        out: &mut [f32],
+    ) {
         let row_len = rows.len() / ROWS;
         let mut registers = [[_mm512_setzero_si512(); 2]; ROWS];
         let next = panel.as_ptr_range().end;
@@ -431,13 +527,14 @@ mod x86 {
                 }
             }
         }
-        for (sums, [left, right]) in sums.iter_mut().zip(registers) {
-            let sums = sums.as_mut_ptr();
+        for (row, [left, right]) in registers.into_iter().enumerate() {
+            let mut sums = [0; WIDTH];
             // SAFETY: there is room for 32 sums.
             unsafe {
-                _mm512_storeu_si512(sums.cast(), left);
-                _mm512_storeu_si512(sums.add(LANES).cast(), right);
+                _mm512_storeu_si512(sums.as_mut_ptr().cast(), left);
+                _mm512_storeu_si512(sums.as_mut_ptr().add(LANES).cast(), right);
             }
+            finish.row(row, &sums, out);
         }
     }
 }
@@ -455,19 +552,14 @@ mod tests {
 
     /// The product of rows, one after the other, onto `out [_, columns]`.
     fn run(product: &FixedProduct, rows: &[f32], out: &mut [f32], onto: bool) {
-        let (whole, worths): (Vec<_>, Vec<_>) = rows
-            .chunks_exact(product.depth())
-            .map(|row| {
-                let mut whole = vec![1; product.row_len()];
-                let worth = product.round(row, &mut whole);
-                (whole, worth)
-            })
-            .unzip();
+        let count = rows.len() / product.depth();
+        let (mut whole, mut worths) = (vec![1; count * product.row_len()], vec![0.0; count]);
+        product.round(rows, &mut whole, &mut worths);
         let columns = Columns {
             onto,
             ..Columns::all(out, product.columns())
         };
-        product.run(&whole.concat(), &worths, columns);
+        product.run(&whole, &worths, columns);
     }
 
     proptest! {

@@ -75,6 +75,14 @@ impl Precision {
         }
     }
 
+    /// What is wanted of the detector: whole numbers where the embedder has them. It was not tried in bf16.
+    pub(crate) fn wanted_for_detector() -> Self {
+        match Self::wanted().narrow() {
+            Some(Narrow::Fixed(_)) => Self::I16,
+            None | Some(Narrow::Bf16(_)) => Self::F32,
+        }
+    }
+
     /// What this processor multiplies then, by name.
     pub(crate) fn numbers(self) -> &'static str {
         match self.narrow() {
@@ -139,7 +147,7 @@ impl Place {
             plain::Block::Branches(block) => Block::Branches(Branches::of(block, precision)?),
             plain::Block::Residual(block) => Block::Residual(Residual::of(block, precision)?),
             plain::Block::InvertedResidual(block) => {
-                Block::InvertedResidual(Box::new(InvertedResidual::of(block)?))
+                Block::InvertedResidual(Box::new(InvertedResidual::of(block, precision)?))
             }
             plain::Block::Upsample(block) => Block::Upsample(Upsample::of(block)?),
             plain::Block::Mean => Block::Mean,
