@@ -36,7 +36,7 @@ pub(crate) struct Conv {
     /// `[height * width * channels_in]` numbers of a patch to `[channels_out]`, with bias and ReLU.
     product: Factors,
     /// The quicker way for large images, where there is one: 3x3, stride 1, and not bf16.
-    winograd: Option<Winograd>,
+    winograd: Option<Box<Winograd>>,
     /// Height and width of the kernel.
     size: [usize; 2],
     channels_in: usize,
@@ -87,9 +87,13 @@ impl Conv {
         let (stride, relu) = (layer.stride, layer.relu);
         let matrix = kernel.flatten_all()?.to_vec1()?;
         let bias = bias.to_vec1()?;
+        let fixed = match narrow {
+            Some(Narrow::Fixed(kernel)) => Some(kernel),
+            None | Some(Narrow::Bf16(_)) => None,
+        };
         let winograd = (!matches!(narrow, Some(Narrow::Bf16(_)))
             && [height, width, stride] == [3, 3, 1])
-        .then(|| Winograd::new(arch, &matrix, &bias, relu));
+        .then(|| Box::new(Winograd::new((arch, fixed), &matrix, &bias, relu)));
         Ok(Self {
             winograd,
             product: match narrow {

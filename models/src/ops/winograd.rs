@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::{
     columns::Columns,
+    fixed::{self, FixedProduct},
     product::Product,
     scratch::scratch,
     vectors::{load, store},
@@ -37,9 +38,17 @@ const KERNEL: [[f64; 3]; IN] = [
 pub(super) struct Winograd {
     arch: Arch,
     /// One for each number of a transformed tile.
-    products: Vec<Product>,
+    products: Products,
+    channels_in: usize,
     bias: Vec<f32>,
     relu: bool,
+}
+
+/// The products in the precision of their factors.
+#[derive(Debug)]
+enum Products {
+    F32(Vec<Product>),
+    Fixed(Vec<FixedProduct>),
 }
 
 /// The images of one application.
@@ -55,12 +64,19 @@ pub(super) struct Images<'a> {
 }
 
 impl Winograd {
-    /// `kernel` is row-major `[3, 3, in, out]`, with as many outputs as there are biases.
-    pub(super) fn new(arch: Arch, kernel: &[f32], bias: &[f32], relu: bool) -> Self {
+    /// `kernel` is row-major `[3, 3, in, out]`, with as many outputs as there are biases. With `fixed` what
+    /// is transformed is multiplied in whole numbers.
+    pub(super) fn new(
+        (arch, fixed): (Arch, Option<fixed::Kernel>),
+        kernel: &[f32],
+        bias: &[f32],
+        relu: bool,
+    ) -> Self {
         let len = kernel.len() / 9;
         let zeros = vec![0.0; bias.len()];
-        let product = |row: usize, column: usize| {
-            let matrix: Vec<f32> = (0..len)
+        let matrix = |i: usize| -> Vec<f32> {
+            let (row, column) = (i / IN, i % IN);
+            (0..len)
                 .map(|i| {
                     let taps = (0..9).map(|tap| {
                         KERNEL[row][tap / 3]
@@ -69,12 +85,23 @@ impl Winograd {
                     });
                     taps.sum::<f64>() as f32
                 })
-                .collect();
-            Product::new(arch, &matrix, &zeros, false)
+                .collect()
+        };
+        let matrices = (0..IN * IN).map(matrix);
+        let products = match fixed {
+            None => {
+                let product = |matrix: Vec<f32>| Product::new(arch, &matrix, &zeros, false);
+                Products::F32(matrices.map(product).collect())
+            }
+            Some(kernel) => {
+                let product = |matrix: Vec<f32>| FixedProduct::new(kernel, &matrix, &zeros, false);
+                Products::Fixed(matrices.map(product).collect())
+            }
         };
         Self {
             arch,
-            products: (0..IN * IN).map(|i| product(i / IN, i % IN)).collect(),
+            products,
+            channels_in: len / bias.len(),
             bias: bias.to_vec(),
             relu,
         }
@@ -89,7 +116,7 @@ impl Winograd {
 
     /// Writes `[n, height, width]` pixels to columns.
     pub(super) fn run(&self, images: &Images, out: Columns) {
-        let (channels_in, channels_out) = (self.products[0].depth(), self.bias.len());
+        let (channels_in, channels_out) = (self.channels_in, self.bias.len());
         let [out_height, out_width] = images.output;
         let image_len = images.height * images.width * channels_in;
         let Columns {
@@ -141,13 +168,28 @@ impl Winograd {
     /// The convolution of one band; `factors [36, tiles, in]` and `sums [36, tiles, out]` are room
     /// for what is between.
     fn band(&self, band: &Band, factors: &mut [f32], sums: &mut [f32], out: Columns) {
-        let (channels_in, channels_out) = (self.products[0].depth(), self.bias.len());
+        let (channels_in, channels_out) = (self.channels_in, self.bias.len());
         self.arch.dispatch(Forth { band, factors });
         let parts = factors
             .chunks_exact(band.tiles * channels_in)
             .zip(sums.chunks_exact_mut(band.tiles * channels_out));
-        for (product, (factors, sums)) in self.products.iter().zip(parts) {
-            product.run(factors, Columns::all(sums, channels_out));
+        match &self.products {
+            Products::F32(products) => {
+                for (product, (factors, sums)) in products.iter().zip(parts) {
+                    product.run(factors, Columns::all(sums, channels_out));
+                }
+            }
+            Products::Fixed(products) => {
+                for (product, (factors, sums)) in products.iter().zip(parts) {
+                    let out = Columns::all(sums, channels_out);
+                    scratch(band.tiles * product.row_len(), |rows| {
+                        scratch(band.tiles, |worths| {
+                            product.round(factors, rows, worths);
+                            product.run(rows, worths, out);
+                        });
+                    });
+                }
+            }
         }
         self.arch.dispatch(Back { band, sums, out });
     }
@@ -223,7 +265,7 @@ impl WithSimd for Forth<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { band, factors } = self;
         let images = band.images;
-        let channels = band.winograd.products[0].depth();
+        let channels = band.winograd.channels_in;
         let outside = vec![0.0; channels];
         let zero = simd.splat_f32s(0.0);
         let part_len = band.tiles * channels;
