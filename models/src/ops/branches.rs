@@ -7,7 +7,10 @@
 use candle_core::{CpuStorage, CustomOp1, InplaceOp1, Layout, Result, Shape, bail};
 use rayon::prelude::*;
 
-use super::{Conv, Precision, columns::Columns, image, max_pool, plain, scratch::scratch};
+use super::{
+    Conv, Precision, columns::Columns, fixed::FixedProduct, image, max_pool, plain,
+    scratch::scratch,
+};
 
 /// Pixels of the input that go through a block together, at least: with fewer, its parameters are
 /// read too often.
@@ -46,6 +49,14 @@ impl Layer {
             Self::MaxPool => (max_pool::output([height, width])?, channels),
         };
         Ok([n, height, width, channels])
+    }
+
+    /// See [`Conv::of_rounded_pixels`].
+    fn of_rounded_pixels(&self) -> Option<(&Conv, &FixedProduct)> {
+        match self {
+            Self::Conv(conv) => Some((conv, conv.of_rounded_pixels()?)),
+            Self::MaxPool => None,
+        }
     }
 
     fn run(&self, x: &[f32], input: [usize; 4], out: Columns) -> Result<()> {
@@ -90,6 +101,30 @@ impl Branches {
 
     /// Fills `out`, of the shape that [`output`](Self::output) gives.
     fn run(&self, x: &[f32], input: [usize; 4], out: &mut [f32]) -> Result<()> {
+        // What several chains begin with rounding is rounded once for all.
+        let mut roundings = self
+            .0
+            .iter()
+            .filter_map(|chain| chain.first()?.of_rounded_pixels());
+        let (Some((_, product)), Some(_)) = (roundings.next(), roundings.next()) else {
+            return self.run_all(x, None, input, out);
+        };
+        let count = x.len() / product.depth();
+        scratch(count * product.row_len(), |pixels| {
+            scratch(count, |worths| {
+                product.round(x, pixels, worths);
+                self.run_all(x, Some((pixels, worths)), input, out)
+            })
+        })
+    }
+
+    fn run_all(
+        &self,
+        x: &[f32],
+        rounded: Option<Rounded>,
+        input: [usize; 4],
+        out: &mut [f32],
+    ) -> Result<()> {
         let stride = self.output(input)?[3];
         let mut first = 0;
         for chain in &self.0 {
@@ -99,25 +134,41 @@ impl Branches {
                 first,
                 onto: false,
             };
-            first += run_chain(chain, x, input, columns)?;
+            first += run_chain(chain, x, rounded, input, columns)?;
         }
         Ok(())
     }
 }
 
+/// The pixels of an image in whole numbers, and what one is worth in each.
+type Rounded<'a> = (&'a [i16], &'a [f32]);
+
 /// Writes the result of the chain to columns and returns their number.
-fn run_chain(chain: &[Layer], x: &[f32], input: [usize; 4], out: Columns) -> Result<usize> {
+fn run_chain(
+    chain: &[Layer],
+    x: &[f32],
+    rounded: Option<Rounded>,
+    input: [usize; 4],
+    out: Columns,
+) -> Result<usize> {
     let Some((layer, rest)) = chain.split_first() else {
         bail!("a branch without layers");
     };
     let output = layer.output(input)?;
+    let run = |out: Columns| match (layer.of_rounded_pixels(), rounded) {
+        (Some((conv, product)), Some((pixels, worths))) => {
+            conv.run_rounded(product, pixels, worths, out);
+            Ok(())
+        }
+        _ => layer.run(x, input, out),
+    };
     if rest.is_empty() {
-        layer.run(x, input, out)?;
+        run(out)?;
         return Ok(output[3]);
     }
     scratch(output.iter().product(), |between| {
-        layer.run(x, input, Columns::all(between, output[3]))?;
-        run_chain(rest, between, output, out)
+        run(Columns::all(between, output[3]))?;
+        run_chain(rest, between, None, output, out)
     })
 }
 
@@ -272,6 +323,26 @@ mod tests {
             let apart = difference(&added, &expected);
             prop_assert!(apart < allowed, "{} of {}", apart, allowed);
         }
+    }
+
+    #[test]
+    fn an_image_rounded_once_for_all_branches_gives_what_each_gives_by_itself() {
+        // Longer than a tile, and odd.
+        let x = random(&[9, 13, 11, 135], 1);
+        let chains = || {
+            [
+                vec![conv([1, 1], [135, 20], 2)],
+                vec![conv([3, 1], [135, 7], 3)],
+                vec![conv([1, 1], [135, 9], 4), conv([1, 7], [9, 24], 5)],
+            ]
+        };
+        let of = |chains| {
+            let block = Branches::of(&plain::Branches(chains), Precision::I16).unwrap();
+            x.apply_op1_no_bwd(&block).unwrap()
+        };
+        let together = of(chains().into());
+        let alone = chains().map(|chain| of(vec![chain]));
+        assert_eq!(difference(&together, &Tensor::cat(&alone, 3).unwrap()), 0.0);
     }
 
     #[test]

@@ -29,7 +29,7 @@ type Multiply = unsafe fn(rows: &[i16], panel: &[i16], finish: &Finish, out: &mu
 
 /// What becomes of the sums of a few rows and the columns of a panel.
 struct Finish<'a> {
-    /// What one is worth in each row, and in each column.
+    /// What one is worth in each row, and in each column of the panel that is written.
     rows: &'a [f32],
     columns: &'a [f32],
     /// Of each column.
@@ -42,11 +42,20 @@ struct Finish<'a> {
 }
 
 impl Finish<'_> {
+    /// Turns the sums of some rows into results. Few are finished so, and inlined it would take registers
+    /// from what multiplies.
+    #[inline(never)]
+    fn rows(&self, sums: &[[i32; LANES]], out: &mut [f32]) {
+        for (row, sums) in sums.iter().enumerate() {
+            self.row(row, sums, out);
+        }
+    }
+
     /// Turns the sums of a row into results.
     #[inline(always)]
     fn row(&self, row: usize, sums: &[i32], out: &mut [f32]) {
         let worth = self.rows[row];
-        let out = &mut out[row * self.stride..][..sums.len()];
+        let out = &mut out[row * self.stride..][..self.columns.len()];
         let columns = self.columns.iter().zip(self.bias);
         for ((out, sum), (column, bias)) in out.iter_mut().zip(sums).zip(columns) {
             let mut result = *sum as f32 * (worth * column) + bias;
@@ -142,7 +151,7 @@ pub(super) struct FixedProduct {
     panels: Vec<i16>,
     /// Where the first begins: at the start of a cache line, so that no load reaches into two.
     start: usize,
-    /// What one is worth in each column. Filled up with zeros to full panels, as the biases are.
+    /// What one is worth in each column.
     worths: Vec<f32>,
     bias: Vec<f32>,
     depth: usize,
@@ -164,8 +173,8 @@ impl FixedProduct {
         let row_len = depth.next_multiple_of(2);
         let mut panels = vec![0; row_len * padded_columns + LINE];
         let start = panels.as_ptr().align_offset(LINE * size_of::<i16>());
-        let mut worths = vec![0.0; padded_columns];
-        for (column, worth) in worths.iter_mut().enumerate().take(columns) {
+        let mut worths = vec![0.0; columns];
+        for (column, worth) in worths.iter_mut().enumerate() {
             let numbers: Vec<f32> = matrix
                 .iter()
                 .skip(column)
@@ -179,14 +188,12 @@ impl FixedProduct {
                 panel[(k / 2 * width + column % width) * 2 + k % 2] = number;
             }
         }
-        let mut bias = bias.to_vec();
-        bias.resize(padded_columns, 0.0);
         Self {
             kernel,
             panels,
             start,
             worths,
-            bias,
+            bias: bias.to_vec(),
             depth,
             columns,
             relu,
@@ -227,14 +234,12 @@ impl FixedProduct {
     }
 
     /// Writes the product of `rows [_, row_len]`, in which one is worth `worths [_]`, to some columns.
-    pub(super) fn run(&self, rows: &[i16], worths: &[f32], mut out: Columns) {
+    pub(super) fn run(&self, rows: &[i16], worths: &[f32], out: Columns) {
         let count = out.rows();
         let row_len = self.row_len();
         let width = self.kernel.width();
         let multiply = self.kernel.multiply();
         let panels = self.panels[self.start..].chunks_exact(row_len * width);
-        // Where there are fewer columns than the panel has, results are written beside them first.
-        let mut beside = [0.0; HEIGHT * WIDTH];
         for (panel, first) in panels.zip((0..self.columns).step_by(width)) {
             let filled = width.min(self.columns - first);
             let mut row = 0;
@@ -243,35 +248,18 @@ impl FixedProduct {
                 let left = count - row;
                 let some = left.div_ceil(left.div_ceil(multiply.len()));
                 let rows = &rows[row * row_len..][..some * row_len];
-                let mut finish = Finish {
+                let finish = Finish {
                     rows: &worths[row..][..some],
-                    columns: &self.worths[first..][..width],
-                    bias: &self.bias[first..][..width],
+                    columns: &self.worths[first..][..filled],
+                    bias: &self.bias[first..][..filled],
                     onto: out.onto,
                     relu: self.relu,
                     stride: out.stride,
                 };
-                let start = row * out.stride + out.first + first;
-                let multiply = multiply[some - 1];
-                if filled == width {
-                    // SAFETY: the kernel exists, so the processor has its instructions; there are as many
-                    // rows as this one multiplies, as long as the panel.
-                    unsafe { multiply(rows, panel, &finish, &mut out.numbers[start..]) };
-                } else {
-                    finish.stride = width;
-                    let copied = beside.chunks_exact_mut(width).take(some);
-                    let is_read = out.onto;
-                    for (i, beside) in copied.enumerate().filter(|_| is_read) {
-                        let out = out.row(row + i, self.columns);
-                        beside[..filled].copy_from_slice(&out[first..]);
-                    }
-                    // SAFETY: as above.
-                    unsafe { multiply(rows, panel, &finish, &mut beside) };
-                    for (i, beside) in beside.chunks_exact(width).take(some).enumerate() {
-                        let out = out.row(row + i, self.columns);
-                        out[first..].copy_from_slice(&beside[..filled]);
-                    }
-                }
+                let out = &mut out.numbers[row * out.stride + out.first + first..];
+                // SAFETY: the kernel exists, so the processor has its instructions; there are as many
+                // rows as this one multiplies, as long as the panel.
+                unsafe { multiply[some - 1](rows, panel, &finish, out) };
                 row += some;
             }
         }
@@ -352,8 +340,8 @@ mod x86 {
         _mm256_castsi256_si128, _mm256_cvtepi32_ps, _mm256_cvtps_epi32, _mm256_extractf128_ps,
         _mm256_extracti128_si256, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16,
         _mm256_max_ps, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
-        _mm256_setzero_si256, _mm256_storeu_ps, _mm512_dpwssd_epi32, _mm512_loadu_si512,
-        _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512,
+        _mm256_setzero_si256, _mm256_storeu_ps, _mm256_storeu_si256, _mm512_dpwssd_epi32,
+        _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512,
     };
 
     use super::{Finish, HEIGHT, LANES, Multiply, ROW, SIDE_BY_SIDE, WIDTH, scale};
@@ -467,28 +455,52 @@ mod x86 {
                 }
             }
         }
-        // As `Finish::row`, the same to the bit, without a way through memory.
-        let (columns, bias) = (&finish.columns[..LANES], &finish.bias[..LANES]);
+        match finish.columns.len() {
+            LANES => write::<ROWS, 2>(registers, finish, out),
+            SIDE_BY_SIDE => write::<ROWS, 1>(registers, finish, out),
+            _ => {
+                let mut sums = [[0; LANES]; ROWS];
+                for (sums, [left, right]) in sums.iter_mut().zip(registers) {
+                    let sums = sums.as_mut_ptr();
+                    // SAFETY: there is room for 16 sums.
+                    unsafe {
+                        _mm256_storeu_si256(sums.cast(), left);
+                        _mm256_storeu_si256(sums.add(SIDE_BY_SIDE).cast(), right);
+                    }
+                }
+                finish.rows(&sums, out);
+            }
+        }
+    }
+
+    /// As [`Finish::row`], the same to the bit, without a way through memory: of each row the first
+    /// vectors, which are all columns that are written.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn write<const ROWS: usize, const VECTORS: usize>(
+        registers: [[__m256i; 2]; ROWS],
+        finish: &Finish,
+        out: &mut [f32],
+    ) {
+        let (columns, bias) = (finish.columns.as_chunks().0, finish.bias.as_chunks().0);
+        let (columns, bias) = (&columns[..VECTORS], &bias[..VECTORS]);
+        // SAFETY: it has eight numbers.
+        let load = |from: &[f32; SIDE_BY_SIDE]| unsafe { _mm256_loadu_ps(from.as_ptr()) };
         for (row, sums) in registers.into_iter().enumerate() {
             let worth = _mm256_set1_ps(finish.rows[row]);
-            let out = &mut out[row * finish.stride..][..LANES];
-            for (half, sum) in sums.into_iter().enumerate() {
-                let first = half * LANES / 2;
-                // SAFETY: `first` and seven more are below 16, the length of all three.
-                unsafe {
-                    let out = out.as_mut_ptr().add(first);
-                    let worth = _mm256_mul_ps(worth, _mm256_loadu_ps(columns.as_ptr().add(first)));
-                    let result = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), worth);
-                    let mut result =
-                        _mm256_add_ps(result, _mm256_loadu_ps(bias.as_ptr().add(first)));
-                    if finish.onto {
-                        result = _mm256_add_ps(result, _mm256_loadu_ps(out));
-                    }
-                    if finish.relu {
-                        result = _mm256_max_ps(result, _mm256_setzero_ps());
-                    }
-                    _mm256_storeu_ps(out, result);
+            let out = &mut out[row * finish.stride..][..VECTORS * SIDE_BY_SIDE];
+            for (vector, out) in out.as_chunks_mut().0.iter_mut().enumerate() {
+                let worth = _mm256_mul_ps(worth, load(&columns[vector]));
+                let result = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[vector]), worth);
+                let mut result = _mm256_add_ps(result, load(&bias[vector]));
+                if finish.onto {
+                    result = _mm256_add_ps(result, load(out));
                 }
+                if finish.relu {
+                    result = _mm256_max_ps(result, _mm256_setzero_ps());
+                }
+                // SAFETY: there is room for eight numbers.
+                unsafe { _mm256_storeu_ps(out.as_mut_ptr(), result) };
             }
         }
     }
