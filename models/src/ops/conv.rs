@@ -194,12 +194,23 @@ impl Conv {
         worths: &[f32],
         out: Columns,
     ) {
-        let row_len = product.row_len();
+        let Columns {
+            numbers,
+            stride,
+            first,
+            onto,
+        } = out;
         let step = self.tile_pixels().next_multiple_of(self.step());
-        let stride = out.stride;
-        let tiles = pixels.chunks(step * row_len).zip(worths.chunks(step));
-        for ((pixels, worths), numbers) in tiles.zip(out.numbers.chunks_mut(step * stride)) {
-            let out = Columns { numbers, ..out };
+        let tiles = pixels
+            .chunks(step * product.row_len())
+            .zip(worths.chunks(step));
+        for ((pixels, worths), numbers) in tiles.zip(numbers.chunks_mut(step * stride)) {
+            let out = Columns {
+                numbers,
+                stride,
+                first,
+                onto,
+            };
             product.run(pixels, worths, out);
         }
     }

@@ -236,6 +236,12 @@ impl FixedProduct {
     /// Writes the product of `rows [_, row_len]`, in which one is worth `worths [_]`, to some columns.
     pub(super) fn run(&self, rows: &[i16], worths: &[f32], out: Columns) {
         let count = out.rows();
+        let Columns {
+            numbers,
+            stride,
+            first: before,
+            onto,
+        } = out;
         let row_len = self.row_len();
         let width = self.kernel.width();
         let multiply = self.kernel.multiply();
@@ -252,11 +258,11 @@ impl FixedProduct {
                     rows: &worths[row..][..some],
                     columns: &self.worths[first..][..filled],
                     bias: &self.bias[first..][..filled],
-                    onto: out.onto,
+                    onto,
                     relu: self.relu,
-                    stride: out.stride,
+                    stride,
                 };
-                let out = &mut out.numbers[row * out.stride + out.first + first..];
+                let out = &mut numbers[row * stride + before + first..];
                 // SAFETY: the kernel exists, so the processor has its instructions; there are as many
                 // rows as this one multiplies, as long as the panel.
                 unsafe { multiply[some - 1](rows, panel, &finish, out) };
