@@ -87,6 +87,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    kith_engine::keep_freed_memory_a_while();
     let cli = Cli::parse_from(search::with_minus_names(std::env::args_os()));
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
