@@ -13,7 +13,8 @@ const KEPT_FOR: c_long = 100;
 /// of the same sizes come again with each photo; what was given back in between, the system has to clear
 /// anew.
 ///
-/// For programs whose allocator is mimalloc, before they start a thread; for others it does nothing.
+/// For a command whose allocator is mimalloc, before it starts a thread. Not for the window, which stays:
+/// what was freed last stays with it until something else is freed.
 pub fn keep_freed_memory_a_while() {
     // SAFETY: it stores a number, which the allocator reads when something is freed; no other thread is
     // there yet.

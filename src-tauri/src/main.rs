@@ -23,7 +23,6 @@ struct Arguments {
 }
 
 fn main() -> anyhow::Result<()> {
-    kith_engine::keep_freed_memory_a_while();
     #[cfg(target_os = "linux")]
     kith_app::choose_renderer();
     let Arguments { folders, library } = Arguments::parse();

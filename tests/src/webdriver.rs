@@ -24,6 +24,12 @@ const GLANCE: Duration = Duration::from_millis(150);
 const PAINT: Duration = Duration::from_millis(600);
 /// How often the screen is looked at for changes: several times a frame.
 const LOOK: Duration = Duration::from_millis(3);
+/// After so long a frame is drawn whole.
+const DRAWN: Duration = Duration::from_millis(5);
+/// At so many lines of pixels, so far apart: together more than a row of photos, so that where photos are
+/// not drawn yet its edges show that it moves.
+const LINES: u32 = 8;
+const APART: u32 = 32;
 /// The name under which `WebDriver` hides an element's number.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -304,7 +310,7 @@ impl Window {
         )
     }
 
-    /// How often a second what is in the middle of the screen changes, looked at for so long.
+    /// How often a second what is around the middle of the screen changes, looked at for so long.
     pub fn changes(&self, looked_at: Duration) -> Result<f64> {
         self.screen.changes(looked_at)
     }
@@ -425,22 +431,27 @@ impl Screen {
         })
     }
 
-    /// How often a second the line of pixels in its middle is another one, looked at for so long.
+    /// How often a second what is around its middle is another, looked at for so long.
     fn changes(&self, looked_at: Duration) -> Result<f64> {
         let pixels = self.pixels()?;
-        let middle = u64::from(pixels.height / 2) * u64::from(pixels.line_size);
         let look = || -> Result<Vec<u8>> {
-            let mut line = vec![0; pixels.line_size as usize];
-            pixels.file.read_exact_at(&mut line, pixels.at + middle)?;
-            Ok(line)
+            let mut lines = vec![0; LINES as usize * pixels.line_size as usize];
+            let parts = lines.chunks_exact_mut(pixels.line_size as usize);
+            for (number, line) in (0..).zip(parts) {
+                let y = pixels.height / 2 - LINES / 2 * APART + number * APART;
+                let at = u64::from(y) * u64::from(pixels.line_size);
+                pixels.file.read_exact_at(line, pixels.at + at)?;
+            }
+            Ok(lines)
         };
         let mut changes = 0;
         let (mut last, began) = (look()?, Instant::now());
         while began.elapsed() < looked_at {
             sleep(LOOK);
-            let now = look()?;
-            if now != last {
-                (changes, last) = (changes + 1, now);
+            if look()? != last {
+                // It may be half drawn still, and is not to count twice.
+                sleep(DRAWN);
+                (changes, last) = (changes + 1, look()?);
             }
         }
         Ok(f64::from(changes) / began.elapsed().as_secs_f64())

@@ -2,7 +2,7 @@
 // soon as one slows down.
 
 /** So many screens a second, and a photo is gone before one has seen it. */
-const SCREENS = 4;
+const SCREENS = 2.5;
 /** Over so many milliseconds the speed is measured: single frames come early and late. */
 const MEASURED = 50;
 /** After so many without scrolling one has stopped. */
