@@ -75,11 +75,16 @@ impl Precision {
         }
     }
 
-    /// What is wanted of the detector: whole numbers where the embedder has them. It was not tried in bf16.
+    /// What is wanted of the detector: whole numbers only where they are asked for. They move landmarks by
+    /// hundredths of a pixel, and that moves figures of recognition by more than 0.05 points, up and down
+    /// (docs/speed.md). It was not tried in bf16.
     pub(crate) fn wanted_for_detector() -> Self {
-        match Self::wanted().narrow() {
-            Some(Narrow::Fixed(_)) => Self::I16,
-            None | Some(Narrow::Bf16(_)) => Self::F32,
+        match std::env::var("KITH_PRECISION").as_deref() {
+            Ok("i16" | "fastest") => match Self::wanted().narrow() {
+                Some(Narrow::Fixed(_)) => Self::I16,
+                None | Some(Narrow::Bf16(_)) => Self::F32,
+            },
+            _ => Self::F32,
         }
     }
 
