@@ -658,6 +658,12 @@ fn tell_paper(report: &PaperReport, out: &mut Output) -> anyhow::Result<()> {
     rows.extend([
         row("new through the map against old", &harmonic.mapped_to_old),
         row("the same, learned without names", &harmonic.nameless_to_old),
+    ]);
+    rows.extend(harmonic.by_faces.iter().map(|of| {
+        let what = format!("the same from {} faces", of.faces);
+        row(&what, &of.to_old)
+    }));
+    rows.extend([
         row("new against new", &harmonic.new_to_new),
         row(
             "new against new, both through the map",

@@ -72,6 +72,7 @@ impl Centerface {
         let p = Parameters {
             file: parameters,
             place: &place,
+            exact: &place.exact(),
         };
         let mut channels = 32;
         let mut names = 1..;
@@ -145,6 +146,9 @@ impl Centerface {
 struct Parameters<'a> {
     file: &'a VarBuilder<'a>,
     place: &'a Place,
+    /// For the neck and the heads: they are little of the work, and what they round moves landmarks more
+    /// than all of the trunk does.
+    exact: &'a Place,
 }
 
 impl Parameters<'_> {
@@ -162,7 +166,7 @@ impl Parameters<'_> {
     /// A convolution of stride 1 with a ReLU, ready to run.
     fn layer(&self, name: &str, shape: [usize; 4]) -> Result<Block> {
         let layer = self.conv(name, shape, 1, true)?;
-        self.place.block(&plain::Block::Conv(layer))
+        self.exact.block(&plain::Block::Conv(layer))
     }
 
     /// What follows `expand`, whose result has `inner` channels.
@@ -202,7 +206,7 @@ impl Parameters<'_> {
         let up = plain::Block::Upsample(Upsample::new(&kernel, &bias)?);
         let lateral = format!("neck.lateral.{level}");
         Ok(Level {
-            up: self.place.block(&up)?,
+            up: self.exact.block(&up)?,
             lateral: self.layer(&lateral, [1, 1, channels_in, NECK])?,
         })
     }
@@ -217,6 +221,6 @@ impl Parameters<'_> {
         }
         let (kernel, bias) = (Tensor::cat(&kernels, 3)?, Tensor::cat(&biases, 0)?);
         let heads = Conv::new(&kernel, &bias, 1, Padding::Same, false)?;
-        self.place.block(&plain::Block::Conv(heads))
+        self.exact.block(&plain::Block::Conv(heads))
     }
 }

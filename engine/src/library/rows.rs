@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -117,14 +118,15 @@ impl Facts {
     /// A path counts from the library's folder on: what that is called is true of all its photos.
     fn texts(&self) -> &[Texts] {
         self.texts.get_or_init(|| {
-            let below = |path: &Path| {
-                let folders = self.folders.iter();
-                let inside = folders.filter_map(|of| path.strip_prefix(of).ok());
-                let shortest = inside.min_by_key(|path| path.as_os_str().len());
-                shortest.unwrap_or(path).to_string_lossy().to_lowercase()
-            };
+            let mut folders: HashMap<&OsStr, String> = HashMap::new();
             let mut cameras: HashMap<&str, Arc<str>> = HashMap::new();
             let texts = self.by_date().map(|photo| {
+                let folder = photo.path.parent().unwrap_or(Path::new(""));
+                let folder = folders
+                    .entry(folder.as_os_str())
+                    .or_insert_with(|| self.below(folder));
+                let name = photo.path.file_name().unwrap_or_default();
+                let name = name.to_string_lossy().to_lowercase();
                 let camera = photo.header.camera.as_deref().unwrap_or_default();
                 let camera = cameras
                     .entry(camera)
@@ -132,12 +134,23 @@ impl Facts {
                 Texts {
                     date: date_of(photo).into(),
                     camera: Arc::clone(camera),
-                    path: below(&photo.path).into(),
+                    path: [folder, name.as_str()].concat().into(),
                     spot: spot_of(photo),
                 }
             });
             texts.collect()
         })
+    }
+
+    /// What the paths of the photos in a folder begin with, from the library's folder on, in small letters.
+    fn below(&self, folder: &Path) -> String {
+        let inside = self
+            .folders
+            .iter()
+            .filter_map(|of| folder.strip_prefix(of).ok());
+        let shortest = inside.min_by_key(|path| path.as_os_str().len());
+        let below = shortest.unwrap_or(folder).join("");
+        below.to_string_lossy().to_lowercase()
     }
 
     pub(super) fn face(&self, face: FaceId) -> Option<&StoredFace> {
@@ -348,8 +361,11 @@ impl Rows {
             .collect();
         let numbers = searched.iter().map(|(photo, _)| *photo);
         let place_of: HashMap<PhotoId, usize> = numbers.zip(0..).collect();
+        // Both by the number of the face.
+        let mut placements = self.placements.iter().peekable();
         for face in self.shown() {
-            let placement = self.placements.get(&face.id);
+            while placements.next_if(|(of, _)| **of < face.id).is_some() {}
+            let placement = placements.next_if(|(of, _)| **of == face.id).map(|of| of.1);
             let Some(place) = place_of.get(&face.photo) else {
                 continue;
             };

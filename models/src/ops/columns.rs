@@ -3,6 +3,8 @@
 //! Branches of a network write their results side by side into one image, and a residual branch adds
 //! its result to the trunk where that lies, so nothing is copied afterwards.
 
+use rayon::prelude::*;
+
 /// Columns of a row-major matrix, from one on; the operation knows how many.
 pub(crate) struct Columns<'a> {
     /// The rows, whole.
@@ -26,6 +28,23 @@ impl<'a> Columns<'a> {
         }
     }
 
+    /// The rows in parts of so many, the last one with what is left.
+    pub(crate) fn parts(self, rows: usize) -> impl IndexedParallelIterator<Item = Columns<'a>> {
+        let Self {
+            numbers,
+            stride,
+            first,
+            onto,
+        } = self;
+        let parts = numbers.par_chunks_mut(rows * stride);
+        parts.map(move |numbers| Columns {
+            numbers,
+            stride,
+            first,
+            onto,
+        })
+    }
+
     pub(crate) fn rows(&self) -> usize {
         self.numbers.len() / self.stride
     }
@@ -35,6 +54,14 @@ impl<'a> Columns<'a> {
     pub(crate) fn below(&mut self, row: usize) -> Columns<'_> {
         Columns {
             numbers: &mut self.numbers[row * self.stride..],
+            ..*self
+        }
+    }
+
+    /// The same columns of so many of the rows from one on.
+    pub(crate) fn part(&mut self, row: usize, count: usize) -> Columns<'_> {
+        Columns {
+            numbers: &mut self.numbers[row * self.stride..][..count * self.stride],
             ..*self
         }
     }

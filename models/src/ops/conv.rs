@@ -192,26 +192,14 @@ impl Conv {
         product: &FixedProduct,
         pixels: &[i16],
         worths: &[f32],
-        out: Columns,
+        mut out: Columns,
     ) {
-        let Columns {
-            numbers,
-            stride,
-            first,
-            onto,
-        } = out;
         let step = self.tile_pixels().next_multiple_of(self.step());
         let tiles = pixels
             .chunks(step * product.row_len())
             .zip(worths.chunks(step));
-        for ((pixels, worths), numbers) in tiles.zip(numbers.chunks_mut(step * stride)) {
-            let out = Columns {
-                numbers,
-                stride,
-                first,
-                onto,
-            };
-            product.run(pixels, worths, out);
+        for (tile, (pixels, worths)) in tiles.enumerate() {
+            product.run(pixels, worths, out.part(tile * step, worths.len()));
         }
     }
 
@@ -234,24 +222,9 @@ impl Conv {
         let fair_share = out.rows().div_ceil(rayon::current_num_threads());
         let tile_pixels = self.tile_pixels().min(fair_share);
         let tile_pixels = tile_pixels.next_multiple_of(self.step());
-        let Columns {
-            numbers,
-            stride,
-            first,
-            onto,
-        } = out;
-        numbers
-            .par_chunks_mut(tile_pixels * stride)
-            .enumerate()
-            .for_each(|(tile, numbers)| {
-                let out = Columns {
-                    numbers,
-                    stride,
-                    first,
-                    onto,
-                };
-                self.tile(x, shapes, tile * tile_pixels, out);
-            });
+        out.parts(tile_pixels).enumerate().for_each(|(tile, out)| {
+            self.tile(x, shapes, tile * tile_pixels, out);
+        });
     }
 
     /// Writes the convolution at the output pixels from one on to columns, on this thread.

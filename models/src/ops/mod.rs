@@ -75,16 +75,11 @@ impl Precision {
         }
     }
 
-    /// What is wanted of the detector: whole numbers only where they are asked for. They move landmarks by
-    /// hundredths of a pixel, and that moves figures of recognition by more than 0.05 points, up and down
-    /// (docs/speed.md). It was not tried in bf16.
+    /// The same of the detector, which was not tried in bf16.
     pub(crate) fn wanted_for_detector() -> Self {
-        match std::env::var("KITH_PRECISION").as_deref() {
-            Ok("i16" | "fastest") => match Self::wanted().narrow() {
-                Some(Narrow::Fixed(_)) => Self::I16,
-                None | Some(Narrow::Bf16(_)) => Self::F32,
-            },
-            _ => Self::F32,
+        match Self::wanted().narrow() {
+            Some(Narrow::Fixed(_)) => Self::I16,
+            None | Some(Narrow::Bf16(_)) => Self::F32,
         }
     }
 
@@ -134,6 +129,14 @@ pub(crate) enum Block {
 }
 
 impl Place {
+    /// The same, with nothing lost of the numbers that this processor multiplies.
+    pub(crate) fn exact(&self) -> Self {
+        match self {
+            Self::Processor(_) => Self::Processor(Precision::F32),
+            device => device.clone(),
+        }
+    }
+
     /// The block as it runs here. Its parameters are f32, on the processor.
     pub(crate) fn block(&self, block: &plain::Block) -> Result<Block> {
         let precision = match self {

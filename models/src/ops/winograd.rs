@@ -119,50 +119,33 @@ impl Winograd {
         let (channels_in, channels_out) = (self.channels_in, self.bias.len());
         let [out_height, out_width] = images.output;
         let image_len = images.height * images.width * channels_in;
-        let Columns {
-            numbers: out,
-            stride,
-            first,
-            onto,
-        } = out;
-        let out_len = out_height * out_width * stride;
         let tiles_a_row = out_width.div_ceil(OUT);
         let tile_floats = IN * IN * (channels_in + channels_out);
         let tile_rows = (BAND_FLOATS / (tile_floats * tiles_a_row)).max(1);
         // As many bands as there are anyway, but of equal height.
         let tile_rows_in_all = out_height.div_ceil(OUT);
         let tile_rows = tile_rows_in_all.div_ceil(tile_rows_in_all.div_ceil(tile_rows));
-        let band_len = tile_rows * OUT * out_width * stride;
-
-        out.par_chunks_mut(out_len)
-            .enumerate()
-            .for_each(|(image, out)| {
-                let x = &images.x[image * image_len..][..image_len];
-                out.par_chunks_mut(band_len)
-                    .enumerate()
-                    .for_each(|(number, out)| {
-                        let band = Band {
-                            winograd: self,
-                            images,
-                            x,
-                            first_row: number * tile_rows * OUT,
-                            tiles_a_row,
-                            tiles: tiles_a_row * (out.len() / (out_width * stride)).div_ceil(OUT),
-                        };
-                        let out = Columns {
-                            numbers: out,
-                            stride,
-                            first,
-                            onto,
-                        };
-                        let len = IN * IN * band.tiles;
-                        scratch(len * channels_in, |factors| {
-                            scratch(len * channels_out, |sums| {
-                                self.band(&band, factors, sums, out);
-                            });
-                        });
+        let pictures = out.parts(out_height * out_width).enumerate();
+        pictures.for_each(|(image, out)| {
+            let x = &images.x[image * image_len..][..image_len];
+            let bands = out.parts(tile_rows * OUT * out_width).enumerate();
+            bands.for_each(|(number, out)| {
+                let band = Band {
+                    winograd: self,
+                    images,
+                    x,
+                    first_row: number * tile_rows * OUT,
+                    tiles_a_row,
+                    tiles: tiles_a_row * (out.rows() / out_width).div_ceil(OUT),
+                };
+                let len = IN * IN * band.tiles;
+                scratch(len * channels_in, |factors| {
+                    scratch(len * channels_out, |sums| {
+                        self.band(&band, factors, sums, out);
                     });
+                });
             });
+        });
     }
 
     /// The convolution of one band; `factors [36, tiles, in]` and `sums [36, tiles, out]` are room

@@ -85,13 +85,8 @@ impl Optimiser {
     /// What Candle says.
     pub fn step(&mut self, loss: &Tensor) -> Result<()> {
         let gradients = loss.backward()?;
-        self.steps += 1;
-        for moments in self.parameters.values_mut() {
-            if let Some(gradient) = gradients.get(&moments.parameter) {
-                moments.step(gradient, self.rule, self.steps)?;
-            }
-        }
-        Ok(())
+        let of = |moments: &Moments| gradients.get(&moments.parameter).cloned();
+        self.step_by(self.parameters.values().map(of).collect())
     }
 
     /// [`step`](Self::step) by way of `scale` times the gradients, for a loss some of whose gradients
@@ -115,13 +110,19 @@ impl Optimiser {
             }
             gradients.push(gradient);
         }
+        self.step_by(gradients)?;
+        Ok(true)
+    }
+
+    /// One step by the gradients of the parameters, in their order; some have none.
+    fn step_by(&mut self, gradients: Vec<Option<Tensor>>) -> Result<()> {
         self.steps += 1;
         for (moments, gradient) in self.parameters.values_mut().zip(gradients) {
             if let Some(gradient) = gradient {
                 moments.step(&gradient, self.rule, self.steps)?;
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// How many steps were taken.

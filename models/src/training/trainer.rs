@@ -78,8 +78,8 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// The network on an accelerator, or on the processor, with parameters drawn by lot: weights evenly from ±√(6 / inputs) (He
-    /// et al. 2015, section 2.2), biases zero.
+    /// The network on an accelerator, or on the processor, with parameters drawn by lot: weights evenly
+    /// from ±√(6 / inputs) (He et al. 2015, section 2.2), biases zero.
     ///
     /// # Errors
     /// What Candle says.
