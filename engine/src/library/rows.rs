@@ -451,3 +451,40 @@ pub(super) fn date_of(photo: &Photo) -> Cow<'_, str> {
     let changed = jiff::Timestamp::try_from(SystemTime::UNIX_EPOCH + since).unwrap_or_default();
     Cow::Owned(format!("{}", changed.strftime("%Y-%m-%dT%H:%M:%S")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn photo(id: PhotoId, path: &str) -> Photo {
+        Photo {
+            id,
+            path: path.into(),
+            modified_ns: 0,
+            header: photos::Header::default(),
+        }
+    }
+
+    /// Folders of the library that lie in one another, and a photo that is in none any more.
+    #[test]
+    fn a_path_is_searched_from_the_innermost_folder_of_the_library_on() {
+        let paths = [
+            ("/home/Me/Pictures/Beach/DSC_1.JPG", "beach/dsc_1.jpg"),
+            ("/home/Me/Pictures/IMG.jpg", "img.jpg"),
+            ("/home/Me/Pictures/Old/Prague/Élan.jpg", "prague/élan.jpg"),
+            ("/elsewhere/X.jpg", "/elsewhere/x.jpg"),
+        ];
+        let photos = (1..).zip(paths).map(|(id, (path, _))| photo(id, path));
+        let facts = Facts {
+            folders: vec!["/home/Me/Pictures".into(), "/home/Me/Pictures/Old".into()],
+            faces: Vec::new(),
+            photos: photos.map(|photo| (photo.id, photo)).collect(),
+            newest_first: vec![1, 2, 3, 4],
+            stacks: Vec::new(),
+            texts: OnceLock::new(),
+            places: OnceLock::new(),
+        };
+        let found: Vec<&str> = facts.texts().iter().map(|texts| &*texts.path).collect();
+        assert_eq!(found, paths.map(|(_, expected)| expected));
+    }
+}
