@@ -131,9 +131,10 @@ pub(crate) enum Block {
 impl Place {
     /// The same, with nothing lost of the numbers that this processor multiplies.
     pub(crate) fn exact(&self) -> Self {
-        match self {
-            Self::Processor(_) => Self::Processor(Precision::F32),
-            device => device.clone(),
+        if let Self::Processor(_) = self {
+            Self::Processor(Precision::F32)
+        } else {
+            self.clone()
         }
     }
 
