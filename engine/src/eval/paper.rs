@@ -21,7 +21,8 @@ use crate::faces::FaceFinder;
 const SPLITS: u32 = 5;
 /// The false accept rate of table 3.
 const FAR: f64 = 1e-3;
-/// An upgrade learns its map from four fifths of the faces that it looks at, of which there are 200 at least.
+/// So many faces a map is also learned from, to see how few are enough: an upgrade learns from 160 at least, four
+/// fifths of 200.
 const FACES: [usize; 6] = [160, 240, 400, 600, 800, 1600];
 
 /// A share in percent with its standard error, as the paper prints them.

@@ -13,7 +13,6 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Unit;
 use jiff::civil::{Date, DateTime};
-use rayon::prelude::*;
 use rusqlite::Connection;
 
 use super::BEST_FACES;
@@ -104,7 +103,7 @@ impl Facts {
     pub(super) fn places(&self) -> &BTreeMap<Spot, Place> {
         self.places.get_or_init(|| {
             let spots: BTreeSet<Spot> = self.photos.values().filter_map(spot_of).collect();
-            let spots = spots.into_par_iter();
+            let spots = spots.into_iter();
             let named = spots.filter_map(|spot| Some((spot, spot.place()?)));
             named.collect()
         })
