@@ -513,6 +513,9 @@ mod tests {
         /// first. In whole numbers the error of a product is as below; of the products that the way
         /// back multiplies by 8 in both directions, transforms have made numbers larger by 3.2 and
         /// smaller by 0.19, and four of them are added. That is 46 times the error of one channel.
+        /// What is multiplied is nearly normal then, and of few such numbers the length is often twice
+        /// the usual one, and the error with it: as of four channels more. Of 40,000 cases none passed
+        /// three quarters of this.
         #[test]
         fn of_3x3_on_large_images_equals_candles_convolution(
             mut case in cases(),
@@ -525,7 +528,7 @@ mod tests {
                 let difference = case.difference(in_f32(arch), |x| x);
                 prop_assert!(difference < 10.0 * TOLERANCE, "{:?}: {}", arch, difference);
             }
-            let tolerance = 46.0 * 5e-5 * case.channels[0] as f32 + 10.0 * TOLERANCE;
+            let tolerance = 46.0 * 5e-5 * (case.channels[0] + 4) as f32 + 10.0 * TOLERANCE;
             for kernel in fixed::Kernel::available() {
                 let difference = case.difference(narrow(Narrow::Fixed(kernel)), |x| x);
                 prop_assert!(difference < tolerance, "{:?}: {}", kernel, difference);
