@@ -25,7 +25,7 @@ impl Shelf {
             // What is wrong is said when the window asks.
             shelf
                 .library()
-                .is_ok_and(|library| library.photos().is_ok())
+                .is_ok_and(|library| library.newest(1).is_ok())
         });
     }
 

@@ -10,7 +10,7 @@ use kith_models::{Code, EMBEDDING_LEN};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::maps::MapId;
-use super::{embeddings, photos};
+use super::{embeddings, gathered, photos};
 use crate::faces::SPACE;
 use crate::{FaceId, PhotoId, Result};
 
@@ -79,7 +79,7 @@ const COLUMNS: &str = "faces.id, faces.photo, x, y, w, h, landmarks, score, qual
 fn face_from(row: &Row<'_>) -> rusqlite::Result<StoredFace> {
     let landmarks: [u8; 40] = row.get(6)?;
     let code: [u8; EMBEDDING_LEN] = row.get(9)?;
-    let taken_at: Option<String> = row.get(11)?;
+    let taken_at = row.get_ref(11)?.as_str_or_null()?;
     Ok(StoredFace {
         id: row.get(0)?,
         photo: row.get(1)?,
@@ -121,8 +121,8 @@ pub fn all(connection: &Connection) -> Result<Vec<StoredFace>> {
         "SELECT {COLUMNS} FROM faces JOIN photos ON photos.id = faces.photo
          WHERE faces.model LIKE ?1 ORDER BY faces.id"
     ))?;
-    let rows = statement.query_map([&*SPACE], face_from)?;
-    rows.map(|row| Ok(row?)).collect()
+    let count = connection.query_row("SELECT count(*) FROM faces", [], |row| row.get(0))?;
+    gathered(statement.query_map([&*SPACE], face_from)?, count)
 }
 
 /// The faces on one photo, in the order of their numbers, gone ones included.

@@ -215,6 +215,16 @@ fn damaged_or_busy(error: rusqlite::Error, damaged: &dyn Fn(String) -> Error) ->
     }
 }
 
+/// Rows, of which there are about `count`: room for them is taken once, and none is left over.
+fn gathered<T>(rows: impl Iterator<Item = rusqlite::Result<T>>, count: u32) -> Result<Vec<T>> {
+    let mut gathered = Vec::with_capacity(count as usize);
+    for row in rows {
+        gathered.push(row?);
+    }
+    gathered.shrink_to_fit();
+    Ok(gathered)
+}
+
 fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;

@@ -6,8 +6,10 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::gathered;
 use crate::photo::PhotoError;
 use crate::{PhotoId, Result};
 
@@ -81,10 +83,20 @@ pub struct Photo {
     pub id: PhotoId,
     /// Its file.
     pub path: PathBuf,
-    /// When the file changed last, nanoseconds since 1970 in UTC.
-    pub modified_ns: i64,
     /// What its header says.
     pub header: Header,
+    /// When the file changed last, in UTC and written as a header would; of a photo whose header does not
+    /// say when it was taken.
+    pub changed: Option<String>,
+}
+
+impl Photo {
+    /// Local time it was taken, or else when the file changed last; `YYYY-MM-DDTHH:MM:SS`.
+    #[must_use]
+    pub fn date(&self) -> &str {
+        let taken_at = self.header.taken_at.as_ref();
+        taken_at.or(self.changed.as_ref()).map_or("", |date| date)
+    }
 }
 
 /// A path as the bytes that name it on this system.
@@ -136,21 +148,29 @@ const PHOTO_COLUMNS: &str =
 fn photo_from(row: &Row<'_>) -> rusqlite::Result<Photo> {
     let latitude: Option<f64> = row.get(7)?;
     let longitude: Option<f64> = row.get(8)?;
+    let modified_ns: i64 = row.get(2)?;
+    let taken_at: Option<String> = row.get(6)?;
     Ok(Photo {
         id: row.get(0)?,
         path: path_of(row.get(1)?),
-        modified_ns: row.get(2)?,
+        changed: taken_at.is_none().then(|| date_of(modified_ns)),
         header: Header {
             content: row.get(3)?,
             width: row.get(4)?,
             height: row.get(5)?,
-            taken_at: row.get(6)?,
+            taken_at,
             place: latitude
                 .zip(longitude)
                 .map(|(latitude, longitude)| [latitude, longitude]),
             camera: row.get(9)?,
         },
     })
+}
+
+/// A time in nanoseconds since 1970, as headers write theirs.
+fn date_of(modified_ns: i64) -> String {
+    let at = Timestamp::from_nanosecond(modified_ns.max(0).into()).unwrap_or_default();
+    at.strftime("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
 /// All photos that are there and could be read, in the order of their numbers.
@@ -162,8 +182,10 @@ pub fn present(connection: &Connection) -> Result<Vec<Photo>> {
         "SELECT {PHOTO_COLUMNS} FROM photos
          WHERE gone = 0 AND failed IS NULL AND content IS NOT NULL ORDER BY id"
     ))?;
-    let rows = statement.query_map([], photo_from)?;
-    rows.map(|row| Ok(row?)).collect()
+    gathered(
+        statement.query_map([], photo_from)?,
+        count_present(connection)?,
+    )
 }
 
 /// How many photos are there and could be read.

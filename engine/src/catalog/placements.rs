@@ -48,12 +48,11 @@ fn state_from(word: &str) -> FaceState {
 pub fn all(connection: &Connection) -> Result<BTreeMap<FaceId, Placement>> {
     let mut statement = connection.prepare_cached("SELECT face, person, state FROM placements")?;
     let rows = statement.query_map([], |row| {
-        let state: String = row.get(2)?;
         Ok((
             row.get(0)?,
             Placement {
                 person: row.get(1)?,
-                state: state_from(&state),
+                state: state_from(row.get_ref(2)?.as_str()?),
             },
         ))
     })?;

@@ -48,8 +48,9 @@ impl Rows {
         if let Some(query) = &album.query {
             return Ok(self.find(query)?.photos);
         }
-        let photos = self.facts.newest_first.iter();
-        let in_it = photos.filter(|photo| album.photos.contains(photo));
-        Ok(in_it.copied().collect())
+        let photos = self.facts.photos.iter().map(|photo| photo.id);
+        Ok(photos
+            .filter(|photo| album.photos.contains(photo))
+            .collect())
     }
 }

@@ -424,8 +424,8 @@ impl<'a> Before<'a> {
 
     fn known_photos(&self, photos: Vec<PhotoId>) -> Result<Vec<PhotoId>> {
         let photos: BTreeSet<PhotoId> = photos.into_iter().collect();
-        let known = &self.rows.facts.photos;
-        match photos.iter().find(|photo| !known.contains_key(photo)) {
+        let facts = &self.rows.facts;
+        match photos.iter().find(|photo| facts.photo(**photo).is_none()) {
             Some(photo) => Err(Error::NoPhoto(*photo)),
             None => Ok(photos.into_iter().collect()),
         }

@@ -37,7 +37,7 @@ impl Library {
         let folder = folders
             .find(|folder| folder.display().to_string() == path)
             .ok_or_else(|| Error::NoFolder { path: path.into() })?;
-        let photos = rows.facts.by_date();
+        let photos = rows.facts.photos.iter();
         let inside = photos.filter(|photo| photo.path.starts_with(folder));
         Ok(inside.map(|photo| photo.id).collect())
     }
@@ -53,7 +53,7 @@ struct Held {
 impl Rows {
     fn held_by_folders(&self) -> HashMap<&Path, Held> {
         let mut held: HashMap<&Path, Held> = HashMap::new();
-        for photo in self.facts.by_date() {
+        for photo in &self.facts.photos {
             // Of folders that lie in each other, the outermost: they are in the order of their paths.
             let mut roots = self.facts.folders.iter();
             let Some(root) = roots.find(|root| photo.path.starts_with(root)) else {

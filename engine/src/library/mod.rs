@@ -26,7 +26,7 @@ use image::RgbImage;
 use rusqlite::Connection;
 
 use self::before::{Before, faces_in, person_of, several, tidy};
-use self::rows::{Rows, Stamp, best_first, date_of, spot_of};
+use self::rows::{Rows, Stamp, best_first, spot_of};
 use self::sentences::said;
 use crate::catalog::photos::Photo;
 use crate::catalog::{
@@ -134,7 +134,7 @@ impl Library {
         let of = |folder: &PathBuf| Folder {
             photos: facts
                 .photos
-                .values()
+                .iter()
                 .filter(|photo| photo.path.starts_with(folder))
                 .count() as u32,
             present: folder.is_dir(),
@@ -275,7 +275,8 @@ impl Library {
             return Err(Error::NoPerson(person));
         }
         faces.sort_by_cached_key(|face| {
-            (rows.facts.photos.get(&face.photo).map(date_of), face.face)
+            let photo = rows.facts.photo(face.photo);
+            (photo.map(Photo::date), face.face)
         });
         Ok(faces)
     }
@@ -352,7 +353,7 @@ impl Library {
     /// [`Error::Catalog`].
     pub fn newest(&self, most: usize) -> Result<Vec<PhotoTile>> {
         let rows = self.rows()?;
-        let photos = rows.facts.by_date().take(most);
+        let photos = rows.facts.photos.iter().take(most);
         Ok(photos.map(|photo| rows.tile(photo)).collect())
     }
 
@@ -362,7 +363,7 @@ impl Library {
     /// [`Error::Catalog`].
     pub fn stacks(&self) -> Result<Vec<Stack>> {
         let rows = self.rows()?;
-        let path = |photo: &PhotoId| Some(rows.facts.photos.get(photo)?.path.display().to_string());
+        let path = |photo: &PhotoId| Some(rows.facts.photo(*photo)?.path.display().to_string());
         let stack = |photos: &Vec<PhotoId>| Stack {
             photos: photos.clone(),
             paths: photos.iter().filter_map(path).collect(),
@@ -553,7 +554,7 @@ impl Library {
     /// [`Error::Catalog`].
     pub fn cameras(&self) -> Result<Vec<String>> {
         let rows = self.rows()?;
-        let photos = rows.facts.photos.values();
+        let photos = rows.facts.photos.iter();
         let cameras: BTreeSet<&String> = photos
             .filter_map(|photo| photo.header.camera.as_ref())
             .collect();
@@ -635,8 +636,9 @@ impl Library {
         let faces = group_faces(&rows.facts.faces, &rows.decided);
         groups.prepare(faces, &rows.decided, head)?;
         // Only now: it takes memory, and most is needed before.
-        rows.searched();
+        rows.facts.texts();
         rows.facts.places();
+        rows.on_photos();
         Ok(())
     }
 

@@ -17,7 +17,7 @@ impl Library {
         let rows = self.rows()?;
         let places = rows.facts.places();
         let mut found: BTreeMap<_, Vec<(Spot, PhotoId)>> = BTreeMap::new();
-        for photo in rows.facts.by_date() {
+        for photo in &rows.facts.photos {
             let Some(spot) = spot_of(photo) else {
                 continue;
             };

@@ -4,12 +4,11 @@
 //! stay in memory until the catalog changes. `SQLite` says when it did: it counts the changes of
 //! this connection and of all others.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
 
 use jiff::Unit;
 use jiff::civil::{Date, DateTime};
@@ -49,10 +48,10 @@ pub(super) struct Facts {
     pub(super) folders: Vec<PathBuf>,
     /// By number, gone ones included.
     pub(super) faces: Vec<StoredFace>,
-    /// The photos that are there and could be read.
-    pub(super) photos: BTreeMap<PhotoId, Photo>,
-    /// Their numbers, the newest first.
-    pub(super) newest_first: Vec<PhotoId>,
+    /// The photos that are there and could be read, the newest first.
+    pub(super) photos: Vec<Photo>,
+    /// The number of each and where it is among them, in the order of the numbers.
+    by_number: Vec<(PhotoId, u32)>,
     /// Photos that are nearly one: two and more, in the order of their numbers.
     stacks: Vec<Vec<PhotoId>>,
     /// What a search reads of each of them, in the same order; made when it is asked for first.
@@ -61,66 +60,75 @@ pub(super) struct Facts {
     places: OnceLock<BTreeMap<Spot, Place>>,
 }
 
-/// What a search looks into of a photo.
+/// What a search looks into of a photo, texts in small letters.
 #[derive(Debug)]
-struct Texts {
-    date: Arc<str>,
+pub(super) struct Texts {
     camera: Arc<str>,
-    path: Arc<str>,
+    path: Box<str>,
     spot: Option<Spot>,
 }
 
 impl Facts {
     fn read(connection: &Connection) -> Result<Self> {
-        let present = photos::present(connection)?;
-        let mut by_date: Vec<(String, PhotoId)> = present
-            .iter()
-            .map(|photo| (date_of(photo).into_owned(), photo.id))
-            .collect();
-        by_date.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        let photos: BTreeMap<PhotoId, Photo> =
-            present.into_iter().map(|photo| (photo.id, photo)).collect();
+        let mut facts = Self::of(
+            folders::all(connection)?,
+            photos::present(connection)?,
+            faces::all(connection)?,
+        );
         let mut stacks: BTreeMap<PhotoId, Vec<PhotoId>> = BTreeMap::new();
         for (photo, stack) in stacks::all(connection)? {
-            if photos.contains_key(&photo) {
+            if facts.photo(photo).is_some() {
                 stacks.entry(stack).or_default().push(photo);
             }
         }
-        let mut faces = faces::all(connection)?;
-        faces.shrink_to_fit();
-        Ok(Self {
-            folders: folders::all(connection)?,
+        facts.stacks = stacks.into_values().filter(|of| of.len() > 1).collect();
+        Ok(facts)
+    }
+
+    /// Of photos and faces in the order of their numbers.
+    fn of(folders: Vec<PathBuf>, mut photos: Vec<Photo>, faces: Vec<StoredFace>) -> Self {
+        photos.sort_by_cached_key(|photo| (Reverse(photo.date().to_owned()), photo.id));
+        let numbers = photos.iter().map(|photo| photo.id);
+        let mut by_number: Vec<(PhotoId, u32)> = numbers.zip(0..).collect();
+        by_number.sort_unstable();
+        Self {
+            folders,
             faces,
             photos,
-            stacks: stacks.into_values().filter(|of| of.len() > 1).collect(),
-            newest_first: by_date.into_iter().map(|(_, photo)| photo).collect(),
+            by_number,
+            stacks: Vec::new(),
             texts: OnceLock::new(),
             places: OnceLock::new(),
-        })
+        }
     }
 
     /// What the spots of the photos belong to, where that can be said.
     pub(super) fn places(&self) -> &BTreeMap<Spot, Place> {
         self.places.get_or_init(|| {
-            let spots: BTreeSet<Spot> = self.photos.values().filter_map(spot_of).collect();
+            let spots: BTreeSet<Spot> = self.photos.iter().filter_map(spot_of).collect();
             let spots = spots.into_iter();
             let named = spots.filter_map(|spot| Some((spot, spot.place()?)));
             named.collect()
         })
     }
 
-    /// The photos, the newest first.
-    pub(super) fn by_date(&self) -> impl Iterator<Item = &Photo> {
-        let numbers = self.newest_first.iter();
-        numbers.filter_map(|photo| self.photos.get(photo))
+    /// A photo that is there and could be read.
+    pub(super) fn photo(&self, photo: PhotoId) -> Option<&Photo> {
+        Some(&self.photos[self.place_of(photo)?])
+    }
+
+    /// Where it is among [`photos`](Self::photos).
+    fn place_of(&self, photo: PhotoId) -> Option<usize> {
+        let at = self.by_number.binary_search_by_key(&photo, |of| of.0);
+        Some(self.by_number[at.ok()?].1 as usize)
     }
 
     /// A path counts from the library's folder on: what that is called is true of all its photos.
-    fn texts(&self) -> &[Texts] {
+    pub(super) fn texts(&self) -> &[Texts] {
         self.texts.get_or_init(|| {
             let mut folders: HashMap<&OsStr, String> = HashMap::new();
             let mut cameras: HashMap<&str, Arc<str>> = HashMap::new();
-            let texts = self.by_date().map(|photo| {
+            let texts = self.photos.iter().map(|photo| {
                 let folder = photo.path.parent().unwrap_or(Path::new(""));
                 let folder = folders
                     .entry(folder.as_os_str())
@@ -132,7 +140,6 @@ impl Facts {
                     .entry(camera)
                     .or_insert_with(|| camera.to_lowercase().into());
                 Texts {
-                    date: date_of(photo).into(),
                     camera: Arc::clone(camera),
                     path: [folder, name.as_str()].concat().into(),
                     spot: spot_of(photo),
@@ -166,12 +173,23 @@ pub(super) struct Rows {
     pub(super) log: Vec<decisions::Entry>,
     pub(super) decided: Decided,
     pub(super) placements: BTreeMap<FaceId, Placement>,
-    /// Made when it is asked for first.
-    searched: OnceLock<Vec<(PhotoId, Searched)>>,
+    /// What a search asks of each photo, in the order of [`Facts::photos`]; made when it is asked for first.
+    on_photos: OnceLock<Vec<OnPhoto>>,
     /// The same.
     stacks: OnceLock<Vec<Vec<PhotoId>>>,
     /// The photo that stands for each that is in a stack; the same.
     stands_for: OnceLock<HashMap<PhotoId, PhotoId>>,
+}
+
+/// Who is on a photo, and how the user likes it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct OnPhoto {
+    pub(super) people: Vec<PersonId>,
+    faces: u32,
+    nobodys: u32,
+    unnamed: bool,
+    favourite: bool,
+    stars: u8,
 }
 
 impl Rows {
@@ -194,7 +212,7 @@ impl Rows {
             log,
             decided,
             placements,
-            searched: OnceLock::new(),
+            on_photos: OnceLock::new(),
             stacks: OnceLock::new(),
             stands_for: OnceLock::new(),
         }
@@ -218,7 +236,7 @@ impl Rows {
                 stack.sort_by_cached_key(|photo| {
                     let stars = self.decided.stars.get(photo).copied();
                     let favourite = self.decided.favourites.contains(photo);
-                    let stored = self.facts.photos.get(photo);
+                    let stored = self.facts.photo(*photo);
                     let size = stored.map_or(0, |of| {
                         u64::from(of.header.width) * u64::from(of.header.height)
                     });
@@ -226,7 +244,7 @@ impl Rows {
                     // Finer differences say nothing of how it is seen.
                     let faces = (20.0 * sum / f32::from(count.max(1))) as u32;
                     let best = (stars.unwrap_or_default(), favourite, size, faces);
-                    (std::cmp::Reverse(best), stored.map(date_of), *photo)
+                    (Reverse(best), stored.map(Photo::date), *photo)
                 });
             }
             stacks
@@ -247,7 +265,7 @@ impl Rows {
             photo: photo.id,
             width: photo.header.width,
             height: photo.header.height,
-            date: date_of(photo).into_owned(),
+            date: photo.date().to_owned(),
             favourite: self.decided.favourites.contains(&photo.id),
             stars: self
                 .decided
@@ -269,7 +287,7 @@ impl Rows {
     }
 
     pub(super) fn face(&self, stored: &StoredFace) -> Option<Face> {
-        let photo = self.facts.photos.get(&stored.photo)?;
+        let photo = self.facts.photo(stored.photo)?;
         let unplaced = Placement {
             person: None,
             state: FaceState::Unassigned,
@@ -296,7 +314,7 @@ impl Rows {
         let mut faces_of: BTreeMap<PersonId, Vec<&StoredFace>> = BTreeMap::new();
         for face in self
             .shown()
-            .filter(|face| self.facts.photos.contains_key(&face.photo))
+            .filter(|face| self.facts.photo(face.photo).is_some())
         {
             if let Some(person) = self.placements.get(&face.id).and_then(|of| of.person) {
                 faces_of.entry(person).or_default().push(face);
@@ -309,12 +327,7 @@ impl Rows {
     /// a child is compared with the child of that age. `faces` are in the order of their quality.
     pub(super) fn sure_faces_near(&self, faces: &[&StoredFace], photo: PhotoId) -> Vec<FaceId> {
         let month = |photo: PhotoId| {
-            let date = self
-                .facts
-                .photos
-                .get(&photo)
-                .map(date_of)
-                .unwrap_or_default();
+            let date = self.facts.photo(photo).map_or("", Photo::date);
             let part = |range: std::ops::Range<usize>| date.get(range)?.parse::<i32>().ok();
             part(0..4).unwrap_or_default() * 12 + part(5..7).unwrap_or_default()
         };
@@ -337,50 +350,66 @@ impl Rows {
             .collect()
     }
 
-    /// What a query can ask of each photo, the newest first.
-    pub(super) fn searched(&self) -> &[(PhotoId, Searched)] {
-        self.searched.get_or_init(|| self.put_together())
+    /// What a query can ask of each photo, in the order of [`Facts::photos`].
+    pub(super) fn searched(&self) -> impl Iterator<Item = Searched<'_>> {
+        let photos = self.facts.photos.iter().zip(self.facts.texts());
+        photos
+            .zip(self.on_photos())
+            .map(|((photo, texts), on_it)| Searched {
+                date: photo.date(),
+                people: &on_it.people,
+                faces: on_it.faces,
+                nobodys: on_it.nobodys,
+                unnamed: on_it.unnamed,
+                spot: texts.spot,
+                camera: &texts.camera,
+                favourite: on_it.favourite,
+                stars: on_it.stars,
+                path: &texts.path,
+            })
     }
 
-    fn put_together(&self) -> Vec<(PhotoId, Searched)> {
-        let photos = self.facts.newest_first.iter().zip(self.facts.texts());
-        let mut searched: Vec<(PhotoId, Searched)> = photos
-            .map(|(photo, texts)| {
-                let stars = self.decided.stars.get(photo).copied();
-                let searched = Searched {
-                    date: Arc::clone(&texts.date),
-                    camera: Arc::clone(&texts.camera),
-                    path: Arc::clone(&texts.path),
-                    spot: texts.spot,
-                    favourite: self.decided.favourites.contains(photo),
-                    stars: stars.unwrap_or_default(),
-                    ..Searched::default()
-                };
-                (*photo, searched)
+    /// In the order of [`Facts::photos`].
+    pub(super) fn on_photos(&self) -> &[OnPhoto] {
+        self.on_photos.get_or_init(|| self.put_together())
+    }
+
+    fn put_together(&self) -> Vec<OnPhoto> {
+        let decided = &self.decided;
+        let mut on_photos: Vec<OnPhoto> = self
+            .facts
+            .photos
+            .iter()
+            .map(|photo| OnPhoto {
+                favourite: decided.favourites.contains(&photo.id),
+                stars: decided.stars.get(&photo.id).copied().unwrap_or_default(),
+                ..OnPhoto::default()
             })
             .collect();
-        let numbers = searched.iter().map(|(photo, _)| *photo);
-        let place_of: HashMap<PhotoId, usize> = numbers.zip(0..).collect();
+        let named: HashSet<PersonId> = self.names().into_iter().map(|(id, _)| id).collect();
         // Both by the number of the face.
         let mut placements = self.placements.iter().peekable();
         for face in self.shown() {
             while placements.next_if(|(of, _)| **of < face.id).is_some() {}
             let placement = placements.next_if(|(of, _)| **of == face.id).map(|of| of.1);
-            let Some(place) = place_of.get(&face.photo) else {
+            let Some(place) = self.facts.place_of(face.photo) else {
                 continue;
             };
-            let photo = &mut searched[*place].1;
             if placement.is_some_and(|of| of.state == FaceState::Ignored) {
                 continue;
             }
+            let photo = &mut on_photos[place];
             photo.faces += 1;
             let person = placement.and_then(|of| of.person);
-            let name = person.and_then(|person| self.decided.people.get(&person)?.name.as_ref());
-            photo.unnamed |= name.is_none();
+            photo.unnamed |= person.is_none_or(|person| !named.contains(&person));
             photo.nobodys += u32::from(person.is_none());
-            photo.people.extend(person);
+            if let Some(person) = person
+                && !photo.people.contains(&person)
+            {
+                photo.people.push(person);
+            }
         }
-        searched
+        on_photos
     }
 
     /// How old those are whose birthday is known, on a photo taken at that time.
@@ -442,16 +471,6 @@ pub(super) fn spot_of(photo: &Photo) -> Option<Spot> {
     photo.header.place.map(Spot::of)
 }
 
-/// The date in the header, or else the day the file was changed last.
-pub(super) fn date_of(photo: &Photo) -> Cow<'_, str> {
-    if let Some(taken_at) = &photo.header.taken_at {
-        return Cow::Borrowed(taken_at);
-    }
-    let since = Duration::from_nanos(photo.modified_ns.max(0) as u64);
-    let changed = jiff::Timestamp::try_from(SystemTime::UNIX_EPOCH + since).unwrap_or_default();
-    Cow::Owned(format!("{}", changed.strftime("%Y-%m-%dT%H:%M:%S")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -460,8 +479,8 @@ mod tests {
         Photo {
             id,
             path: path.into(),
-            modified_ns: 0,
             header: photos::Header::default(),
+            changed: None,
         }
     }
 
@@ -475,15 +494,8 @@ mod tests {
             ("/elsewhere/X.jpg", "/elsewhere/x.jpg"),
         ];
         let photos = (1..).zip(paths).map(|(id, (path, _))| photo(id, path));
-        let facts = Facts {
-            folders: vec!["/home/Me/Pictures".into(), "/home/Me/Pictures/Old".into()],
-            faces: Vec::new(),
-            photos: photos.map(|photo| (photo.id, photo)).collect(),
-            newest_first: vec![1, 2, 3, 4],
-            stacks: Vec::new(),
-            texts: OnceLock::new(),
-            places: OnceLock::new(),
-        };
+        let folders = vec!["/home/Me/Pictures".into(), "/home/Me/Pictures/Old".into()];
+        let facts = Facts::of(folders, photos.collect(), Vec::new());
         let found: Vec<&str> = facts.texts().iter().map(|texts| &*texts.path).collect();
         assert_eq!(found, paths.map(|(_, expected)| expected));
     }

@@ -2,8 +2,8 @@
 
 use super::Library;
 use super::rows::Rows;
-use crate::search::{Known, Misunderstood, Query, Searched, Term, Understood, holds, matches};
-use crate::{Found, FoundPhoto, PersonId, PhotoId, Result, SearchResult};
+use crate::search::{Known, Misunderstood, Query, Term, Understood, holds, matches};
+use crate::{Found, FoundPhoto, Result, SearchResult};
 
 impl Library {
     /// The photos that answer a query, with what a reader wants to know of each; see
@@ -13,27 +13,26 @@ impl Library {
     /// [`crate::Error::Query`] when a word is not understood, [`crate::Error::Catalog`].
     pub fn search(&self, query: &str) -> Result<SearchResult> {
         let rows = self.rows()?;
-        let found = rows.find(query)?;
-        let searched = rows.searched();
-        let place_of: std::collections::HashMap<PhotoId, usize> =
-            searched.iter().map(|(photo, _)| *photo).zip(0..).collect();
-        let told = |photo: &PhotoId| {
-            let stored = rows.facts.photos.get(photo)?;
-            let on_it = searched[*place_of.get(photo)?].1.people.iter();
+        let query = rows.understand(query)?;
+        let on_photos = rows.on_photos();
+        let told = |place: usize| {
+            let photo = &rows.facts.photos[place];
+            let on_it = on_photos[place].people.iter();
             let mut people: Vec<String> = on_it
                 .filter_map(|person| rows.decided.people.get(person)?.name.clone())
                 .collect();
             people.sort();
-            Some(FoundPhoto {
-                tile: rows.tile(stored),
-                path: stored.path.display().to_string(),
+            FoundPhoto {
+                tile: rows.tile(photo),
+                path: photo.path.display().to_string(),
                 people,
-            })
+            }
         };
+        let understood = query.terms.iter().map(Understood::from);
         Ok(SearchResult {
-            photos: found.photos.iter().filter_map(told).collect(),
-            understood: found.understood.iter().map(ToString::to_string).collect(),
-            without: found.without,
+            photos: rows.answers(&query).map(told).collect(),
+            understood: understood.map(|part| part.to_string()).collect(),
+            without: query.without,
         })
     }
 
@@ -48,29 +47,36 @@ impl Library {
 
 impl Rows {
     pub(super) fn find(&self, query: &str) -> Result<Found> {
+        let query = self.understand(query)?;
+        let answers = self.answers(&query);
+        Ok(Found {
+            photos: answers.map(|place| self.facts.photos[place].id).collect(),
+            understood: query.terms.iter().map(Understood::from).collect(),
+            without: query.without,
+        })
+    }
+
+    /// Where the photos that answer a query are among all.
+    fn answers(&self, query: &Query) -> impl Iterator<Item = usize> {
+        let photos = self.searched().enumerate();
+        let answers = photos.filter(|(_, photo)| matches(query, photo));
+        answers.map(|(place, _)| place)
+    }
+
+    fn understand(&self, query: &str) -> Result<Query> {
         let names = self.known_as();
         let known = Known {
             people: &names,
             places: &|text| self.facts.spots_called(text),
         };
         let query = Query::parse(query, &known)?;
-        let searched = self.searched();
-        check_understood(&query, searched, &names)?;
-        let answers = searched.iter().filter(|(_, photo)| matches(&query, photo));
-        Ok(Found {
-            photos: answers.map(|(photo, _)| *photo).collect(),
-            understood: query.terms.iter().map(Understood::from).collect(),
-            without: query.without,
-        })
+        check_understood(&query, self, !names.is_empty())?;
+        Ok(query)
     }
 }
 
 /// A text that is nobody's name and in no file's name was most likely meant for one of the two.
-fn check_understood(
-    query: &Query,
-    searched: &[(PhotoId, Searched)],
-    names: &[(PersonId, String)],
-) -> Result<()> {
+fn check_understood(query: &Query, rows: &Rows, anybody: bool) -> Result<()> {
     let inner = |term: &Term| match term {
         Term::Not(term) => (**term).clone(),
         term => term.clone(),
@@ -87,8 +93,7 @@ fn check_understood(
         else {
             continue;
         };
-        if !searched.iter().any(|(_, photo)| holds(&term, photo)) {
-            let anybody = !names.is_empty();
+        if !rows.searched().any(|photo| holds(&term, &photo)) {
             let text = text.clone();
             return Err(Misunderstood::Unknown { text, anybody }.into());
         }

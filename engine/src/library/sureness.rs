@@ -53,7 +53,7 @@ impl Library {
         drop(groups);
         let mut shown: Vec<&StoredFace> = rows
             .shown()
-            .filter(|face| rows.facts.photos.contains_key(&face.photo))
+            .filter(|face| rows.facts.photo(face.photo).is_some())
             .collect();
         best_first(&mut shown);
         let (now, then) = (

@@ -4,9 +4,6 @@ mod query;
 mod understood;
 mod words;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
 pub use query::{Dates, Known, Meant, Query, Term};
 pub use understood::{Misunderstood, Understood};
 
@@ -14,12 +11,12 @@ use crate::PersonId;
 use crate::places::Spot;
 
 /// What a query can ask of a photo.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Searched {
+#[derive(Debug, Clone, Copy)]
+pub struct Searched<'a> {
     /// Local date and time, `YYYY-MM-DDTHH:MM:SS`.
-    pub date: Arc<str>,
+    pub date: &'a str,
     /// Everybody on it, named or not.
-    pub people: BTreeSet<PersonId>,
+    pub people: &'a [PersonId],
     /// Faces on it, without those that are left out.
     pub faces: u32,
     /// How many of these are nobody's.
@@ -29,13 +26,13 @@ pub struct Searched {
     /// Where it was taken, if it says so.
     pub spot: Option<Spot>,
     /// Maker and model of the camera, in small letters; empty where it is not known.
-    pub camera: Arc<str>,
+    pub camera: &'a str,
     /// Whether it is a favourite.
     pub favourite: bool,
     /// Its stars, 0 to 5.
     pub stars: u8,
     /// The path below the library's folder, in small letters.
-    pub path: Arc<str>,
+    pub path: &'a str,
 }
 
 /// Whether a photo answers the query.
@@ -51,8 +48,10 @@ pub fn holds(term: &Term, photo: &Searched) -> bool {
     match term {
         Term::With { people, .. } => any(people),
         Term::Without { people, .. } => !any(people),
-        Term::During { dates, .. } => dates.contain(&photo.date),
-        Term::NobodyElse { people } => photo.nobodys == 0 && photo.people.is_subset(people),
+        Term::During { dates, .. } => dates.contain(photo.date),
+        Term::NobodyElse { people } => {
+            photo.nobodys == 0 && photo.people.iter().all(|person| people.contains(person))
+        }
         Term::Unnamed => photo.unnamed,
         Term::Faces { least, most } => (*least..=*most).contains(&photo.faces),
         Term::In(meant) => photo.spot.is_some_and(|spot| meant.spots.contains(&spot)),

@@ -4,6 +4,7 @@ import type { Action, Album, Folder, Outcome, Person, PhotoTile, Suggestion, Unr
 import { t } from './language.svelte';
 import { notices, type Way } from './notice.svelte';
 import { sayingOf } from './said';
+import { seen } from './seen';
 
 /** A person whom the user has named. */
 export type Named = Person & { name: string };
@@ -67,6 +68,7 @@ class LibraryState {
       // The photos first: they are what one sees, and of these the newest.
       this.photos = welcome.newest;
       this.opening = false;
+      await seen();
       await this.#readPhotos();
       await this.#readPeople();
       await commands.prepare();

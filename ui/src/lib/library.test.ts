@@ -18,6 +18,9 @@ vi.mock('./api', () => ({
   },
 }));
 
+// There is no page here that anything could be seen on.
+vi.mock('./seen', () => ({ seen: () => Promise.resolve() }));
+
 const tile = (photo: number, favourite = false): PhotoTile => ({
   photo,
   width: 3,
@@ -50,7 +53,8 @@ describe('the library', () => {
       .mockReturnValueOnce(old.promise)
       .mockResolvedValueOnce([tile(2, true), tile(1)]);
     const opened = library.open();
-    await vi.waitFor(() => expect(library.photos).toEqual([newest]));
+    await vi.waitFor(() => expect(commands.photos).toHaveBeenCalledOnce());
+    expect(library.photos).toEqual([newest]);
     await library.keep([2], { favourite: true });
     old.answer(all);
     await opened;
