@@ -7,11 +7,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::DateTime;
-use kith_models::Code;
 use kith_models::training::Head;
 use rusqlite::Connection;
 
-use super::grouping::{Grouped, Taught};
+use super::grouping::{Grouped, Taught, codes};
 use super::{Decided, GroupFace};
 use crate::catalog::faces::StoredFace;
 use crate::catalog::placements::{self, Placement};
@@ -137,8 +136,7 @@ impl Groups {
             _ => {
                 let folder = &self.folder;
                 let index = self.index.get_or_insert_with(|| FaceIndex::load(folder));
-                let codes: Vec<Code> = faces.iter().map(|face| face.code).collect();
-                index.update(&codes)?;
+                index.update(&codes(&faces))?;
                 Taught::by(faces, index, head)
             }
         };

@@ -182,7 +182,7 @@ impl Seen {
     }
 }
 
-fn codes(faces: &[GroupFace]) -> Vec<Code> {
+pub(super) fn codes(faces: &[GroupFace]) -> Vec<Code> {
     faces.iter().map(|face| face.code).collect()
 }
 
