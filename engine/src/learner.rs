@@ -203,6 +203,8 @@ fn is_worth_it(new: u32, before: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
@@ -218,26 +220,24 @@ mod tests {
     #[test]
     fn it_waits_for_the_last_of_a_run_of_answers_and_not_when_it_is_to_learn_now() {
         let (told, heard) = channel();
-        let thread = std::thread::spawn(move || {
-            let wait = || {
-                let started = std::time::Instant::now();
-                (wait_until_quiet(&heard), started.elapsed())
-            };
-            [wait(), wait(), wait()]
-        });
-        for _ in 0..4 {
-            told.send(Word::Answered).unwrap();
-            std::thread::sleep(QUIET / 3);
-        }
-        std::thread::sleep(QUIET);
-        told.send(Word::Now).unwrap();
+        let (say, said) = channel();
+        let thread =
+            std::thread::spawn(move || while say.send(wait_until_quiet(&heard)).is_ok() {});
+        told.send(Word::Answered).unwrap();
         std::thread::sleep(QUIET / 3);
+        let last = Instant::now();
+        told.send(Word::Answered).unwrap();
+        assert!(matches!(said.recv().unwrap(), Some(Word::Answered)));
+        assert!(last.elapsed() >= QUIET, "{:?}", last.elapsed());
+
+        let asked = Instant::now();
+        told.send(Word::Now).unwrap();
+        assert!(matches!(said.recv().unwrap(), Some(Word::Now)));
+        assert!(asked.elapsed() < QUIET, "{:?}", asked.elapsed());
+
         drop(told);
-        let [answered, now, end] = thread.join().unwrap();
-        assert!(matches!(answered.0, Some(Word::Answered)));
-        assert!(answered.1 >= QUIET * 2, "{:?}", answered.1);
-        assert!(matches!(now.0, Some(Word::Now)));
-        assert!(now.1 < QUIET, "{:?}", now.1);
-        assert!(end.0.is_none());
+        assert!(said.recv().unwrap().is_none());
+        drop(said);
+        thread.join().unwrap();
     }
 }
