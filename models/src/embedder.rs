@@ -25,9 +25,9 @@ impl Embedder {
     /// The name and version of the model, stamped on what it makes.
     pub const NAME: &'static str = facenet::FILE.network;
 
-    /// The embedder with the weights in the folder, in whole numbers of 16 bits where AVX2 is all that the
-    /// processor has and else in f32, or as the environment variable `KITH_PRECISION` says: `f32`,
-    /// `i16` or `fastest`.
+    /// The embedder with the weights in the folder, in whole numbers of 16 bits where the processor
+    /// multiplies them faster (AVX2 alone, AVX512-VNNI) and else in f32, or as the environment variable
+    /// `KITH_PRECISION` says: `f32`, `i16` or `fastest`.
     ///
     /// # Errors
     /// When the weight file is missing, damaged or of another version.

@@ -107,17 +107,6 @@ impl Kernel {
         }
     }
 
-    /// Whether recognition was measured with it on such a processor (docs/speed.md).
-    pub(super) fn was_measured(self) -> bool {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => true,
-            #[cfg(target_arch = "x86_64")]
-            Self::Vnni => false,
-            Self::Portable => false,
-        }
-    }
-
     /// Columns of a panel.
     fn width(self) -> usize {
         match self {

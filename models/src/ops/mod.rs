@@ -64,13 +64,13 @@ enum Narrow {
 
 impl Precision {
     /// As the environment variable `KITH_PRECISION` says: `f32`, `i16`, `fastest`. Without it whole numbers
-    /// where they are the faster and were shown to recognise as well, which is on AVX2; else f32.
+    /// where they are the faster, as they recognise as well (docs/speed.md); else f32.
     pub(crate) fn wanted() -> Self {
         match std::env::var("KITH_PRECISION").as_deref() {
             Ok("f32") => Self::F32,
             Ok("i16") => Self::I16,
             Ok("fastest") => Self::Fastest,
-            _ if fixed::Kernel::fastest().is_some_and(fixed::Kernel::was_measured) => Self::I16,
+            _ if fixed::Kernel::fastest().is_some() => Self::I16,
             _ => Self::F32,
         }
     }
