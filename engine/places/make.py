@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Makes towns.tsv.gz, the table by which Kith names coordinates, from published packages.
+"""Makes towns.bin, the table by which Kith names coordinates, from published packages.
 
 Run `python3 engine/places/make.py`; see README.md beside it. What is downloaded is checked against
 the SHA-256 written here, and what is made is the same byte for byte on every run.
 """
 
-import gzip
 import hashlib
 import json
+import math
+import struct
 import subprocess
 import sys
 import tarfile
@@ -92,32 +93,39 @@ def main():
     region_names = {region["code"]: region["name"] for region in regions}
     country_names = read_countries(fetch(COUNTRIES))
 
-    by_region = {}
+    countries, regions = {}, {}
+    rows = []
     for town in towns:
         country = town["countrycode"]
-        region = region_names.get(f"{country}.{town['admin1code']}", "")
-        by_region.setdefault((country, region), []).append(town)
-    lines = []
-    previous = None
-    for (country, region), towns in sorted(by_region.items()):
-        if country != previous:
-            english, german = country_names(country)
-            lines.append(f"={country}\t{english}\t{german}")
-            previous = country
-        lines.append(f"+{region}")
-        for town in sorted(towns, key=lambda town: (town["name"], town["geonameid"])):
-            cells = [
-                town["name"].strip(),
-                f"{town['latitude']:.3f}",
-                f"{town['longitude']:.3f}",
-                str(town["population"]),
-                *other_names(town),
-            ]
-            assert cells[0] and cells[0][0] not in "=+" and not any(map(has_break, cells))
-            lines.append("\t".join(cells))
-    text = "\n".join(lines) + "\n"
-    path = HERE / "towns.tsv.gz"
-    path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+        region = country, region_names.get(f"{country}.{town['admin1code']}", "")
+        countries[country] = None
+        regions[region] = None
+        # As they are read: in bands of a quarter of a degree, in each from west to east.
+        latitude, longitude = (round(town[part] * 1000) for part in ("latitude", "longitude"))
+        place = (math.floor(latitude / 250), longitude, latitude, town["name"].strip(), town["geonameid"])
+        rows.append((place, region, town))
+    countries = {country: number for number, country in enumerate(sorted(countries))}
+    regions = {region: number for number, region in enumerate(sorted(regions))}
+
+    texts = bytearray()
+
+    def text(*cells):
+        assert not any(map(has_break, cells))
+        begins = len(texts)
+        texts.extend(("\t".join(cells) + "\n").encode())
+        return begins
+
+    table = bytearray(struct.pack("<3I", len(countries), len(regions), len(rows)))
+    for country in countries:
+        table += struct.pack("<I", text(country, *country_names(country)))
+    for country, name in regions:
+        table += struct.pack("<HI", countries[country], text(name))
+    for (_, longitude, latitude, name, _), region, town in sorted(rows, key=lambda row: row[0]):
+        assert name
+        begins = text(name, *other_names(town))
+        table += struct.pack("<2iIHI", latitude, longitude, town["population"], regions[region], begins)
+    path = HERE / "towns.bin"
+    path.write_bytes(table + texts)
     print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}, {path.stat().st_size} bytes")
 
 

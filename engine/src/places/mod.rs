@@ -73,7 +73,7 @@ impl Place {
         let (town, country) = self.rows();
         let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         PlaceName {
-            town: town.and_then(|town| text(town.name())),
+            town: town.and_then(|town| text(TABLE.name(town))),
             region: town.and_then(|town| text(TABLE.region(town).name)),
             country: country.english.to_owned(),
             country_german: country.german.to_owned(),
@@ -104,9 +104,10 @@ impl Place {
             known == said
         };
         if let Some(town) = town
-            && look(town.name(), town.name())
+            && let name = TABLE.name(town)
+            && look(name, name)
         {
-            return Some((true, town.name()));
+            return Some((true, name));
         }
         if let Some(region) = region
             && look(region, region)
@@ -121,8 +122,8 @@ impl Place {
         if plain(country.code) == said {
             return Some((true, country.english));
         }
-        let town = town.filter(|town| town.other_names().any(|other| plain(other) == said));
-        town.map(|town| (true, town.name())).or(words)
+        let town = town.filter(|town| TABLE.other_names(town).any(|other| plain(other) == said));
+        town.map(|town| (true, TABLE.name(town))).or(words)
     }
 }
 
