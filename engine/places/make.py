@@ -5,6 +5,7 @@ Run `python3 engine/places/make.py`; see README.md beside it. What is downloaded
 the SHA-256 written here, and what is made is the same byte for byte on every run.
 """
 
+import bisect
 import hashlib
 import json
 import math
@@ -40,6 +41,11 @@ COUNTRIES = (
 
 # Cities of so many people have their other names in the table: photos of a journey are mostly there.
 CITY = 100_000
+# People on a square kilometre of a large city: what the size of a town is told from.
+DENSITY = 10_000
+# Bands of so many thousandths of a degree of latitude, from the South Pole to the North Pole.
+BAND = 250
+BANDS = 180_000 // BAND
 
 
 def fetch(package):
@@ -100,9 +106,9 @@ def main():
         region = country, region_names.get(f"{country}.{town['admin1code']}", "")
         countries[country] = None
         regions[region] = None
-        # As they are read: in bands of a quarter of a degree, in each from west to east.
+        # As they are looked up: in bands, in each from west to east.
         latitude, longitude = (round(town[part] * 1000) for part in ("latitude", "longitude"))
-        place = (math.floor(latitude / 250), longitude, latitude, town["name"].strip(), town["geonameid"])
+        place = ((latitude + 90_000) // BAND, longitude, latitude, town["name"].strip(), town["geonameid"])
         rows.append((place, region, town))
     countries = {country: number for number, country in enumerate(sorted(countries))}
     regions = {region: number for number, region in enumerate(sorted(regions))}
@@ -115,15 +121,24 @@ def main():
         texts.extend(("\t".join(cells) + "\n").encode())
         return begins
 
+    rows.sort(key=lambda row: row[0])
+    bands = [place[0] for place, _, _ in rows]
     table = bytearray(struct.pack("<3I", len(countries), len(regions), len(rows)))
+    for band in range(BANDS + 1):
+        table += struct.pack("<I", bisect.bisect_left(bands, band))
     for country in countries:
         table += struct.pack("<I", text(country, *country_names(country)))
     for country, name in regions:
         table += struct.pack("<HI", countries[country], text(name))
-    for (_, longitude, latitude, name, _), region, town in sorted(rows, key=lambda row: row[0]):
+    for (_, longitude, *_), _, _ in rows:
+        table += struct.pack("<f", longitude / 1000)
+    for (_, longitude, latitude, *_), _, _ in rows:
+        up, around = math.radians(latitude / 1000), math.radians(longitude / 1000)
+        table += struct.pack("<3f", math.cos(up) * math.cos(around), math.cos(up) * math.sin(around), math.sin(up))
+    for (*_, name, _), region, town in rows:
         assert name
-        begins = text(name, *other_names(town))
-        table += struct.pack("<2iIHI", latitude, longitude, town["population"], regions[region], begins)
+        radius = math.sqrt(town["population"] / DENSITY / math.pi)
+        table += struct.pack("<fHI", radius, regions[region], text(name, *other_names(town)))
     path = HERE / "towns.bin"
     path.write_bytes(table + texts)
     print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}, {path.stat().st_size} bytes")

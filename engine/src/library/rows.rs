@@ -5,13 +5,14 @@
 //! this connection and of all others.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use jiff::Unit;
 use jiff::civil::{Date, DateTime};
+use rayon::prelude::*;
 use rusqlite::Connection;
 
 use super::BEST_FACES;
@@ -105,10 +106,12 @@ impl Facts {
     /// What the spots of the photos belong to, where that can be said.
     pub(super) fn places(&self) -> &BTreeMap<Spot, Place> {
         self.places.get_or_init(|| {
-            let spots: BTreeSet<Spot> = self.photos.iter().filter_map(spot_of).collect();
-            let spots = spots.into_iter();
-            let named = spots.filter_map(|spot| Some((spot, spot.place()?)));
-            named.collect()
+            let mut spots: Vec<Spot> = self.photos.iter().filter_map(spot_of).collect();
+            spots.par_sort_unstable();
+            spots.dedup();
+            let named = spots.into_par_iter();
+            let named = named.filter_map(|spot| Some((spot, spot.place()?)));
+            named.collect::<Vec<_>>().into_iter().collect()
         })
     }
 

@@ -81,7 +81,7 @@ impl Place {
         }
     }
 
-    fn rows(self) -> (Option<&'static table::Town>, &'static table::Country) {
+    fn rows(self) -> (Option<table::Town>, &'static table::Country) {
         match self {
             Self::Town(town) => {
                 let town = TABLE.town(town);
@@ -122,7 +122,7 @@ impl Place {
         if plain(country.code) == said {
             return Some((true, country.english));
         }
-        let town = town.filter(|town| TABLE.other_names(town).any(|other| plain(other) == said));
+        let town = town.filter(|town| TABLE.other_names(*town).any(|other| plain(other) == said));
         town.map(|town| (true, TABLE.name(town))).or(words)
     }
 }

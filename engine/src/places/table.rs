@@ -7,20 +7,23 @@ use std::ops::RangeInclusive;
 
 use super::Place;
 
-/// GeoNames' towns of 1,000 people and more (CC BY 4.0), made by `engine/places/make.py`. Numbers are
-/// little-endian:
+/// GeoNames' towns of 1,000 people and more (CC BY 4.0), made by `engine/places/make.py` as they are
+/// looked up, so that nothing is read first. Numbers are little-endian, degrees, coordinates and
+/// kilometres f32:
 ///
 /// | what | bytes |
 /// | --- | --- |
 /// | how many countries, regions and towns | 4 each |
-/// | a country: where its text begins | 4 |
-/// | a region: its country, where its text begins | 2, 4 |
-/// | a town: latitude and longitude in thousandths of a degree, people, its region, where its text begins | 4, 4, 4, 2, 4 |
+/// | where the towns of each band begin, from the South Pole on, and their end | 4 each |
+/// | of each country, where its text begins | 4 |
+/// | of each region, its country and where its text begins | 2, 4 |
+/// | of each town, its longitude | 4 |
+/// | of each town, its point on the unit sphere | 12 |
+/// | of each town, the radius of a circle that has room for its people, its region, where its text begins | 4, 2, 4 |
 ///
-/// Towns lie in the order of [`Table::towns`]. Texts follow, a line each, tabs between their parts: a
-/// country's code, name and German name; a region's name, empty where it has none; a town's name and
-/// its other names.
-const TOWNS: &[u8] = include_bytes!("../../places/towns.bin");
+/// Texts follow, a line each, tabs between their parts: a country's code, name and German name; a
+/// region's name, empty where it has none; a town's name and its other names.
+static TOWNS: &[u8] = include_bytes!("../../places/towns.bin");
 
 /// Beyond this many kilometres no town says where a photo was taken.
 const TOWN_KM: f32 = 100.0;
@@ -30,8 +33,6 @@ const COUNTRY_KM: f32 = 300.0;
 const CIRCLES_KM: [f32; 4] = [10.0, 30.0, TOWN_KM, COUNTRY_KM];
 /// No city reaches farther from its middle, in kilometres.
 const LARGEST_KM: f32 = 40.0;
-/// People on a square kilometre of a large city: what its size is told from.
-const CITY_DENSITY: f32 = 10_000.0;
 /// Mean radius of the earth in kilometres.
 const EARTH_KM: f32 = 6371.0;
 /// Kilometres of a degree of latitude; a little less than everywhere, as what lies around is rather
@@ -56,16 +57,23 @@ pub(super) struct Region {
 }
 
 /// A town.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Town {
-    at: Point,
-    /// Degrees.
-    longitude: f32,
     /// Radius of a circle that has room for its people, in kilometres.
     radius: f32,
     region: u16,
     /// Where its line begins.
     text: u32,
+}
+
+impl Town {
+    fn read([a, b, c, d, e, f, text @ ..]: [u8; 10]) -> Self {
+        Self {
+            radius: f32::from_le_bytes([a, b, c, d]),
+            region: u16::from_le_bytes([e, f]),
+            text: u32::from_le_bytes(text),
+        }
+    }
 }
 
 /// A point on the unit sphere.
@@ -77,6 +85,11 @@ impl Point {
         let [up, around] = degrees.map(|degrees| degrees.to_radians() as f32);
         let ((sin_up, cos_up), (sin_around, cos_around)) = (up.sin_cos(), around.sin_cos());
         Self([cos_up * cos_around, cos_up * sin_around, sin_up])
+    }
+
+    fn read(bytes: [u8; 12]) -> Self {
+        let (parts, _) = bytes.as_chunks();
+        Self([parts[0], parts[1], parts[2]].map(f32::from_le_bytes))
     }
 
     /// Latitude and longitude in degrees of the middle of some points.
@@ -98,41 +111,36 @@ impl Point {
     }
 }
 
-/// All towns.
+/// All towns, in bands of latitude from south to north, in each from west to east.
 #[derive(Debug)]
 pub(super) struct Table {
     countries: Vec<Country>,
     regions: Vec<Region>,
-    towns: Vec<Town>,
-    /// Lines of names.
-    texts: &'static [u8],
-    /// Where the towns of each band begin, from the South Pole on, and their end.
+    /// Where the towns of each band begin, and their end.
     bands: Vec<usize>,
     /// The radius of the largest city in each band, in kilometres.
     largest: Vec<f32>,
+    longitudes: &'static [[u8; 4]],
+    points: &'static [[u8; 12]],
+    towns: &'static [[u8; 10]],
+    /// Lines of names.
+    texts: &'static [u8],
 }
 
 /// What is still to be read of a table.
 struct Rest(&'static [u8]);
 
 impl Rest {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (taken, rest) = self.0.split_first_chunk()?;
+    /// So many times so many bytes.
+    fn take<const N: usize>(&mut self, count: usize) -> Option<&'static [[u8; N]]> {
+        let (taken, rest) = self.0.split_at_checked(count.checked_mul(N)?)?;
         self.0 = rest;
-        Some(*taken)
+        Some(taken.as_chunks().0)
     }
 
-    fn u16(&mut self) -> Option<u16> {
-        self.take().map(u16::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.take().map(u32::from_le_bytes)
-    }
-
-    fn thousandths(&mut self) -> Option<f64> {
-        self.take()
-            .map(|bytes| f64::from(i32::from_le_bytes(bytes)) / 1000.0)
+    fn numbers(&mut self, count: usize) -> Option<impl Iterator<Item = u32> + use<>> {
+        let taken = self.take(count)?;
+        Some(taken.iter().map(|bytes| u32::from_le_bytes(*bytes)))
     }
 }
 
@@ -149,31 +157,15 @@ impl Table {
     /// None where it ends too early.
     fn read(table: &'static [u8]) -> Option<Self> {
         let mut rest = Rest(table);
-        let [countries, regions, towns] = [rest.u32()?, rest.u32()?, rest.u32()?];
-        let countries: Vec<u32> = (0..countries).map(|_| rest.u32()).collect::<Option<_>>()?;
-        let regions = (0..regions).map(|_| Some((rest.u16()?, rest.u32()?)));
-        let regions: Vec<(u16, u32)> = regions.collect::<Option<_>>()?;
-        let mut bands = vec![0; BANDS + 1];
-        let mut largest = vec![0.0_f32; BANDS];
-        let towns = (0..towns).map(|_| {
-            let (latitude, longitude) = (rest.thousandths()?, rest.thousandths()?);
-            let people = rest.u32()?;
-            let town = Town {
-                at: Point::at([latitude, longitude]),
-                longitude: longitude as f32,
-                radius: (people as f32 / CITY_DENSITY / std::f32::consts::PI).sqrt(),
-                region: rest.u16()?,
-                text: rest.u32()?,
-            };
-            let band = band_of(latitude as f32);
-            bands[band + 1] += 1;
-            largest[band] = largest[band].max(town.radius);
-            Some(town)
-        });
-        let towns: Vec<Town> = towns.collect::<Option<_>>()?;
-        for band in 0..BANDS {
-            bands[band + 1] += bands[band];
-        }
+        let mut counts = rest.numbers(3)?.map(|count| count as usize);
+        let mut count = || counts.next();
+        let (countries, regions, towns) = (count()?, count()?, count()?);
+        let bands = rest.numbers(BANDS + 1)?.map(|begins| begins as usize);
+        let bands: Vec<usize> = bands.collect();
+        let countries = rest.numbers(countries)?;
+        let regions = rest.take(regions)?.iter();
+        let (longitudes, points) = (rest.take(towns)?, rest.take(towns)?);
+        let towns = rest.take(towns)?;
         let texts = rest.0;
         let country = |text: u32| {
             let mut cells = cells(texts, text);
@@ -184,34 +176,43 @@ impl Table {
                 german: cell(),
             }
         };
-        let region = |(country, text): (u16, u32)| Region {
-            name: cells(texts, text).next().unwrap_or_default(),
-            country,
+        let region = |[a, b, text @ ..]: &[u8; 6]| Region {
+            country: u16::from_le_bytes([*a, *b]),
+            name: cells(texts, u32::from_le_bytes(*text))
+                .next()
+                .unwrap_or_default(),
         };
+        let of_bands = bands.windows(2).map(|band| towns.get(band[0]..band[1]));
+        let largest = of_bands.map(|towns| {
+            let radii = towns?.iter().map(|town| Town::read(*town).radius);
+            Some(radii.fold(0.0, f32::max))
+        });
         Some(Self {
-            countries: countries.into_iter().map(country).collect(),
-            regions: regions.into_iter().map(region).collect(),
+            countries: countries.map(country).collect(),
+            regions: regions.map(region).collect(),
+            largest: largest.collect::<Option<_>>()?,
+            bands,
+            longitudes,
+            points,
             towns,
             texts,
-            bands,
-            largest,
         })
     }
 
-    pub(super) fn name(&self, town: &Town) -> &'static str {
+    pub(super) fn name(&self, town: Town) -> &'static str {
         cells(self.texts, town.text).next().unwrap_or_default()
     }
 
     /// What else a city is called, in other languages and times.
-    pub(super) fn other_names(&self, town: &Town) -> impl Iterator<Item = &'static str> {
+    pub(super) fn other_names(&self, town: Town) -> impl Iterator<Item = &'static str> {
         cells(self.texts, town.text).skip(1)
     }
 
-    pub(super) fn town(&self, town: u32) -> &Town {
-        &self.towns[town as usize]
+    pub(super) fn town(&self, town: u32) -> Town {
+        Town::read(self.towns[town as usize])
     }
 
-    pub(super) fn region(&self, town: &Town) -> &Region {
+    pub(super) fn region(&self, town: Town) -> &Region {
         &self.regions[usize::from(town.region)]
     }
 
@@ -219,8 +220,8 @@ impl Table {
         &self.countries[usize::from(country)]
     }
 
-    fn country_of(&self, town: usize) -> u16 {
-        self.region(&self.towns[town]).country
+    fn country_of(&self, town: u32) -> u16 {
+        self.region(self.town(town)).country
     }
 
     /// The place at a latitude and longitude in degrees.
@@ -242,29 +243,28 @@ impl Table {
         let around = self.around(degrees, km + largest);
         let (town, _) = around
             .filter(|(town, _)| self.country_of(*town) == country)
-            .map(|(town, km)| (town, km - self.towns[town].radius))
+            .map(|(town, km)| (town, km - self.town(town).radius))
             .min_by(|(_, a), (_, b)| a.total_cmp(b))?;
-        Some(Place::Town(town as u32))
+        Some(Place::Town(town))
     }
 
     /// The towns within so many kilometres, and how far they are.
-    fn around(&self, degrees: [f64; 2], km: f32) -> impl Iterator<Item = (usize, f32)> {
+    fn around(&self, degrees: [f64; 2], km: f32) -> impl Iterator<Item = (u32, f32)> {
         let at = Point::at(degrees);
         let most = (km / EARTH_KM).powi(2);
         let slice = |band: usize, (west, east): (f32, f32)| {
             let first = self.bands[band];
-            let towns = &self.towns[first..self.bands[band + 1]];
-            let from = towns.partition_point(|town| town.longitude < west);
-            let towns = &towns[from..];
-            let to = towns.partition_point(|town| town.longitude <= east);
-            (first + from..).zip(&towns[..to])
+            let longitudes = &self.longitudes[first..self.bands[band + 1]];
+            let to = longitudes.partition_point(|of| f32::from_le_bytes(*of) <= east);
+            let from = longitudes[..to].partition_point(|of| f32::from_le_bytes(*of) < west);
+            (first as u32 + from as u32..).zip(&self.points[first + from..first + to])
         };
         let (bands, spans) = box_around(degrees, km);
         spans
             .flat_map(move |span| bands.clone().flat_map(move |band| slice(band, span)))
-            .map(move |(number, town)| (number, town.at.square_to(at)))
+            .map(move |(town, point)| (town, Point::read(*point).square_to(at)))
             .filter(move |(_, square)| *square <= most)
-            .map(|(number, square)| (number, square.sqrt() * EARTH_KM))
+            .map(|(town, square)| (town, square.sqrt() * EARTH_KM))
     }
 }
 
@@ -316,8 +316,8 @@ mod tests {
     use super::*;
 
     /// A table of towns from south to north and west to east, each with its name, latitude, longitude,
-    /// people, region and other names, of the countries that have a region each.
-    fn written(countries: [&str; 2], towns: &[(&str, f64, f64, u32, u16, &str)]) -> Vec<u8> {
+    /// radius, region and other names, of the countries that have a region each.
+    fn written(countries: [&str; 2], towns: &[(&str, f64, f64, f32, u16, &str)]) -> Vec<u8> {
         let mut texts = String::new();
         let mut text = |line: &str| {
             let begins = texts.len() as u32;
@@ -325,8 +325,13 @@ mod tests {
             texts.push('\n');
             begins.to_le_bytes()
         };
-        let mut table: Vec<u8> = [2, 2, towns.len() as u32]
-            .into_iter()
+        let begins = |band: usize| {
+            let south = |(_, latitude, ..): &(_, f64, _, _, _, _)| band_of(*latitude as f32) < band;
+            towns.partition_point(south) as u32
+        };
+        let counts = [2, 2, towns.len() as u32].into_iter();
+        let mut table: Vec<u8> = counts
+            .chain((0..=BANDS).map(begins))
             .flat_map(u32::to_le_bytes)
             .collect();
         table.extend(countries.into_iter().flat_map(&mut text));
@@ -334,11 +339,15 @@ mod tests {
             table.extend(country.to_le_bytes());
             table.extend(text(region));
         }
-        for (name, latitude, longitude, people, region, others) in towns {
-            for degrees in [latitude, longitude] {
-                table.extend(((degrees * 1000.0).round() as i32).to_le_bytes());
-            }
-            table.extend(people.to_le_bytes());
+        for (_, _, longitude, ..) in towns {
+            table.extend((*longitude as f32).to_le_bytes());
+        }
+        for (_, latitude, longitude, ..) in towns {
+            let Point(parts) = Point::at([*latitude, *longitude]);
+            table.extend(parts.into_iter().flat_map(f32::to_le_bytes));
+        }
+        for (name, _, _, radius, region, others) in towns {
+            table.extend(radius.to_le_bytes());
             table.extend(region.to_le_bytes());
             table.extend(text(&format!("{name}{others}")));
         }
@@ -346,13 +355,13 @@ mod tests {
         table
     }
 
-    const MADE: [(&str, f64, f64, u32, u16, &str); 6] = [
-        ("Right", -17.0, -179.9, 1000, 1, ""),
-        ("Left", -17.0, 179.9, 1000, 1, ""),
-        ("Border", 10.0, 9.97, 500, 1, ""),
-        ("Large", 10.0, 10.0, 2_000_000, 0, ""),
-        ("Small", 10.0, 10.1, 1000, 0, ""),
-        ("Wide", 10.0, 10.4, 1000, 0, "\tBreit\tLarge-by"),
+    const MADE: [(&str, f64, f64, f32, u16, &str); 6] = [
+        ("Right", -17.0, -179.9, 0.2, 1, ""),
+        ("Left", -17.0, 179.9, 0.2, 1, ""),
+        ("Border", 10.0, 9.97, 0.1, 1, ""),
+        ("Large", 10.0, 10.0, 8.0, 0, ""),
+        ("Small", 10.0, 10.1, 0.2, 0, ""),
+        ("Wide", 10.0, 10.4, 0.2, 0, "\tBreit\tLarge-by"),
     ];
     const COUNTRIES: [&str; 2] = ["AA\tAland\tAlanden", "BB\tBland\tBlanden"];
 
@@ -377,7 +386,7 @@ mod tests {
         );
         assert_eq!(town(&table, [10.0, 10.39]), Some("Wide"));
         assert_eq!(town(&table, [10.0, 9.975]), Some("Border"));
-        let wide = table.towns.last().unwrap();
+        let wide = table.town(5);
         let others: Vec<_> = table.other_names(wide).collect();
         assert_eq!(others, ["Breit", "Large-by"]);
     }
@@ -410,16 +419,22 @@ mod tests {
             let letters = |text: &str| text.chars().any(char::is_alphabetic);
             assert!(country.code.len() == 2 && letters(country.english) && letters(country.german));
         }
-        for town in &table.towns {
+        for (number, point) in (0..).zip(table.points) {
+            let (town, Point([.., up])) = (table.town(number), Point::read(*point));
             let name = table.name(town);
-            assert!(!name.is_empty() && town.longitude.abs() <= 180.0);
-            assert!(town.radius < LARGEST_KM, "{name}");
+            assert!(!name.is_empty() && town.radius < LARGEST_KM, "{name}");
+            let latitude = up.asin().to_degrees();
+            let bands = [-1e-4, 1e-4].map(|off| band_of(latitude + off));
+            let is_in = |band: usize| {
+                (table.bands[band]..table.bands[band + 1]).contains(&(number as usize))
+            };
+            assert!(bands.into_iter().any(is_in), "{name}");
         }
         for towns in table.bands.windows(2) {
-            let band = &table.towns[towns[0]..towns[1]];
-            assert!(band.is_sorted_by_key(|town| town.longitude));
+            let band = table.longitudes[towns[0]..towns[1]].iter();
+            let longitudes: Vec<f32> = band.map(|of| f32::from_le_bytes(*of)).collect();
+            assert!(longitudes.is_sorted() && longitudes.iter().all(|of| of.abs() <= 180.0));
         }
-        assert_eq!(table.bands[BANDS], table.towns.len());
     }
 
     #[test]
@@ -438,12 +453,12 @@ mod tests {
         #[test]
         fn those_around_are_those_near(latitude in -90.0_f64..=90.0, longitude in -180.0_f64..=180.0, km in 1.0_f32..400.0) {
             let at = Point::at([latitude, longitude]);
-            let all = BUILT_IN.towns.iter().enumerate();
-            let near: Vec<usize> = all
-                .filter(|(_, town)| town.at.square_to(at) <= (km / EARTH_KM).powi(2))
+            let near: Vec<u32> = (0..)
+                .zip(BUILT_IN.points)
+                .filter(|(_, point)| Point::read(**point).square_to(at) <= (km / EARTH_KM).powi(2))
                 .map(|(number, _)| number)
                 .collect();
-            let mut around: Vec<usize> = BUILT_IN.around([latitude, longitude], km).map(|(town, _)| town).collect();
+            let mut around: Vec<u32> = BUILT_IN.around([latitude, longitude], km).map(|(town, _)| town).collect();
             around.sort_unstable();
             prop_assert_eq!(around, near);
         }
