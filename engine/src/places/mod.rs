@@ -1,9 +1,8 @@
 //! Coordinates become names: the town, region and country that a point on the earth belongs to, from
 //! a table of towns that is part of the program.
 //!
-//! The table is read when a name is asked for first. The town of a point is the nearest one, where a
-//! city is as near as its edge: at the Eiffel Tower the middle of Neuilly is nearer than that of
-//! Paris, and still one is in Paris.
+//! The town of a point is the nearest one, where a city is as near as its edge: at the Eiffel Tower the
+//! middle of Neuilly is nearer than that of Paris, and still one is in Paris.
 
 mod table;
 
