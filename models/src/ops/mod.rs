@@ -63,23 +63,30 @@ enum Narrow {
 }
 
 impl Precision {
-    /// As the environment variable `KITH_PRECISION` says: `f32`, `i16`, `fastest`. Without it whole numbers
-    /// where they are the faster, as they recognise as well (docs/speed.md); else f32.
+    /// As the environment variable `KITH_PRECISION` says. Without it whole numbers where they are the faster,
+    /// as they recognise as well (docs/speed.md).
     pub(crate) fn wanted() -> Self {
-        match std::env::var("KITH_PRECISION").as_deref() {
-            Ok("f32") => Self::F32,
-            Ok("i16") => Self::I16,
-            Ok("fastest") => Self::Fastest,
-            _ if fixed::Kernel::fastest().is_some() => Self::I16,
+        Self::asked().unwrap_or(Self::I16)
+    }
+
+    /// The same of the detector, which was not tried in bf16. Whole numbers move its landmarks by thousandths
+    /// of a pixel, so nobody gets them who did not ask where they save little.
+    pub(crate) fn wanted_for_detector() -> Self {
+        match Self::wanted().narrow() {
+            Some(Narrow::Fixed(kernel)) if Self::asked().is_some() || kernel.suits_detector() => {
+                Self::I16
+            }
             _ => Self::F32,
         }
     }
 
-    /// The same of the detector, which was not tried in bf16.
-    pub(crate) fn wanted_for_detector() -> Self {
-        match Self::wanted().narrow() {
-            Some(Narrow::Fixed(_)) => Self::I16,
-            None | Some(Narrow::Bf16(_)) => Self::F32,
+    /// `KITH_PRECISION`: `f32`, `i16` or `fastest`.
+    fn asked() -> Option<Self> {
+        match std::env::var("KITH_PRECISION").ok()?.as_str() {
+            "f32" => Some(Self::F32),
+            "i16" => Some(Self::I16),
+            "fastest" => Some(Self::Fastest),
+            _ => None,
         }
     }
 
