@@ -1,7 +1,7 @@
 //! The table of towns, and which of them are around a point.
 //!
-//! Towns lie in bands of a quarter of a degree of latitude, in each band from west to east, so that those around
-//! a point are a few slices.
+//! Towns lie in bands of a quarter of a degree of latitude, in each band from west to east, so that
+//! those around a point are a few slices.
 
 use std::ops::RangeInclusive;
 
