@@ -5,9 +5,8 @@
 //! no end-of-image marker follows the scans, one is added. A picture that was complete then decodes
 //! without a complaint, one that was cut off does not.
 
-use std::io::BufRead;
-
 use image::{DynamicImage, ImageFormat, RgbImage};
+use memchr::memchr;
 use turbojpeg::{Colorspace, Compressor, Decompressor, Image, PixelFormat, ScalingFactor, Subsamp};
 
 use super::{PhotoError, check_size, formats, one_large_at_a_time, room};
@@ -149,8 +148,8 @@ fn structure(file: &[u8]) -> Structure {
     let mut scans = 0;
     loop {
         // Bytes that are no marker: the coded data after a start of scan, or harmless rubbish.
-        // Reading from memory cannot fail.
-        let _ = rest.skip_until(0xff);
+        let next = memchr(0xff, rest).map_or(rest.len(), |at| at + 1);
+        rest = &rest[next..];
         while rest.first() == Some(&0xff) {
             rest = &rest[1..];
         }

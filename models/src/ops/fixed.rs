@@ -227,9 +227,12 @@ impl FixedProduct {
                     *worth = scale_and_round(from, ROW, to);
                 }
             }
-            // SAFETY: whoever has the others has AVX2; the slices are as long as they are to be.
+            // SAFETY: whoever has this kernel has AVX2; the slices are as long as they are to be.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 | Kernel::Vnni => unsafe { x86::round(rows) },
+            Kernel::Avx2 => unsafe { x86::round_avx2(rows) },
+            // SAFETY: as above, with AVX-512.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Vnni => unsafe { x86::round_avx512(rows) },
         }
     }
 
@@ -275,7 +278,7 @@ impl FixedProduct {
 /// Numbers whose squares are added up side by side.
 const SIDE_BY_SIDE: usize = 8;
 
-/// The length of a vector. The order of the sums is that of [`x86::round`].
+/// The length of a vector. The order of the sums is that of [`x86::round_avx2`].
 fn length(numbers: &[f32]) -> f32 {
     let (chunks, rest) = numbers.as_chunks::<SIDE_BY_SIDE>();
     let mut last = [0.0; SIDE_BY_SIDE];
@@ -341,13 +344,17 @@ fn multiply(row: &[i16], panel: &[i16], finish: &Finish, out: &mut [f32]) {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m256i, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehdup_ps, _mm_movehl_ps,
+        __m256, __m256i, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehdup_ps, _mm_movehl_ps,
         _mm_packs_epi32, _mm_storeu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_castps256_ps128,
         _mm256_castsi256_si128, _mm256_cvtepi32_ps, _mm256_cvtps_epi32, _mm256_extractf128_ps,
         _mm256_extracti128_si256, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16,
         _mm256_max_ps, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
-        _mm256_setzero_si256, _mm256_storeu_ps, _mm256_storeu_si256, _mm512_dpwssd_epi32,
-        _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512,
+        _mm256_setzero_si256, _mm256_storeu_ps, _mm256_storeu_si256, _mm512_add_ps,
+        _mm512_castps512_ps256, _mm512_cvtepi32_ps, _mm512_cvtps_epi32, _mm512_cvtsepi32_epi16,
+        _mm512_dpwssd_epi32, _mm512_loadu_ps, _mm512_loadu_si512,
+        _mm512_mask_cvtsepi32_storeu_epi16, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
+        _mm512_max_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+        _mm512_setzero_si512, _mm512_shuffle_f32x4,
     };
 
     use super::{Finish, HEIGHT, LANES, Multiply, ROW, SIDE_BY_SIDE, WIDTH, scale};
@@ -374,7 +381,7 @@ mod x86 {
         reason = "these loads and stores need none"
     )]
     #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn round<'a>(
+    pub(super) unsafe fn round_avx2<'a>(
         rows: impl Iterator<Item = ((&'a [f32], &'a mut [i16]), &'a mut f32)>,
     ) {
         for ((from, to), worth) in rows {
@@ -397,14 +404,7 @@ mod x86 {
                 let numbers = load(chunk);
                 *sum = _mm256_add_ps(*sum, _mm256_mul_ps(numbers, numbers));
             }
-            let sums = _mm256_add_ps(sums[0], sums[1]);
-            let sums = _mm_add_ps(
-                _mm256_castps256_ps128(sums),
-                _mm256_extractf128_ps::<1>(sums),
-            );
-            let sums = _mm_add_ps(sums, _mm_movehl_ps(sums, sums));
-            let square = _mm_cvtss_f32(_mm_add_ss(sums, _mm_movehdup_ps(sums)));
-            let length = square.sqrt();
+            let length = root_of_sum(_mm256_add_ps(sums[0], sums[1]));
             *worth = length / ROW;
             let scale = _mm256_set1_ps(scale(length, ROW));
             let rounded = |chunk| {
@@ -427,6 +427,67 @@ mod x86 {
                 end.copy_from_slice(&place[..end.len()]);
             }
         }
+    }
+
+    /// As [`round_avx2`], sixteen numbers at a time: the sums of both chunks of a pair are one vector.
+    ///
+    /// # Safety
+    /// The processor has AVX-512; a row that is written is as long as what it is made of, or one longer
+    /// where that is odd.
+    #[allow(
+        clippy::cast_ptr_alignment,
+        reason = "these loads and stores need none"
+    )]
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn round_avx512<'a>(
+        rows: impl Iterator<Item = ((&'a [f32], &'a mut [i16]), &'a mut f32)>,
+    ) {
+        for ((from, to), worth) in rows {
+            let (chunks, rest) = from.as_chunks::<LANES>();
+            // SAFETY: a chunk has sixteen numbers.
+            let load = |chunk: &[f32; LANES]| unsafe { _mm512_loadu_ps(chunk.as_ptr()) };
+            // SAFETY: the mask lets through no more numbers than the rest has.
+            let last = unsafe { _mm512_maskz_loadu_ps(first_lanes(rest.len()), rest.as_ptr()) };
+            let mut sums = _mm512_setzero_ps();
+            for chunk in chunks {
+                let numbers = load(chunk);
+                sums = _mm512_add_ps(sums, _mm512_mul_ps(numbers, numbers));
+            }
+            sums = _mm512_add_ps(sums, _mm512_mul_ps(last, last));
+            let others = _mm512_shuffle_f32x4::<0b11_10>(sums, sums);
+            let length = root_of_sum(_mm256_add_ps(
+                _mm512_castps512_ps256(sums),
+                _mm512_castps512_ps256(others),
+            ));
+            *worth = length / ROW;
+            let scale = _mm512_set1_ps(scale(length, ROW));
+            let (places, end) = to.split_at_mut(from.len() - rest.len());
+            let places = places.as_chunks_mut::<LANES>().0;
+            for (chunk, place) in chunks.iter().zip(places) {
+                let whole = _mm512_cvtps_epi32(_mm512_mul_ps(load(chunk), scale));
+                let whole = _mm512_cvtsepi32_epi16(whole);
+                // SAFETY: a place has room for sixteen numbers.
+                unsafe { _mm256_storeu_si256(place.as_mut_ptr().cast(), whole) };
+            }
+            let whole = _mm512_cvtps_epi32(_mm512_mul_ps(last, scale));
+            // SAFETY: the mask lets through no more than there is room for.
+            unsafe {
+                let mask = first_lanes(end.len());
+                _mm512_mask_cvtsepi32_storeu_epi16(end.as_mut_ptr().cast(), mask, whole);
+            };
+        }
+    }
+
+    /// The square root of the sum of eight numbers, halves onto each other.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn root_of_sum(sums: __m256) -> f32 {
+        let sums = _mm_add_ps(
+            _mm256_castps256_ps128(sums),
+            _mm256_extractf128_ps::<1>(sums),
+        );
+        let sums = _mm_add_ps(sums, _mm_movehl_ps(sums, sums));
+        _mm_cvtss_f32(_mm_add_ss(sums, _mm_movehdup_ps(sums))).sqrt()
     }
 
     /// # Safety
@@ -545,15 +606,42 @@ mod x86 {
                 }
             }
         }
-        for (row, [left, right]) in registers.into_iter().enumerate() {
-            let mut sums = [0; WIDTH];
-            // SAFETY: there is room for 32 sums.
-            unsafe {
-                _mm512_storeu_si512(sums.as_mut_ptr().cast(), left);
-                _mm512_storeu_si512(sums.as_mut_ptr().add(LANES).cast(), right);
+        // As Finish::row, the same to the bit, without a way through memory.
+        let columns = finish.columns.len();
+        let firsts = [0, LANES.min(columns)];
+        let masks = firsts.map(|first| first_lanes(columns - first));
+        // SAFETY: a mask lets through no more numbers than there are from its first on.
+        let load = |from: &[f32], vector: usize| unsafe {
+            let place = from.as_ptr().wrapping_add(firsts[vector]);
+            _mm512_maskz_loadu_ps(masks[vector], place)
+        };
+        let worths = [0, 1].map(|vector| load(finish.columns, vector));
+        let bias = [0, 1].map(|vector| load(finish.bias, vector));
+        for (row, sums) in registers.into_iter().enumerate() {
+            let worth = _mm512_set1_ps(finish.rows[row]);
+            let out = &mut out[row * finish.stride..][..columns];
+            for (vector, sums) in sums.into_iter().enumerate() {
+                let worth = _mm512_mul_ps(worth, worths[vector]);
+                let result = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), worth);
+                let mut result = _mm512_add_ps(result, bias[vector]);
+                if finish.onto {
+                    result = _mm512_add_ps(result, load(out, vector));
+                }
+                if finish.relu {
+                    result = _mm512_max_ps(result, _mm512_setzero_ps());
+                }
+                let place = out.as_mut_ptr().wrapping_add(firsts[vector]);
+                // SAFETY: as for what is loaded.
+                unsafe { _mm512_mask_storeu_ps(place, masks[vector], result) };
             }
-            finish.row(row, &sums, out);
         }
+    }
+
+    /// Lets through so many numbers of a vector, or all.
+    #[inline]
+    fn first_lanes(count: usize) -> u16 {
+        let all = u32::from(u16::MAX);
+        (all >> LANES.saturating_sub(count)) as u16
     }
 }
 
