@@ -134,11 +134,11 @@ pub enum Error {
     },
     /// No map leads from the new network to Kith's own.
     #[error(
-        "This network does not see people as Kith's does: of {of} faces that it was tried on it took {mistaken} for somebody else. Nothing was changed."
+        "This network sees people too differently from Kith's: of {of} faces that it was tried on {unlike} do not surely look like themselves. Nothing was changed. With more photos it may be learned how it sees: kith index FOLDER"
     )]
     NetworkUnlike {
-        /// Faces taken for somebody else.
-        mistaken: usize,
+        /// Faces that are not surely the same person to both networks.
+        unlike: usize,
         /// Faces it was tried on.
         of: usize,
     },

@@ -107,17 +107,6 @@ impl Kernel {
         }
     }
 
-    /// Whether the detector is much faster with it than in f32, whose vectors are twice as long with AVX-512.
-    pub(super) fn suits_detector(self) -> bool {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => true,
-            #[cfg(target_arch = "x86_64")]
-            Self::Vnni => false,
-            Self::Portable => false,
-        }
-    }
-
     /// Columns of a panel.
     fn width(self) -> usize {
         match self {

@@ -70,13 +70,12 @@ impl Precision {
     }
 
     /// The same of the detector, which was not tried in bf16. Whole numbers move its landmarks by thousandths
-    /// of a pixel, so nobody gets them who did not ask where they save little.
+    /// of a pixel, and with them what is recognised by more than it may by default (docs/speed.md), so
+    /// nobody gets them who did not ask.
     pub(crate) fn wanted_for_detector() -> Self {
-        match Self::wanted().narrow() {
-            Some(Narrow::Fixed(kernel)) if Self::asked().is_some() || kernel.suits_detector() => {
-                Self::I16
-            }
-            _ => Self::F32,
+        match Self::asked() {
+            None | Some(Self::F32) => Self::F32,
+            Some(Self::I16 | Self::Fastest) => Self::I16,
         }
     }
 
