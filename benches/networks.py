@@ -1,7 +1,7 @@
 """Kith's networks beside the same in onnxruntime, and beside dlib's.
 
 onnxruntime runs the original f32 networks as the recipe in models/recipe makes them. Kith runs FaceNet in
-f32 and as fast as this processor can (bf16 or f32, see docs/speed.md). Kith's time includes preparing the
+f32, in whole numbers, and as fast as this processor can (see docs/speed.md). Kith's time includes preparing the
 pixels, and for CenterFace turning maps into faces; that of the others is the network alone.
 """
 

@@ -134,7 +134,7 @@ pub enum Error {
     },
     /// No map leads from the new network to Kith's own.
     #[error(
-        "This network sees people too differently from Kith's: of {of} faces that it was tried on {unlike} do not surely look like themselves. Nothing was changed. With more photos it may be learned how it sees: kith index FOLDER"
+        "This network sees people too differently from Kith's: of {of} faces that it was tried on, {unlike} might be somebody else to it. Nothing was changed. With more photos Kith may learn how it sees them: kith index FOLDER"
     )]
     NetworkUnlike {
         /// Faces that are not surely the same person to both networks.
