@@ -8,7 +8,7 @@ use std::io::Cursor;
 use exif::{Exif, In, Rational, SRational, Tag, Value};
 use jiff::civil::DateTime;
 
-use super::Orientation;
+use super::{Orientation, jpeg};
 
 /// Where a photo was taken, in degrees of WGS 84, north and east positive.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,7 +42,8 @@ impl Header {
 pub(super) fn header(file: &[u8]) -> Header {
     let exif = exif::Reader::new()
         .continue_on_error(true)
-        .read_from_container(&mut Cursor::new(file))
+        // The reader would go through all coded data of a JPEG that has no such block.
+        .read_from_container(&mut Cursor::new(jpeg::head(file)))
         .or_else(|error| error.distill_partial_result(|_| ()));
     let Ok(exif) = exif else {
         return Header::EMPTY;

@@ -5,6 +5,8 @@
 //! no end-of-image marker follows the scans, one is added. A picture that was complete then decodes
 //! without a complaint, one that was cut off does not.
 
+use std::iter;
+
 use image::{DynamicImage, ImageFormat, RgbImage};
 use memchr::memchr;
 use turbojpeg::{Colorspace, Compressor, Decompressor, Image, PixelFormat, ScalingFactor, Subsamp};
@@ -28,10 +30,10 @@ const QUALITY: i32 = 85;
 /// Decodes to the smallest size whose long side is at least `max_side`, or to the full size.
 /// Returns the pixels as they lie in the file, and the file's full width and height.
 pub(super) fn decode(
-    mut file: Vec<u8>,
+    file: &mut Vec<u8>,
     max_side: u32,
 ) -> Result<(DynamicImage, (u32, u32)), PhotoError> {
-    let Structure { ends, scans } = structure(&file);
+    let Structure { ends, scans } = structure(file);
     if scans > MAX_SCANS {
         let said = format!("it is drawn in {scans} passes");
         return Err(PhotoError::damaged(said));
@@ -39,20 +41,22 @@ pub(super) fn decode(
     if !ends {
         file.extend(END_OF_IMAGE);
     }
-    match decode_complete(&file, scans, max_side)? {
+    match decode_complete(file, scans, max_side)? {
         Decoded::Sound(pixels, size) => Ok((pixels.into(), size)),
         Decoded::Complaints(pixels, size) if ends => Ok((pixels.into(), size)),
         Decoded::Complaints(..) | Decoded::Refused if !ends => Err(PhotoError::CutOff),
         // CMYK, or something that only the other decoder may understand.
         _ => {
-            let pixels = formats::decode(&file, ImageFormat::Jpeg)?;
+            let pixels = formats::decode(file, ImageFormat::Jpeg)?;
             let size = (pixels.width(), pixels.height());
             Ok((pixels, size))
         }
     }
 }
 
+const START_OF_IMAGE: [u8; 2] = [0xff, 0xd8];
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
+const START_OF_SCAN: u8 = 0xda;
 
 enum Decoded {
     Sound(RgbImage, (u32, u32)),
@@ -83,7 +87,7 @@ fn decode_complete(file: &[u8], scans: u32, max_side: u32) -> Result<Decoded, Ph
     check_size(size.0, size.1, bytes)?;
     let _turn = one_large_at_a_time(bytes);
 
-    let mut pixels = room::take(scaled.width * scaled.height * 3);
+    let mut pixels = room::for_pixels(scaled.width * scaled.height * 3);
     let outcome = decompressor.set_scaling_factor(factor).and_then(|()| {
         decompressor.decompress(
             file,
@@ -142,37 +146,55 @@ struct Structure {
     scans: u32,
 }
 
-/// Walks the markers; segments (with the previews inside them) are stepped over by their length.
 fn structure(file: &[u8]) -> Structure {
-    let mut rest = file;
-    let mut scans = 0;
-    loop {
-        // Bytes that are no marker: the coded data after a start of scan, or harmless rubbish.
-        let next = memchr(0xff, rest).map_or(rest.len(), |at| at + 1);
-        rest = &rest[next..];
-        while rest.first() == Some(&0xff) {
-            rest = &rest[1..];
-        }
-        let Some((&code, after)) = rest.split_first() else {
-            return Structure { ends: false, scans };
-        };
-        rest = after;
-        match code {
-            // A stuffed byte, TEM, restarts, start of image: no length follows.
-            0x00 | 0x01 | 0xd0..=0xd8 => {}
-            0xd9 => return Structure { ends: true, scans },
-            _ => {
-                let length = rest
-                    .first_chunk()
-                    .map_or(0, |bytes| usize::from(u16::from_be_bytes(*bytes)));
-                let Some(after) = rest.get(length..).filter(|_| length >= 2) else {
-                    return Structure { ends: false, scans };
-                };
-                rest = after;
-                scans += u32::from(code == 0xda);
+    let mut found = Structure {
+        ends: false,
+        scans: 0,
+    };
+    for (code, _) in markers(file) {
+        found.ends |= code == END_OF_IMAGE[1];
+        found.scans += u32::from(code == START_OF_SCAN);
+    }
+    found
+}
+
+/// What lies before the coded data, or all of a file that is no JPEG.
+pub(super) fn head(file: &[u8]) -> &[u8] {
+    if !file.starts_with(&START_OF_IMAGE) {
+        return file;
+    }
+    markers(file)
+        .find(|(code, _)| *code == START_OF_SCAN)
+        .map_or(file, |(_, at)| &file[..at])
+}
+
+/// The markers of segments that are whole, up to the end of the image: each one's code, and where in
+/// the file it begins. Segments (with the previews inside them) are stepped over by their length.
+fn markers(file: &[u8]) -> impl Iterator<Item = (u8, usize)> {
+    let mut at = 0;
+    iter::from_fn(move || {
+        loop {
+            // Bytes that are no marker: the coded data after a start of scan, or harmless rubbish.
+            at += memchr(0xff, &file[at..])?;
+            at += file[at..].iter().take_while(|byte| **byte == 0xff).count();
+            let code = *file.get(at)?;
+            let marker = (code, at - 1);
+            at += 1;
+            match code {
+                // A stuffed byte, TEM, restarts, start of image: no length follows.
+                0x00 | 0x01 | 0xd0..=0xd8 => {}
+                0xd9 => {
+                    at = file.len();
+                    return Some(marker);
+                }
+                _ => {
+                    let length = usize::from(u16::from_be_bytes(*file[at..].first_chunk()?));
+                    at = Some(at + length).filter(|end| length >= 2 && *end <= file.len())?;
+                    return Some(marker);
+                }
             }
         }
-    }
+    })
 }
 
 /// Encodes pixels as JPEG, for thumbnails.

@@ -22,7 +22,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use jiff::civil::DateTime;
 
@@ -98,16 +98,17 @@ fn has_extension(path: &Path, of: &[&str]) -> bool {
 /// # Errors
 /// See [`PhotoError`].
 pub fn read(path: &Path, max_side: u32) -> Result<(Upright, Facts), PhotoError> {
-    let file = load(path)?;
+    let mut file = load(path)?;
     // Decoders meet files of every kind of damage. A fault in one of them must not end a scan.
-    catch_unwind(AssertUnwindSafe(|| {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
         if is_raw(path) {
-            read_raw(file, max_side)
+            read_raw(&mut file, max_side)
         } else {
-            read_bytes(file, max_side)
+            read_bytes(&mut file, max_side)
         }
-    }))
-    .unwrap_or_else(|_| Err(PhotoError::damaged("its decoder gave up")))
+    }));
+    room::give_back_file(file);
+    outcome.unwrap_or_else(|_| Err(PhotoError::damaged("its decoder gave up")))
 }
 
 /// The pixels of [`read`] alone.
@@ -132,7 +133,7 @@ fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
     if !metadata.is_file() {
         return Err(PhotoError::NotAFile);
     }
-    let mut file = Vec::new();
+    let mut file = room::for_file();
     if metadata.len() <= MAX_FILE_BYTES {
         file.reserve(metadata.len() as usize + 1);
         File::open(path)
@@ -147,24 +148,24 @@ fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
     }
 }
 
-fn read_bytes(file: Vec<u8>, max_side: u32) -> Result<(Upright, Facts), PhotoError> {
-    let format = formats::detect(&file)?;
-    let content = blake3::hash(&file).into();
-    let header = facts::header(&file);
+fn read_bytes(file: &mut Vec<u8>, max_side: u32) -> Result<(Upright, Facts), PhotoError> {
+    let format = formats::detect(file)?;
+    let content = blake3::hash(file).into();
+    let header = facts::header(file);
     let (decoded, size_in_file) = if format == ImageFormat::Jpeg {
         jpeg::decode(file, max_side)?
     } else {
-        let decoded = formats::decode(&file, format)?;
+        let decoded = formats::decode(file, format)?;
         let size = (decoded.width(), decoded.height());
         (decoded, size)
     };
     finish(decoded, size_in_file, max_side, content, header)
 }
 
-fn read_raw(mut file: Vec<u8>, max_side: u32) -> Result<(Upright, Facts), PhotoError> {
-    let picture = raw::picture(&file).ok_or(PhotoError::NoPictureInRaw)?;
-    let content = blake3::hash(&file).into();
-    let header = raw::header(&file, picture);
+fn read_raw(file: &mut Vec<u8>, max_side: u32) -> Result<(Upright, Facts), PhotoError> {
+    let picture = raw::picture(file).ok_or(PhotoError::NoPictureInRaw)?;
+    let content = blake3::hash(file).into();
+    let header = raw::header(file, picture);
     file.drain(..picture);
     let (decoded, size_in_file) = jpeg::decode(file, max_side)?;
     finish(decoded, size_in_file, max_side, content, header)
@@ -225,11 +226,10 @@ fn shrunk(
     }
     let mut small = DynamicImage::new(width, height, decoded.color());
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Hamming));
-    Resizer::new()
-        .resize(&decoded, &mut small, &options)
+    room::with_resizer(|resizer| resizer.resize(&decoded, &mut small, &options))
         .map_err(PhotoError::damaged)?;
     if let DynamicImage::ImageRgb8(pixels) = decoded {
-        room::give_back(pixels.into_raw());
+        room::give_back_pixels(pixels.into_raw());
     }
     Ok(small)
 }

@@ -144,7 +144,7 @@ fn saved(pixels: &RgbImage, format: ImageFormat) -> Vec<u8> {
 }
 
 fn read_here(file: impl Into<Vec<u8>>) -> Result<(Upright, Facts), PhotoError> {
-    read_bytes(file.into(), 10_000)
+    read_bytes(&mut file.into(), 10_000)
 }
 
 fn on_disk(name: &str, content: &[u8]) -> (TempDir, PathBuf) {
@@ -227,7 +227,7 @@ fn a_large_jpeg_is_scaled_and_keeps_its_proportions() {
         (1600, (1600, 1202)),
         (9000, (1601, 1203)),
     ] {
-        let (read, _) = read_bytes(bytes.clone(), asked).expect("a sound file");
+        let (read, _) = read_bytes(&mut bytes.clone(), asked).expect("a sound file");
         assert_eq!(read.pixels.dimensions(), expected);
         assert_eq!((read.full_width, read.full_height), (1601, 1203));
         let reference = image::imageops::resize(
@@ -244,7 +244,7 @@ fn a_large_jpeg_is_scaled_and_keeps_its_proportions() {
 #[test]
 fn thin_photos_keep_a_pixel() {
     let (read, _) =
-        read_bytes(saved(&picture(2000, 3), ImageFormat::Png), 100).expect("a sound file");
+        read_bytes(&mut saved(&picture(2000, 3), ImageFormat::Png), 100).expect("a sound file");
     assert_eq!(read.pixels.dimensions(), (100, 1));
 }
 
@@ -274,7 +274,7 @@ fn transparent_pixels_lie_on_white() {
     pixels
         .write_to(&mut file, ImageFormat::Png)
         .expect("encodes");
-    let (read, _) = read_bytes(file.into_inner(), 8).expect("a sound file");
+    let (read, _) = read_bytes(&mut file.into_inner(), 8).expect("a sound file");
     let Rgb([r, g, b]) = *read.pixels.get_pixel(4, 4);
     assert!(
         r >= 254 && g.abs_diff(127) < 3 && b.abs_diff(127) < 3,
@@ -547,6 +547,18 @@ fn harmless_flaws_of_a_jpeg_are_forgiven() {
     }
 }
 
+#[test]
+fn the_coded_data_of_a_jpeg_is_not_searched_for_a_header() {
+    let sound = jpeg(&picture(160, 120), &[]);
+    let block = exif_block(&[oriented(Orientation::from_tag(6))]);
+    let length = u16::try_from(block.len() + 8).expect("short").to_be_bytes();
+    let segment = [b"\xff\xe1", length.as_slice(), b"Exif\0\0", &block].concat();
+    let with_segment = |at: usize| [&sound[..at], &segment, &sound[at..]].concat();
+    let turned = |file| read_here(file).expect("a sound file").1.orientation;
+    assert_eq!(turned(with_segment(2)), Orientation::from_tag(6));
+    assert_eq!(turned(with_segment(sound.len() - 2)), Orientation::UPRIGHT);
+}
+
 /// The first 33 bytes of a PNG: signature and IHDR.
 fn png_header(side: u32, depth: u8, color: u8) -> Vec<u8> {
     let mut file = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
@@ -709,13 +721,13 @@ fn raw_files_of_every_maker_say_when_and_how() {
     ]
     .concat();
 
-    for (name, file) in [
+    for (name, mut file) in [
         ("Olympus", with_magic(b"IIRO")),
         ("Panasonic", with_magic(b"IIU\0")),
         ("Canon", canon),
         ("Fujifilm", fuji),
     ] {
-        let (upright, facts) = read_raw(file, 10_000).expect(name);
+        let (upright, facts) = read_raw(&mut file, 10_000).expect(name);
         assert_eq!(upright.pixels.dimensions(), (400, 640), "{name}");
         assert_eq!(facts.orientation, Orientation::from_tag(8), "{name}");
         assert_eq!(
@@ -729,21 +741,24 @@ fn raw_files_of_every_maker_say_when_and_how() {
 #[test]
 fn raw_files_without_a_picture_and_cut_off_ones_say_so() {
     let small = jpeg(&picture(160, 120), &[]);
-    let only_small = raw_file(true, &[], &[&small]);
+    let mut only_small = raw_file(true, &[], &[&small]);
     assert!(matches!(
-        read_raw(only_small, 10_000),
+        read_raw(&mut only_small, 10_000),
         Err(PhotoError::NoPictureInRaw)
     ));
     let large = jpeg(&picture(640, 400), &[]);
     let mut cut = raw_file(true, &[], &[&large]);
     cut.truncate(cut.len() - 40_000 - large.len() / 2);
-    assert!(matches!(read_raw(cut, 10_000), Err(PhotoError::CutOff)));
+    assert!(matches!(
+        read_raw(&mut cut, 10_000),
+        Err(PhotoError::CutOff)
+    ));
 }
 
 /// Neither here nor in the decoders: `read` would catch it, `read_bytes` does not.
 #[test]
 fn damage_anywhere_never_panics() {
-    type Read = fn(Vec<u8>, u32) -> Result<(Upright, Facts), PhotoError>;
+    type Read = fn(&mut Vec<u8>, u32) -> Result<(Upright, Facts), PhotoError>;
     let pixels = picture(48, 32);
     let fields = [
         oriented(Orientation::from_tag(6)),
@@ -782,7 +797,7 @@ fn damage_anywhere_never_panics() {
                     damaged[place] = byte;
                 }
                 damaged.truncate(end);
-                if let Ok((upright, facts)) = read(damaged, 24) {
+                if let Ok((upright, facts)) = read(&mut damaged, 24) {
                     prop_assert_eq!(
                         (upright.full_width, upright.full_height),
                         (facts.width, facts.height)
