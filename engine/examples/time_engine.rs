@@ -1,7 +1,7 @@
 //! One piece of the engine's work per line of standard input: how `./dev bench` times Kith beside
 //! others.
 //!
-//! `time_engine decode FILE SIDE` reads a photo with a long side of at most SIDE, as indexing does;
+//! `time_engine decode FILE SIDE` reads a photo with a long side of at most SIDE, as for the window;
 //! `time_engine decode-with-image FILE SIDE` does the same with the crate `image` alone. Their answer
 //! is the mean colour of 16 × 16 cells. `time_engine neighbours FILE` finds the nearest others of
 //! points of 128 numbers (little-endian f32), from nothing; its answer are the neighbours of every

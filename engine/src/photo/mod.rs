@@ -98,17 +98,26 @@ fn has_extension(path: &Path, of: &[&str]) -> bool {
 /// # Errors
 /// See [`PhotoError`].
 pub fn read(path: &Path, max_side: u32) -> Result<(Upright, Facts), PhotoError> {
-    let mut file = load(path)?;
-    // Decoders meet files of every kind of damage. A fault in one of them must not end a scan.
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        if is_raw(path) {
-            read_raw(&mut file, max_side)
-        } else {
-            read_bytes(&mut file, max_side)
-        }
-    }));
-    room::give_back_file(file);
-    outcome.unwrap_or_else(|_| Err(PhotoError::damaged("its decoder gave up")))
+    with_file(path, |file| {
+        let content = blake3::hash(file).into();
+        let (upright, header) = upright(file, is_raw(path), max_side)?;
+        let facts::Header {
+            taken_at,
+            place,
+            camera,
+            orientation,
+        } = header;
+        let facts = Facts {
+            content,
+            width: upright.full_width,
+            height: upright.full_height,
+            taken_at,
+            place,
+            camera,
+            orientation,
+        };
+        Ok((upright, facts))
+    })
 }
 
 /// The pixels of [`read`] alone.
@@ -116,7 +125,10 @@ pub fn read(path: &Path, max_side: u32) -> Result<(Upright, Facts), PhotoError> 
 /// # Errors
 /// See [`PhotoError`].
 pub fn decode(path: &Path, max_side: u32) -> Result<Upright, PhotoError> {
-    read(path, max_side).map(|(upright, _)| upright)
+    with_file(path, |file| {
+        let (upright, _) = upright(file, is_raw(path), max_side)?;
+        Ok(upright)
+    })
 }
 
 /// The upright photo as a JPEG with a long side of at most `side`.
@@ -125,6 +137,18 @@ pub fn decode(path: &Path, max_side: u32) -> Result<Upright, PhotoError> {
 /// See [`PhotoError`].
 pub fn thumbnail(path: &Path, side: u32) -> Result<Vec<u8>, PhotoError> {
     encode_jpeg(&decode(path, side)?.pixels)
+}
+
+/// Runs something with the bytes of a file.
+fn with_file<T>(
+    path: &Path,
+    run: impl FnOnce(&mut Vec<u8>) -> Result<T, PhotoError>,
+) -> Result<T, PhotoError> {
+    let mut file = load(path)?;
+    // Decoders meet files of every kind of damage. A fault in one of them must not end a scan.
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut file)));
+    room::give_back_file(file);
+    outcome.unwrap_or_else(|_| Err(PhotoError::damaged("its decoder gave up")))
 }
 
 fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
@@ -148,61 +172,39 @@ fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
     }
 }
 
-fn read_bytes(file: &mut Vec<u8>, max_side: u32) -> Result<(Upright, Facts), PhotoError> {
-    let format = formats::detect(file)?;
-    let content = blake3::hash(file).into();
-    let header = facts::header(file);
-    let (decoded, size_in_file) = if format == ImageFormat::Jpeg {
-        jpeg::decode(file, max_side)?
-    } else {
-        let decoded = formats::decode(file, format)?;
-        let size = (decoded.width(), decoded.height());
-        (decoded, size)
-    };
-    finish(decoded, size_in_file, max_side, content, header)
-}
-
-fn read_raw(file: &mut Vec<u8>, max_side: u32) -> Result<(Upright, Facts), PhotoError> {
-    let picture = raw::picture(file).ok_or(PhotoError::NoPictureInRaw)?;
-    let content = blake3::hash(file).into();
-    let header = raw::header(file, picture);
-    file.drain(..picture);
-    let (decoded, size_in_file) = jpeg::decode(file, max_side)?;
-    finish(decoded, size_in_file, max_side, content, header)
-}
-
-/// What was decoded, shrunk and turned upright, with what the file says of it.
-fn finish(
-    decoded: DynamicImage,
-    size_in_file: (u32, u32),
+/// The pixels of a file, upright and small enough, and what its header says.
+fn upright(
+    file: &mut Vec<u8>,
+    is_raw: bool,
     max_side: u32,
-    content: [u8; 32],
-    header: facts::Header,
-) -> Result<(Upright, Facts), PhotoError> {
-    let facts::Header {
-        taken_at,
-        place,
-        camera,
-        orientation,
-    } = header;
+) -> Result<(Upright, facts::Header), PhotoError> {
+    let (decoded, size_in_file, header) = if is_raw {
+        let picture = raw::picture(file).ok_or(PhotoError::NoPictureInRaw)?;
+        let header = raw::header(file, picture);
+        file.drain(..picture);
+        let (decoded, size) = jpeg::decode(file, max_side)?;
+        (decoded, size, header)
+    } else {
+        let format = formats::detect(file)?;
+        let header = facts::header(file);
+        let (decoded, size) = if format == ImageFormat::Jpeg {
+            jpeg::decode(file, max_side)?
+        } else {
+            let decoded = formats::decode(file, format)?;
+            let size = (decoded.width(), decoded.height());
+            (decoded, size)
+        };
+        (decoded, size, header)
+    };
+    let orientation = header.orientation;
     let pixels = orientation.upright(on_white(shrunk(decoded, size_in_file, max_side)?));
-    let (width, height) = orientation.upright_size_from_file(size_in_file);
-    Ok((
-        Upright {
-            pixels,
-            full_width: width,
-            full_height: height,
-        },
-        Facts {
-            content,
-            width,
-            height,
-            taken_at,
-            place,
-            camera,
-            orientation,
-        },
-    ))
+    let (full_width, full_height) = orientation.upright_size_from_file(size_in_file);
+    let upright = Upright {
+        pixels,
+        full_width,
+        full_height,
+    };
+    Ok((upright, header))
 }
 
 /// Resizes to a long side of `max_side`, if that makes the photo smaller. The proportions are those
