@@ -2,7 +2,7 @@
 
 use std::ffi::c_long;
 
-use libmimalloc_sys::{mi_option_set, mi_option_t};
+use libmimalloc_sys::{mi_collect, mi_option_set, mi_option_t};
 
 /// `mi_option_purge_delay` in mimalloc's header (version 2).
 const PURGE_DELAY: mi_option_t = 15;
@@ -19,4 +19,15 @@ pub fn keep_freed_memory_a_while() {
     // SAFETY: it stores a number, which the allocator reads when something is freed; no other thread is
     // there yet.
     unsafe { mi_option_set(PURGE_DELAY, KEPT_FOR) };
+}
+
+/// Takes back what other threads have freed of the memory that this thread had asked for.
+///
+/// mimalloc does it by itself every hundredth time that a thread asks for more than it has at hand. A
+/// thread that does little but decode photos, which others are done with later, asks once or twice a
+/// photo: up to a hundred of them would pile up.
+pub(crate) fn take_back_what_others_freed() {
+    // SAFETY: it touches what is freed and nothing else, and does nothing where mimalloc is not the
+    // allocator.
+    unsafe { mi_collect(false) };
 }
