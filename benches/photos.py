@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
+from PIL.ExifTags import Base
 
 SIZE = (4000, 3000)
 JPEG_QUALITY = 88
@@ -37,11 +38,20 @@ def make(folder, portraits, count):
         if not path.exists():
             draft = path.with_suffix(".new")
             if number < DRAWN:
-                photo(some, number).save(draft, "JPEG", quality=JPEG_QUALITY)
+                photo(some, number).save(draft, "JPEG", quality=JPEG_QUALITY, exif=header(number))
             else:
                 drawn = folder / f"{number % DRAWN:05}.jpg"
                 draft.write_bytes(drawn.read_bytes() + str(number).encode())
             draft.rename(path)
+
+
+def header(number):
+    """What a camera writes before the picture."""
+    exif = Image.Exif()
+    exif[Base.Make], exif[Base.Model] = "Kith", "bench"
+    exif[Base.Orientation] = 1
+    exif[Base.DateTime] = f"2024:01:01 12:{number // 60 % 60:02}:{number % 60:02}"
+    return exif
 
 
 def photo(some, seed):

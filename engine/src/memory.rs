@@ -7,7 +7,7 @@ use libmimalloc_sys::{mi_collect, mi_option_set, mi_option_t};
 /// `mi_option_purge_delay` in mimalloc's header (version 2).
 const PURGE_DELAY: mi_option_t = 15;
 /// Milliseconds until freed memory goes back to the system; ten times as many for the largest pieces.
-const KEPT_FOR: c_long = 100;
+const KEPT_FOR: c_long = 1000;
 
 /// Keeps freed memory a little longer than mimalloc does by itself (10 ms). While photos are read, images
 /// of the same sizes come again with each photo; what was given back in between, the system has to clear
