@@ -1,7 +1,7 @@
 //! Rows of numbers times a matrix that is kept in the order in which the product reads it.
 //!
-//! The matrix is cut into panels as wide as two vector registers, the last one perhaps as wide as one. A
-//! block of rows times a panel stays in registers while the depth is walked once, and leaves them with bias, addend and ReLU
+//! The matrix is cut into panels as wide as two vector registers. A block of rows times a panel
+//! stays in registers while the depth is walked once, and leaves them with bias, addend and ReLU
 //! done (Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication", without
 //! the blocking over the depth, which no layer here is long enough to need). `pulp` picks the
 //! widest vectors that the processor has when the program runs.
@@ -13,7 +13,7 @@ use super::{
     vectors::{load, prefetch, store},
 };
 
-/// Vector registers that one row of a panel fills; of the last panel perhaps half as many.
+/// Vector registers that one row of a panel fills.
 const PANEL_REGISTERS: usize = 2;
 
 /// Numbers in a cache line.
@@ -24,12 +24,11 @@ const LINE: usize = 16;
 pub(crate) struct Product {
     /// The vector instructions, for whose width the panels are made.
     arch: Arch,
-    /// The panels one after the other, each `[depth, panel width]`, the last filled up with zeros to one
-    /// register or two.
+    /// The panels one after the other, each `[depth, panel width]`, the last filled up with zeros.
     panels: Vec<f32>,
     /// Where the first begins: at the start of a cache line, so that no load reaches into two.
     start: usize,
-    /// Filled up with zeros as the panels are.
+    /// Filled up with zeros to full panels.
     bias: Vec<f32>,
     depth: usize,
     columns: usize,
@@ -44,22 +43,21 @@ impl Product {
     pub(crate) fn new(arch: Arch, matrix: &[f32], bias: &[f32], relu: bool) -> Self {
         let columns = bias.len();
         let depth = matrix.len() / columns;
-        let lanes = arch.dispatch(Lanes);
-        let padded_columns = columns.next_multiple_of(lanes);
+        let width = arch.dispatch(PanelWidth);
+        let padded_columns = columns.next_multiple_of(width);
         let mut panels = vec![0.0; depth * padded_columns + LINE];
         let start = panels.as_ptr().align_offset(LINE * size_of::<f32>());
-        let mut rest = &mut panels[start..];
-        for first in (0..columns).step_by(PANEL_REGISTERS * lanes) {
-            let width = (padded_columns - first).min(PANEL_REGISTERS * lanes);
+        for (first, panel) in (0..columns)
+            .step_by(width)
+            .zip(panels[start..].chunks_exact_mut(depth * width))
+        {
             let filled = width.min(columns - first);
-            let (panel, after) = rest.split_at_mut(depth * width);
             for (to, from) in panel
                 .chunks_exact_mut(width)
                 .zip(matrix.chunks_exact(columns))
             {
                 to[..filled].copy_from_slice(&from[first..first + filled]);
             }
-            rest = after;
         }
         let mut bias = bias.to_vec();
         bias.resize(padded_columns, 0.0);
@@ -94,15 +92,15 @@ impl Product {
     }
 }
 
-/// Numbers in a vector register of this processor.
-struct Lanes;
+/// The width of a panel on this processor.
+struct PanelWidth;
 
-impl WithSimd for Lanes {
+impl WithSimd for PanelWidth {
     type Output = usize;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> usize {
-        S::F32_LANES
+        PANEL_REGISTERS * S::F32_LANES
     }
 }
 
@@ -125,32 +123,45 @@ impl WithSimd for Run<'_> {
         let Product { depth, columns, .. } = *product;
         let count = out.rows();
         // As many rows as leave registers for the panel and for one factor.
-        let [most, most_of_one] = if S::REGISTER_COUNT >= 32 {
-            [Product::ROWS, Product::ROWS]
+        let most = if S::REGISTER_COUNT >= 32 {
+            Product::ROWS
         } else {
-            [6, 12]
+            6
         };
-        let mut panels = &product.panels[product.start..];
-        for first in (0..columns).step_by(PANEL_REGISTERS * S::F32_LANES) {
-            let is_full = columns - first > S::F32_LANES;
-            let width = if is_full { PANEL_REGISTERS } else { 1 } * S::F32_LANES;
-            let (panel, rest) = panels.split_at(depth * width);
-            panels = rest;
+        let width = PANEL_REGISTERS * S::F32_LANES;
+        let panels = product.panels[product.start..].chunks_exact(depth * width);
+        for ((panel, bias), first) in panels
+            .zip(product.bias.chunks_exact(width))
+            .zip((0..columns).step_by(width))
+        {
             let mut row = 0;
             while row < count {
                 let block = Block {
                     rows: &rows[row * depth..],
                     panel,
-                    bias: &product.bias[first..][..width],
+                    bias,
                     relu: product.relu,
                     columns,
                     first,
                 };
                 let out = &mut out.below(row);
-                row += if is_full {
-                    block.run_some::<S, PANEL_REGISTERS>(simd, count - row, most, out)
-                } else {
-                    block.run_some::<S, 1>(simd, count - row, most_of_one, out)
+                // Blocks of nearly equal height: one of a few rows takes as long as a higher one.
+                let left = count - row;
+                row += match left.div_ceil(left.div_ceil(most)) {
+                    14 => block.run::<S, 14>(simd, out),
+                    13 => block.run::<S, 13>(simd, out),
+                    12 => block.run::<S, 12>(simd, out),
+                    11 => block.run::<S, 11>(simd, out),
+                    10 => block.run::<S, 10>(simd, out),
+                    9 => block.run::<S, 9>(simd, out),
+                    8 => block.run::<S, 8>(simd, out),
+                    7 => block.run::<S, 7>(simd, out),
+                    6 => block.run::<S, 6>(simd, out),
+                    5 => block.run::<S, 5>(simd, out),
+                    4 => block.run::<S, 4>(simd, out),
+                    3 => block.run::<S, 3>(simd, out),
+                    2 => block.run::<S, 2>(simd, out),
+                    _ => block.run::<S, 1>(simd, out),
                 };
             }
         }
@@ -170,53 +181,21 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// Computes some of the `left` rows, at most `most`, and returns their number.
-    #[inline(always)]
-    fn run_some<S: Simd, const REGISTERS: usize>(
-        &self,
-        simd: S,
-        left: usize,
-        most: usize,
-        out: &mut Columns,
-    ) -> usize {
-        // Blocks of nearly equal height: one of a few rows takes as long as a higher one.
-        match left.div_ceil(left.div_ceil(most)) {
-            14 => self.run::<S, REGISTERS, 14>(simd, out),
-            13 => self.run::<S, REGISTERS, 13>(simd, out),
-            12 => self.run::<S, REGISTERS, 12>(simd, out),
-            11 => self.run::<S, REGISTERS, 11>(simd, out),
-            10 => self.run::<S, REGISTERS, 10>(simd, out),
-            9 => self.run::<S, REGISTERS, 9>(simd, out),
-            8 => self.run::<S, REGISTERS, 8>(simd, out),
-            7 => self.run::<S, REGISTERS, 7>(simd, out),
-            6 => self.run::<S, REGISTERS, 6>(simd, out),
-            5 => self.run::<S, REGISTERS, 5>(simd, out),
-            4 => self.run::<S, REGISTERS, 4>(simd, out),
-            3 => self.run::<S, REGISTERS, 3>(simd, out),
-            2 => self.run::<S, REGISTERS, 2>(simd, out),
-            _ => self.run::<S, REGISTERS, 1>(simd, out),
-        }
-    }
-
     /// Computes the first `ROWS` rows and returns their number.
     #[inline(always)]
-    fn run<S: Simd, const REGISTERS: usize, const ROWS: usize>(
-        &self,
-        simd: S,
-        out: &mut Columns,
-    ) -> usize {
+    fn run<S: Simd, const ROWS: usize>(&self, simd: S, out: &mut Columns) -> usize {
         let (panel, _) = S::as_simd_f32s(self.panel);
-        let (panel, _) = panel.as_chunks::<REGISTERS>();
+        let (panel, _) = panel.as_chunks::<PANEL_REGISTERS>();
         let (bias, _) = S::as_simd_f32s(self.bias);
         let depth = panel.len();
         let rows: [&[f32]; ROWS] = std::array::from_fn(|row| &self.rows[row * depth..][..depth]);
 
         // The panel that comes next is fetched meanwhile: with few rows, memory is what one waits for.
-        let mut sums = [[simd.splat_f32s(0.0); REGISTERS]; ROWS];
+        let mut sums = [[simd.splat_f32s(0.0); PANEL_REGISTERS]; ROWS];
         let next = self.panel.as_ptr_range().end;
         for (k, factors) in panel.iter().enumerate() {
-            for register in 0..REGISTERS {
-                prefetch(next.wrapping_add((k * REGISTERS + register) * S::F32_LANES));
+            for register in 0..PANEL_REGISTERS {
+                prefetch(next.wrapping_add((k * PANEL_REGISTERS + register) * S::F32_LANES));
             }
             for (sums, row) in sums.iter_mut().zip(rows) {
                 let value = simd.splat_f32s(row[k]);
