@@ -21,7 +21,6 @@ use crate::catalog::faces::{self as face_rows, NewFace};
 use crate::catalog::photos::{self, Header, Known, Stamp};
 use crate::catalog::{Catalog, folders, looks, stacks};
 use crate::faces::{FaceFinder, FoundFace, MODEL, overlap};
-use crate::memory::take_back_what_others_freed;
 use crate::people::Calibration;
 use crate::photo::{self, Facts, PhotoError, Upright};
 use crate::regrouping::Regrouping;
@@ -219,7 +218,6 @@ impl Job<'_> {
                     let (jobs, done) = (jobs.clone(), done.clone());
                     scope.spawn(move || {
                         for at in jobs {
-                            take_back_what_others_freed();
                             let read = photo::read(&files[at].0, DECODED_SIDE);
                             let done = done.clone();
                             networks.spawn(move |_| {

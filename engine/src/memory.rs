@@ -23,9 +23,9 @@ pub fn keep_freed_memory_a_while() {
 
 /// Takes back what other threads have freed of the memory that this thread had asked for.
 ///
-/// mimalloc does it by itself every hundredth time that a thread asks for more than it has at hand. A
-/// thread that does little but decode photos, which others are done with later, asks once or twice a
-/// photo: up to a hundred of them would pile up.
+/// mimalloc does it by itself every hundredth time that a thread asks for more than it has at hand. One
+/// that does little but read photos, with which others are done later, asks once or twice a photo: up to
+/// a hundred of them would pile up.
 pub(crate) fn take_back_what_others_freed() {
     // SAFETY: it touches what is freed and nothing else, and does nothing where mimalloc is not the
     // allocator.

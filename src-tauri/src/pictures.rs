@@ -7,7 +7,9 @@ use std::collections::VecDeque;
 use std::num::NonZero;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
+use kith_engine::photo;
 use tauri::UriSchemeResponder;
 use tauri::http::{Response, StatusCode, header};
 
@@ -22,6 +24,8 @@ const PREVIEW_SIDE: u32 = 3840;
 const WAITING: usize = 1024;
 /// Threads beyond this many gain nothing: they wait for the same disk.
 const MOST_THREADS: usize = 4;
+/// How long a thread that nobody asks keeps the memory in which it decodes.
+const KEEPS_ROOM: Duration = Duration::from_secs(2);
 
 /// A picture as an address names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +125,7 @@ impl PicturePool {
 
 fn answer(waiting: &Waiting, shelf: &Shelf) {
     loop {
+        let mut has_room = true;
         let question = {
             let mut questions = waiting
                 .newest_last
@@ -129,6 +134,17 @@ fn answer(waiting: &Waiting, shelf: &Shelf) {
             loop {
                 match questions.pop_back() {
                     Some(question) => break question,
+                    None if has_room => {
+                        let (still, wait) = waiting
+                            .arrived
+                            .wait_timeout(questions, KEEPS_ROOM)
+                            .unwrap_or_else(PoisonError::into_inner);
+                        questions = still;
+                        if wait.timed_out() {
+                            photo::let_room_go();
+                            has_room = false;
+                        }
+                    }
                     None => {
                         questions = waiting
                             .arrived

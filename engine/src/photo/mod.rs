@@ -26,10 +26,13 @@ use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use jiff::civil::DateTime;
 
+use crate::memory::take_back_what_others_freed;
+
 pub use error::PhotoError;
 pub use facts::Place;
 pub use jpeg::encode as encode_jpeg;
 pub use orientation::Orientation;
+pub use room::let_go as let_room_go;
 
 /// Longest file that is opened: a 16-bit scan of 44 megapixels, without compression.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -144,6 +147,7 @@ fn with_file<T>(
     path: &Path,
     run: impl FnOnce(&mut Vec<u8>) -> Result<T, PhotoError>,
 ) -> Result<T, PhotoError> {
+    take_back_what_others_freed();
     let mut file = load(path)?;
     // Decoders meet files of every kind of damage. A fault in one of them must not end a scan.
     let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut file)));

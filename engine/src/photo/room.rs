@@ -56,3 +56,10 @@ pub(super) fn with_resizer<T>(run: impl FnOnce(&mut Resizer) -> T) -> T {
     }
     done
 }
+
+/// Gives all of this thread's back to the system, where no photo will be read for a while.
+pub fn let_go() {
+    FILE.take();
+    PIXELS.take();
+    RESIZER.take();
+}
