@@ -140,9 +140,14 @@ fn answer(waiting: &Waiting, shelf: &Shelf) {
                             .wait_timeout(questions, KEEPS_ROOM)
                             .unwrap_or_else(PoisonError::into_inner);
                         questions = still;
-                        if wait.timed_out() {
+                        if wait.timed_out() && questions.is_empty() {
+                            drop(questions);
                             photo::let_room_go();
                             has_room = false;
+                            questions = waiting
+                                .newest_last
+                                .lock()
+                                .unwrap_or_else(PoisonError::into_inner);
                         }
                     }
                     None => {

@@ -42,7 +42,7 @@ impl Header {
 pub(super) fn header(file: &[u8]) -> Header {
     let exif = exif::Reader::new()
         .continue_on_error(true)
-        // The reader would go through all coded data of a JPEG that has no such block.
+        // In a JPEG without EXIF the reader would go on through all of the coded data.
         .read_from_container(&mut Cursor::new(jpeg::head(file)))
         .or_else(|error| error.distill_partial_result(|_| ()));
     let Ok(exif) = exif else {

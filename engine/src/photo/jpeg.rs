@@ -158,7 +158,7 @@ fn structure(file: &[u8]) -> Structure {
     found
 }
 
-/// What lies before the coded data, or all of a file that is no JPEG.
+/// What lies before the coded data, or all of a file where that is not found.
 pub(super) fn head(file: &[u8]) -> &[u8] {
     if !file.starts_with(&START_OF_IMAGE) {
         return file;

@@ -161,9 +161,10 @@ fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
     if !metadata.is_file() {
         return Err(PhotoError::NotAFile);
     }
-    let mut file = room::for_file();
+    let mut file = Vec::new();
     if metadata.len() <= MAX_FILE_BYTES {
-        file.reserve(metadata.len() as usize + 1);
+        // One more than it should have, as its end is only seen beyond it.
+        file = room::for_file(metadata.len() as usize + 1);
         File::open(path)
             .and_then(|opened| opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut file))?;
     }
