@@ -34,8 +34,8 @@ impl Detector {
     /// The name and version of the model, stamped on what it finds.
     pub const NAME: &'static str = centerface::FILE.network;
 
-    /// The detector with the weights in the folder; in f32, or where that is much faster (AVX2 alone) with its
-    /// trunk in whole numbers of 16 bits, which move a landmark by thousandths of a pixel.
+    /// The detector with the weights in the folder; in f32, or where `KITH_PRECISION` asks for it with its trunk
+    /// in whole numbers of 16 bits, which move a landmark by thousandths of a pixel.
     ///
     /// # Errors
     /// When the weight file is missing, damaged or of another version.

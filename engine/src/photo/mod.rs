@@ -101,26 +101,7 @@ fn has_extension(path: &Path, of: &[&str]) -> bool {
 /// # Errors
 /// See [`PhotoError`].
 pub fn read(path: &Path, max_side: u32) -> Result<(Upright, Facts), PhotoError> {
-    with_file(path, |file| {
-        let content = blake3::hash(file).into();
-        let (upright, header) = upright(file, is_raw(path), max_side)?;
-        let facts::Header {
-            taken_at,
-            place,
-            camera,
-            orientation,
-        } = header;
-        let facts = Facts {
-            content,
-            width: upright.full_width,
-            height: upright.full_height,
-            taken_at,
-            place,
-            camera,
-            orientation,
-        };
-        Ok((upright, facts))
-    })
+    with_file(path, |file| read_bytes(file, is_raw(path), max_side))
 }
 
 /// The pixels of [`read`] alone.
@@ -175,6 +156,31 @@ fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
         }),
         _ => Ok(file),
     }
+}
+
+fn read_bytes(
+    file: &mut Vec<u8>,
+    is_raw: bool,
+    max_side: u32,
+) -> Result<(Upright, Facts), PhotoError> {
+    let content = blake3::hash(file).into();
+    let (upright, header) = upright(file, is_raw, max_side)?;
+    let facts::Header {
+        taken_at,
+        place,
+        camera,
+        orientation,
+    } = header;
+    let facts = Facts {
+        content,
+        width: upright.full_width,
+        height: upright.full_height,
+        taken_at,
+        place,
+        camera,
+        orientation,
+    };
+    Ok((upright, facts))
 }
 
 /// The pixels of a file, upright and small enough, and what its header says.

@@ -11,7 +11,7 @@ use image::{
 use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use tempfile::TempDir;
 
-use super::{facts::Header, *};
+use super::*;
 
 /// Smooth, and different along every axis and diagonal.
 fn picture(width: u32, height: u32) -> RgbImage {
@@ -143,8 +143,8 @@ fn saved(pixels: &RgbImage, format: ImageFormat) -> Vec<u8> {
     file.into_inner()
 }
 
-fn read_here(file: impl Into<Vec<u8>>) -> Result<(Upright, Header), PhotoError> {
-    upright(&mut file.into(), false, 10_000)
+fn read_here(file: impl Into<Vec<u8>>) -> Result<(Upright, Facts), PhotoError> {
+    read_bytes(&mut file.into(), false, 10_000)
 }
 
 fn on_disk(name: &str, content: &[u8]) -> (TempDir, PathBuf) {
@@ -170,6 +170,7 @@ fn all_eight_orientations_of_every_format_come_out_upright() {
         for (number, (bytes, tolerance)) in files.into_iter().enumerate() {
             let (read, facts) = read_here(bytes).expect("a sound file");
             assert_eq!(facts.orientation, orientation, "format {number}");
+            assert_eq!((facts.width, facts.height), (96, 64));
             assert_eq!((read.full_width, read.full_height), (96, 64));
             let found = difference(&read.pixels, &upright);
             assert!(
@@ -226,7 +227,7 @@ fn a_large_jpeg_is_scaled_and_keeps_its_proportions() {
         (1600, (1600, 1202)),
         (9000, (1601, 1203)),
     ] {
-        let (read, _) = upright(&mut bytes.clone(), false, asked).expect("a sound file");
+        let (read, _) = read_bytes(&mut bytes.clone(), false, asked).expect("a sound file");
         assert_eq!(read.pixels.dimensions(), expected);
         assert_eq!((read.full_width, read.full_height), (1601, 1203));
         let reference = image::imageops::resize(
@@ -242,8 +243,8 @@ fn a_large_jpeg_is_scaled_and_keeps_its_proportions() {
 
 #[test]
 fn thin_photos_keep_a_pixel() {
-    let (read, _) =
-        upright(&mut saved(&picture(2000, 3), ImageFormat::Png), false, 100).expect("a sound file");
+    let (read, _) = read_bytes(&mut saved(&picture(2000, 3), ImageFormat::Png), false, 100)
+        .expect("a sound file");
     assert_eq!(read.pixels.dimensions(), (100, 1));
 }
 
@@ -273,7 +274,7 @@ fn transparent_pixels_lie_on_white() {
     pixels
         .write_to(&mut file, ImageFormat::Png)
         .expect("encodes");
-    let (read, _) = upright(&mut file.into_inner(), false, 8).expect("a sound file");
+    let (read, _) = read_bytes(&mut file.into_inner(), false, 8).expect("a sound file");
     let Rgb([r, g, b]) = *read.pixels.get_pixel(4, 4);
     assert!(
         r >= 254 && g.abs_diff(127) < 3 && b.abs_diff(127) < 3,
@@ -726,7 +727,7 @@ fn raw_files_of_every_maker_say_when_and_how() {
         ("Canon", canon),
         ("Fujifilm", fuji),
     ] {
-        let (upright, facts) = upright(&mut file, true, 10_000).expect(name);
+        let (upright, facts) = read_bytes(&mut file, true, 10_000).expect(name);
         assert_eq!(upright.pixels.dimensions(), (400, 640), "{name}");
         assert_eq!(facts.orientation, Orientation::from_tag(8), "{name}");
         assert_eq!(
@@ -742,19 +743,19 @@ fn raw_files_without_a_picture_and_cut_off_ones_say_so() {
     let small = jpeg(&picture(160, 120), &[]);
     let mut only_small = raw_file(true, &[], &[&small]);
     assert!(matches!(
-        upright(&mut only_small, true, 10_000),
+        read_bytes(&mut only_small, true, 10_000),
         Err(PhotoError::NoPictureInRaw)
     ));
     let large = jpeg(&picture(640, 400), &[]);
     let mut cut = raw_file(true, &[], &[&large]);
     cut.truncate(cut.len() - 40_000 - large.len() / 2);
     assert!(matches!(
-        upright(&mut cut, true, 10_000),
+        read_bytes(&mut cut, true, 10_000),
         Err(PhotoError::CutOff)
     ));
 }
 
-/// Neither here nor in the decoders: `read` would catch it, `upright` does not.
+/// Neither here nor in the decoders: `read` would catch it, `read_bytes` does not.
 #[test]
 fn damage_anywhere_never_panics() {
     let pixels = picture(48, 32);
@@ -795,7 +796,11 @@ fn damage_anywhere_never_panics() {
                     damaged[place] = byte;
                 }
                 damaged.truncate(end);
-                if let Ok((upright, _)) = upright(&mut damaged, is_raw, 24) {
+                if let Ok((upright, facts)) = read_bytes(&mut damaged, is_raw, 24) {
+                    prop_assert_eq!(
+                        (upright.full_width, upright.full_height),
+                        (facts.width, facts.height)
+                    );
                     prop_assert!(upright.pixels.width().max(upright.pixels.height()) <= 24);
                 }
                 Ok(())
