@@ -50,7 +50,8 @@ const SAME_PLACE: f32 = 0.5;
 /// What a job works with.
 pub(crate) struct Job<'a> {
     pub(crate) catalog: Catalog,
-    pub(crate) finder: FaceFinder,
+    /// Asked only when there is something to read: the networks take a moment to load.
+    pub(crate) finder: &'a dyn Fn() -> Result<FaceFinder>,
     pub(crate) regrouping: Regrouping<'a>,
     pub(crate) thumbnails: &'a Thumbnails,
     pub(crate) control: &'a Control,
@@ -204,10 +205,11 @@ impl Job<'_> {
         let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let under_way = threads * UNDER_WAY;
         let known = photos::contents(self.catalog.connection(), &MODEL)?;
+        let mut finder = (self.finder)()?;
         if files.len() >= LONG_RUN {
-            self.finder = self.finder.with_worker();
+            finder = finder.with_worker();
         }
-        let (finder, thumbnails, known) = (&self.finder.clone(), self.thumbnails, &known);
+        let (finder, thumbnails, known) = (&finder, self.thumbnails, &known);
         let started = Instant::now();
         // All queues have room for as many photos as are ever on their way, so nobody blocks.
         let (give, jobs) = bounded::<usize>(under_way);
@@ -256,7 +258,7 @@ impl Job<'_> {
                     if at + 1 < files.len() && !waiting.is_due(finder.faces_together()) {
                         continue;
                     }
-                    self.store(files, std::mem::take(&mut waiting), progress)?;
+                    self.store(finder, files, std::mem::take(&mut waiting), progress)?;
                     if progress.done >= PHOTOS_TO_JUDGE {
                         let each = started.elapsed().as_secs_f32() / progress.done as f32;
                         progress.seconds_left =
@@ -265,7 +267,7 @@ impl Job<'_> {
                     (self.on_progress)(progress.clone());
                     self.regrouping.if_due(&mut self.catalog)?;
                 }
-                self.store(files, waiting, progress)
+                self.store(finder, files, waiting, progress)
             })
         })
     }
@@ -273,6 +275,7 @@ impl Job<'_> {
     /// Embeds the faces of the photos that wait, and stores these photos.
     fn store(
         &mut self,
+        finder: &FaceFinder,
         files: &[(PathBuf, Stamp)],
         waiting: Waiting,
         progress: &mut Progress,
@@ -282,14 +285,14 @@ impl Job<'_> {
             .iter()
             .filter_map(|(_, sight)| sight.as_ref().ok());
         let faces = faces.flat_map(|seen| seen.faces.iter().flatten());
-        let mut embedded = embedded(&self.finder, faces.cloned().collect())?.into_iter();
+        let mut embedded = embedded(finder, faces.cloned().collect())?.into_iter();
         let mut photos = Vec::with_capacity(waiting.sights.len());
         for (at, sight) in waiting.sights {
             let (path, stamp) = &files[at];
             let photo = match sight {
                 Ok(Seen { facts, faces, look }) => {
                     let faces = faces.map(|faces| embedded.by_ref().take(faces.len()).collect());
-                    self.completed(path, &facts, faces)?
+                    self.completed(finder, path, &facts, faces)?
                         .map(|faces| (header_of(facts), faces, look))
                 }
                 Err(Unseen::Photo(error)) => Err(error),
@@ -322,6 +325,7 @@ impl Job<'_> {
     /// whose content the catalog has.
     fn completed(
         &self,
+        finder: &FaceFinder,
         path: &Path,
         facts: &Facts,
         found: Option<Vec<NewFace>>,
@@ -340,7 +344,7 @@ impl Job<'_> {
         };
         let mut faces = match found {
             Some(found) => found,
-            None => embedded(&self.finder, self.finder.find(&upright.pixels)?)?,
+            None => embedded(finder, finder.find(&upright.pixels)?)?,
         };
         let same = Calibration::built_in().surely_same();
         for old in drawn {
@@ -349,10 +353,10 @@ impl Job<'_> {
             if faces.iter().any(is_found) {
                 continue;
             }
-            let face = self.finder.face_in(&upright.pixels, box_upright)?;
+            let face = finder.face_in(&upright.pixels, box_upright)?;
             self.thumbnails
                 .make_face(&facts.content, &box_upright, &upright.pixels)?;
-            let face = embedded(&self.finder, vec![face])?;
+            let face = embedded(finder, vec![face])?;
             faces.extend(face.into_iter().filter(|face| {
                 distance(&face.code.embedding(), &old.found.code.embedding()) < same
             }));

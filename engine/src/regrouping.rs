@@ -35,13 +35,11 @@ impl<'a> Regrouping<'a> {
         self.at_once(catalog)
     }
 
-    /// Groups them.
+    /// Groups them, unless they are.
     pub(crate) fn at_once(&mut self, catalog: &mut Catalog) -> Result<()> {
         let began = Instant::now();
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        catalog
-            .transaction(|connection| groups.derive(connection))
-            .map(drop)?;
+        catalog.transaction(|connection| groups.bring_up_to_date(connection))?;
         self.next = Instant::now() + PAUSE.max(began.elapsed() * SHARE);
         Ok(())
     }

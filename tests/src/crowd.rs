@@ -211,7 +211,7 @@ pub fn make_crowd(library: &Path, folder: &Path, portraits: &Path, crowd: &Crowd
     catalog.transaction(|connection| {
         let mut photo = |kind: usize, face: Option<Embedding>| {
             // A person looks like one of the men on the portraits, on each photo like another one of his.
-            let (original, stored) = &models[kind % models.len()];
+            let (original, stored, stamp) = &models[kind % models.len()];
             let path = folder
                 .join(format!("{}", made / 1000))
                 .join(format!("{made:06}.jpg"));
@@ -221,12 +221,8 @@ pub fn make_crowd(library: &Path, folder: &Path, portraits: &Path, crowd: &Crowd
             thumbnails.push((original.header.content, header.content));
             header.taken_at = Some(date(made, crowd.photos));
             header.place = places.place();
-            let stamp = photos::Stamp {
-                size: 0,
-                modified_ns: 0,
-            };
             made += 1;
-            let id = photos::store(connection, &path, stamp, &header, &MODEL)?;
+            let id = photos::store(connection, &path, *stamp, &header, &MODEL)?;
             let Some(embedding) = face else {
                 return kith_engine::Result::Ok(0);
             };
@@ -300,9 +296,14 @@ fn copied(portraits: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
         .collect()
 }
 
-/// What the catalog knows of the portraits: the photo, and the face on it.
-fn known(catalog: &Catalog, originals: &[PathBuf]) -> Result<Vec<(photos::Photo, StoredFace)>> {
+/// What the catalog knows of the portraits: the photo, the face on it, and the stamp of the file,
+/// which its links have, too.
+fn known(
+    catalog: &Catalog,
+    originals: &[PathBuf],
+) -> Result<Vec<(photos::Photo, StoredFace, photos::Stamp)>> {
     let present = photos::present(catalog.connection())?;
+    let files = photos::known(catalog.connection())?;
     originals
         .iter()
         .map(|path| -> Result<_> {
@@ -310,7 +311,8 @@ fn known(catalog: &Catalog, originals: &[PathBuf]) -> Result<Vec<(photos::Photo,
             let photo = photo.context("a portrait was not read")?.clone();
             let faces = faces::on_photo(catalog.connection(), photo.id)?;
             let face = faces.into_iter().next().context("a portrait has no face")?;
-            Ok((photo, face))
+            let file = files.iter().find(|file| file.id == photo.id);
+            Ok((photo, face, file.context("a portrait has no file")?.stamp))
         })
         .collect()
 }

@@ -226,7 +226,7 @@ fn a_portrait_in_all_eight_orientations_is_one_box_and_one_face() {
 }
 
 #[test]
-fn a_second_run_opens_no_photo() {
+fn a_second_run_opens_no_photo_and_groups_nobody_anew() {
     let dir = tempfile::tempdir().unwrap();
     let library = tempfile::tempdir().unwrap();
     for name in ["obama.jpg", "biden.jpg"] {
@@ -246,7 +246,17 @@ fn a_second_run_opens_no_photo() {
         std::io::Write::write_all(&mut &file, &vec![0; metadata.len() as usize]).unwrap();
         file.set_modified(metadata.modified().unwrap()).unwrap();
     }
-    let second = lines(library.path(), &["index", photos]).pop().unwrap();
+    // Whoever groups writes the index, and without weights there are no networks.
+    let index = library.path().join("cache/index");
+    fs::remove_dir_all(&index).unwrap();
+    let nothing = tempfile::tempdir().unwrap();
+    let output = kith()
+        .args(["index", photos, "--json", "--library"])
+        .arg(library.path())
+        .env("KITH_WEIGHTS", nothing.path())
+        .output()
+        .unwrap();
+    let second: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         (&second["photos"], &second["unchanged"]),
         (&2.into(), &2.into())
@@ -255,6 +265,19 @@ fn a_second_run_opens_no_photo() {
         (&second["faces"], &second["failed"]),
         (&first["faces"], &0.into())
     );
+    assert_eq!(second["groups"], first["groups"]);
+    assert!(!index.exists());
+    fs::copy(
+        portraits().join("obama2.jpg"),
+        dir.path().join("obama2.jpg"),
+    )
+    .unwrap();
+    let third = lines(library.path(), &["index", photos]).pop().unwrap();
+    assert_eq!(
+        (&third["photos"], &third["faces"], &third["groups"]),
+        (&3.into(), &3.into(), &2.into())
+    );
+    assert!(index.exists());
 }
 
 #[test]

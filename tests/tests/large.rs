@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context as _, Result, ensure};
 use kith_engine::faces::MODEL;
 use kith_engine::places::Spot;
-use kith_engine::{Action, Library};
+use kith_engine::{Action, Control, Library};
 use kith_journeys::webdriver::{Look, Window, until};
 use kith_journeys::{Crowd, built, make_crowd, target_dir};
 
@@ -87,7 +87,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 fn home() -> Result<PathBuf> {
     let home = target_dir()?.join("large");
     let made = home.join("made");
-    let current = format!("{}, with places", *MODEL);
+    let current = format!("{}, with places and files", *MODEL);
     if std::fs::read_to_string(&made).ok().as_ref() != Some(&current) {
         if home.exists() {
             std::fs::remove_dir_all(&home)?;
@@ -111,7 +111,8 @@ fn home() -> Result<PathBuf> {
 #[ignore = "makes 100,000 photos and takes minutes: ./dev bench window"]
 fn the_engine_is_quick_with_a_large_library() -> Result<()> {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let library = home()?.join(".local/share/kith");
+    let home = home()?;
+    let library = home.join(".local/share/kith");
     let taken_away = TakenAway::since_now()?;
     let mut figures = Figures::default();
     let opened = figures.timed("opening", 1000.0, || Library::open(&library))?;
@@ -190,6 +191,13 @@ fn the_engine_is_quick_with_a_large_library() -> Result<()> {
     figures.timed("taken back", 1000.0, || {
         opened.decide(Action::Undo, SystemTime::now())
     })?;
+    let pictures = [home.join("Pictures")];
+    for (when, most) in [("at first", f64::INFINITY), ("again", 5000.0)] {
+        let what = format!("looking for new photos {when}");
+        let look = || opened.index(&pictures, &Control::new(), &mut |_| {});
+        let seen = figures.timed(&what, most, look)?;
+        ensure!(seen.unchanged as usize >= LARGE.photos, "{seen:?}");
+    }
     taken_away.tell()?;
     figures.all_hold()
 }

@@ -43,6 +43,7 @@ const MIGRATIONS: &[&[&str]] = &[
     &[maps::CREATE, faces::ADD_MAP, embeddings::CREATE],
     &[looks::CREATE, stacks::CREATE],
     &[photos::ADD_WHY],
+    &[placements::CREATE_DERIVED],
 ];
 
 /// How long a write waits for another process before it fails.
@@ -145,7 +146,7 @@ impl Catalog {
                 .filter(|entry| entry.decision.photos().is_some())
                 .collect();
             connection.execute_batch(
-                "DROP TABLE decisions; DELETE FROM placements; DELETE FROM questions;
+                "DROP TABLE decisions; DELETE FROM placements; DELETE FROM derived; DELETE FROM questions;
                  DELETE FROM learned; DELETE FROM embeddings; DELETE FROM faces;
                  DELETE FROM maps;
                  UPDATE photos SET model = 'none' WHERE model IS NOT NULL;",

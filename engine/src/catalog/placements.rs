@@ -1,8 +1,9 @@
 //! Table `placements`: whose each face is. Derived from faces and decisions, and made again at will.
+//! Table `derived`, of one row: what they were derived from, so that nobody does it twice.
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{FaceId, FaceState, PersonId, Result};
 
@@ -13,6 +14,11 @@ pub(super) const CREATE: &str = "
         state TEXT NOT NULL
     ) STRICT;
     CREATE INDEX placements_by_person ON placements (person);";
+
+pub(super) const CREATE_DERIVED: &str = "
+    CREATE TABLE derived (
+        source INTEGER NOT NULL             -- see people::derive; no row where that is not known
+    ) STRICT;";
 
 /// Whose a face is, and how it came there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +65,16 @@ pub fn all(connection: &Connection) -> Result<BTreeMap<FaceId, Placement>> {
     rows.map(|row| Ok(row?)).collect()
 }
 
-/// Writes what differs between `old` (what the table holds) and `new`.
+/// What the placements were derived from, as one number; none where that is not known.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn source(connection: &Connection) -> Result<Option<i64>> {
+    let mut statement = connection.prepare_cached("SELECT source FROM derived")?;
+    Ok(statement.query_row([], |row| row.get(0)).optional()?)
+}
+
+/// Writes what differs between `old` (what the table holds) and `new`, and from what `new` was derived.
 ///
 /// # Errors
 /// [`crate::Error::Catalog`] when the catalog cannot be written.
@@ -67,7 +82,10 @@ pub fn store(
     connection: &Connection,
     old: &BTreeMap<FaceId, Placement>,
     new: &BTreeMap<FaceId, Placement>,
+    source: i64,
 ) -> Result<()> {
+    connection.execute("DELETE FROM derived", [])?;
+    connection.execute("INSERT INTO derived (source) VALUES (?1)", [source])?;
     let mut delete = connection.prepare_cached("DELETE FROM placements WHERE face = ?1")?;
     for face in old.keys().filter(|face| !new.contains_key(face)) {
         delete.execute([face])?;

@@ -103,7 +103,7 @@ impl Library {
         *self.kept_rows() = None;
         catalog.replace(draft, old)?;
         groups.forget();
-        catalog.transaction(|connection| groups.derive(connection).map(drop))
+        catalog.transaction(|connection| groups.bring_up_to_date(connection))
     }
 
     /// Keeps anybody from reading photos into the library until it is dropped.

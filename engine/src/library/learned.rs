@@ -57,7 +57,7 @@ impl Library {
             let version = learned::add(connection, at, &MODEL, &learned)?;
             if learned.trial.is_better() {
                 learned::put_to_use(connection, Some(version), &MODEL)?;
-                groups.derive(connection)?;
+                groups.bring_up_to_date(connection)?;
             }
             let all = learned::all(connection, &MODEL)?;
             Ok(all.iter().find(|of| of.version == version).map(told))
@@ -98,7 +98,7 @@ impl Library {
             if let (Some(version), false) = (version, known) {
                 return Err(Error::NoVersion(version));
             }
-            groups.derive(connection).map(drop)
+            groups.bring_up_to_date(connection)
         })
     }
 }

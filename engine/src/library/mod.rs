@@ -34,7 +34,7 @@ use crate::catalog::{
 };
 use crate::faces::{FaceFinder, MODEL};
 use crate::indexing::{DECODED_SIDE, Job, embedded, resolved};
-use crate::people::{Calibration, Decided, Decision, Groups, group_faces, standing};
+use crate::people::{Calibration, Decided, Decision, Groups, group_faces, read, standing};
 use crate::places::{Place, Spot};
 use crate::regrouping::Regrouping;
 use crate::thumbnails::Thumbnails;
@@ -113,10 +113,9 @@ impl Library {
             return Err(Error::NoFolders);
         }
         let _reading = self.lock_reading()?;
-        let finder = self.finder()?;
         let mut job = Job {
             catalog: Catalog::open(&self.folder.join("catalog.sqlite"))?,
-            finder,
+            finder: &|| self.finder(),
             regrouping: Regrouping::of(&self.groups),
             thumbnails: &self.thumbnails,
             control,
@@ -164,7 +163,7 @@ impl Library {
                     photos::set_gone(connection, photo.id, true)?;
                 }
             }
-            groups.derive(connection).map(drop)
+            groups.bring_up_to_date(connection)
         })
     }
 
@@ -487,10 +486,11 @@ impl Library {
             let placements = if said_of.is_some() {
                 rows.placements.clone()
             } else if drawn {
-                groups.derive(connection)?.new
+                let (faces, decided) = read(connection)?;
+                groups.derive(connection, faces, &decided, &rows.placements)?
             } else {
                 let faces = group_faces(&rows.facts.faces, &decided);
-                groups.derive_from(connection, faces, &decided, &rows.placements)?
+                groups.derive(connection, faces, &decided, &rows.placements)?
             };
             let changed: Vec<FaceId> = placements
                 .iter()

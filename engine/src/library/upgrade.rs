@@ -75,7 +75,7 @@ impl Library {
                 }
                 embeddings::take_back(connection)?;
                 maps::put_to_use(connection, None)?;
-                groups.derive(connection).map(drop)
+                groups.bring_up_to_date(connection)
             })?;
         }
         job.embed_all(&self.finder()?)?;

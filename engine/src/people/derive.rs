@@ -1,9 +1,11 @@
 //! Brings the placements in the catalog up to date with its faces and decisions.
 //!
 //! What the faces alone teach, the metric above all, is kept until they change: most derivations
-//! follow a decision, and decisions change no face.
+//! follow a decision, and decisions change no face. What nothing changed is not derived again: the
+//! catalog says from what its placements are.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use jiff::civil::DateTime;
@@ -18,17 +20,6 @@ use crate::catalog::{decisions, faces, learned, questions};
 use crate::faces::MODEL;
 use crate::index::FaceIndex;
 use crate::{FaceId, Result};
-
-/// What a derivation found out.
-#[derive(Debug)]
-pub struct Derived {
-    /// The placements before.
-    pub old: BTreeMap<FaceId, Placement>,
-    /// The placements now; the table holds them.
-    pub new: BTreeMap<FaceId, Placement>,
-    /// The log as a whole.
-    pub decided: Decided,
-}
 
 /// The faces that take part, in the order of their numbers, and the log as a whole.
 ///
@@ -143,23 +134,27 @@ impl Groups {
         Ok(self.taught.insert(taught))
     }
 
-    /// Derives all placements anew and stores what changed. To be called inside a transaction.
+    /// Derives all placements anew and stores what changed, unless they were derived from the very same
+    /// already. To be called inside a transaction.
     ///
     /// # Errors
     /// [`crate::Error::Catalog`] and [`crate::Error::Index`].
-    pub fn derive(&mut self, connection: &Connection) -> Result<Derived> {
+    pub fn bring_up_to_date(&mut self, connection: &Connection) -> Result<()> {
         let (faces, decided) = read(connection)?;
+        let head = learned::in_use(connection, &MODEL)?;
+        if placements::source(connection)? == Some(source(&faces, &decided, head.as_ref())) {
+            return Ok(());
+        }
         let old = placements::all(connection)?;
-        let new = self.derive_from(connection, faces, &decided, &old)?;
-        Ok(Derived { old, new, decided })
+        self.derive(connection, faces, &decided, &old).map(drop)
     }
 
-    /// The same of rows that were read before: `faces` those that take part, `old` what the table
-    /// of placements holds.
+    /// Derives all placements anew and stores what changed: `faces` are those that take part, `old` is
+    /// what the table of placements holds. To be called inside the transaction in which they were read.
     ///
     /// # Errors
     /// [`crate::Error::Catalog`] and [`crate::Error::Index`].
-    pub fn derive_from(
+    pub fn derive(
         &mut self,
         connection: &Connection,
         faces: Vec<GroupFace>,
@@ -167,9 +162,29 @@ impl Groups {
         old: &BTreeMap<FaceId, Placement>,
     ) -> Result<BTreeMap<FaceId, Placement>> {
         let head = learned::in_use(connection, &MODEL)?;
+        let source = source(&faces, decided, head.as_ref());
         let grouped = self.group(faces, decided, head)?;
-        placements::store(connection, old, &grouped.placements)?;
+        placements::store(connection, old, &grouped.placements, source)?;
         questions::store(connection, &grouped.questions)?;
         Ok(grouped.placements)
     }
+}
+
+/// All that placements are derived from, as one number. Another version of Kith may derive others from
+/// the same; a number that comes out differently costs one more derivation.
+fn source(faces: &[GroupFace], decided: &Decided, head: Option<&Head>) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    (env!("CARGO_PKG_VERSION"), MODEL.as_str(), decided).hash(&mut hasher);
+    head.map(Head::to_bytes).hash(&mut hasher);
+    for face in faces {
+        let GroupFace {
+            id,
+            photo,
+            day,
+            code,
+            quality,
+        } = face;
+        (id, photo, day, code, quality.to_bits()).hash(&mut hasher);
+    }
+    hasher.finish().cast_signed()
 }
