@@ -126,7 +126,11 @@ impl Job<'_> {
         progress.total = plan.to_read.len() as u32;
         progress.phase = Phase::Reading;
         (self.on_progress)(progress.clone());
-        self.read_all(&plan.to_read, &mut progress)?;
+        if let Err(error) = self.read_all(&plan.to_read, &mut progress) {
+            // Who was read before is shown in a group all the same. That this fails, too, says nothing new.
+            let _ = self.regrouping.at_once(&mut self.catalog);
+            return Err(error);
+        }
         self.look_from_afar(&mut progress)?;
         self.stack()?;
         progress.phase = Phase::Grouping;

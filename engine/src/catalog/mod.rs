@@ -146,7 +146,7 @@ impl Catalog {
                 .filter(|entry| entry.decision.photos().is_some())
                 .collect();
             connection.execute_batch(
-                "DROP TABLE decisions; DELETE FROM placements; DELETE FROM derived; DELETE FROM questions;
+                "DROP TABLE decisions; DELETE FROM placements; DELETE FROM questions;
                  DELETE FROM learned; DELETE FROM embeddings; DELETE FROM faces;
                  DELETE FROM maps;
                  UPDATE photos SET model = 'none' WHERE model IS NOT NULL;",

@@ -1,5 +1,6 @@
 //! Table `placements`: whose each face is. Derived from faces and decisions, and made again at will.
-//! Table `derived`, of one row: what they were derived from, so that nobody does it twice.
+//! Table `derived`, of one row: what they were derived from, so that nobody does it twice. Whoever
+//! writes placements and does not say so, as an older version of Kith, leaves it empty.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,10 @@ pub(super) const CREATE: &str = "
 pub(super) const CREATE_DERIVED: &str = "
     CREATE TABLE derived (
         source INTEGER NOT NULL             -- see people::derive; no row where that is not known
-    ) STRICT;";
+    ) STRICT;
+    CREATE TRIGGER placements_added AFTER INSERT ON placements BEGIN DELETE FROM derived; END;
+    CREATE TRIGGER placements_changed AFTER UPDATE ON placements BEGIN DELETE FROM derived; END;
+    CREATE TRIGGER placements_deleted AFTER DELETE ON placements BEGIN DELETE FROM derived; END;";
 
 /// Whose a face is, and how it came there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +88,6 @@ pub fn store(
     new: &BTreeMap<FaceId, Placement>,
     source: i64,
 ) -> Result<()> {
-    connection.execute("DELETE FROM derived", [])?;
-    connection.execute("INSERT INTO derived (source) VALUES (?1)", [source])?;
     let mut delete = connection.prepare_cached("DELETE FROM placements WHERE face = ?1")?;
     for face in old.keys().filter(|face| !new.contains_key(face)) {
         delete.execute([face])?;
@@ -100,5 +102,7 @@ pub fn store(
     {
         upsert.execute(params![face, placement.person, word(placement.state)])?;
     }
+    connection.execute("DELETE FROM derived", [])?;
+    connection.execute("INSERT INTO derived (source) VALUES (?1)", [source])?;
     Ok(())
 }

@@ -98,6 +98,8 @@ impl Library {
 
     /// Puts the catalog `draft` in the place of the one in use, which goes to `old` or is deleted.
     fn replace_catalog(&self, draft: &Path, old: Option<&Path>) -> Result<()> {
+        // Another catalog may mean another map by the same number.
+        self.forget_finder();
         let mut groups = self.groups();
         let mut catalog = self.catalog();
         *self.kept_rows() = None;

@@ -509,14 +509,12 @@ impl Library {
                 said: said(&decision, &log, &decided),
             };
             let facts = Arc::clone(&rows.facts);
-            Ok((
-                outcome,
-                (!drawn).then(|| Rows::of(facts, log, decided, placements)),
-            ))
+            // What was just written need not be read again.
+            let now = (!drawn).then(|| Arc::new(Rows::of(facts, log, decided, placements)));
+            Ok((outcome, now.zip(Some(Stamp::of(connection)?))))
         })?;
-        // What was just written need not be read again.
-        if let Some(rows) = now {
-            *self.kept_rows() = Some((Stamp::of(catalog.connection())?, Arc::new(rows)));
+        if let Some((rows, stamp)) = now {
+            *self.kept_rows() = Some((stamp, rows));
         }
         Ok(outcome)
     }
@@ -688,6 +686,11 @@ impl Library {
         };
         *finder = Some(loaded.clone());
         Ok(loaded)
+    }
+
+    /// The networks are loaded anew when they are needed next.
+    fn forget_finder(&self) {
+        *self.finder.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn catalog(&self) -> MutexGuard<'_, Catalog> {

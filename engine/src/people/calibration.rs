@@ -77,11 +77,14 @@ static BUILT_IN: LazyLock<Calibration> = LazyLock::new(|| {
         clippy::expect_used,
         reason = "the text is part of the program, and a test reads it"
     )]
-    serde_json::from_str(include_str!("calibration.json")).expect("rates as the command wrote them")
+    serde_json::from_str(Calibration::TEXT).expect("rates as the command wrote them")
 });
 
 impl Calibration {
-    /// That of the model that this program runs.
+    /// The one of the model that this program runs, as `kith eval calibrate` wrote it.
+    pub(super) const TEXT: &str = include_str!("calibration.json");
+
+    /// The same, read.
     #[must_use]
     pub fn built_in() -> &'static Self {
         &BUILT_IN

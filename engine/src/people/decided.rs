@@ -218,7 +218,7 @@ pub struct DecidedPerson {
 }
 
 /// An album, as it is by now.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DecidedAlbum {
     /// Its name.
     pub name: String,
@@ -229,7 +229,7 @@ pub struct DecidedAlbum {
 }
 
 /// All that the log says.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Decided {
     /// People of whom something was decided.
     pub people: BTreeMap<PersonId, DecidedPerson>,

@@ -13,13 +13,17 @@ use kith_models::training::Head;
 use rusqlite::Connection;
 
 use super::grouping::{Grouped, Taught, codes};
-use super::{Decided, GroupFace};
+use super::{Calibration, Decided, GroupFace};
 use crate::catalog::faces::StoredFace;
 use crate::catalog::placements::{self, Placement};
 use crate::catalog::{decisions, faces, learned, questions};
 use crate::faces::MODEL;
 use crate::index::FaceIndex;
 use crate::{FaceId, Result};
+
+/// The rules by which faces and decisions become people, of this module's neighbours and of the index.
+/// Counted up when they change, so that the people of an older version are derived anew.
+const RULES: u32 = 1;
 
 /// The faces that take part, in the order of their numbers, and the log as a whole.
 ///
@@ -170,11 +174,27 @@ impl Groups {
     }
 }
 
-/// All that placements are derived from, as one number. Another version of Kith may derive others from
-/// the same; a number that comes out differently costs one more derivation.
+/// All that placements are derived from, as one number. Where it comes out differently from before,
+/// they are derived once more than need be.
 fn source(faces: &[GroupFace], decided: &Decided, head: Option<&Head>) -> i64 {
     let mut hasher = DefaultHasher::new();
-    (env!("CARGO_PKG_VERSION"), MODEL.as_str(), decided).hash(&mut hasher);
+    (RULES, Calibration::TEXT, MODEL.as_str()).hash(&mut hasher);
+    let Decided {
+        people,
+        confirmed,
+        rejected,
+        apart,
+        ignored,
+        sureness,
+        drawn,
+        unsure,
+        unsure_groups,
+        favourites: _,
+        stars: _,
+        albums: _,
+    } = decided;
+    (people, confirmed, rejected, apart, ignored).hash(&mut hasher);
+    (sureness, drawn, unsure, unsure_groups).hash(&mut hasher);
     head.map(Head::to_bytes).hash(&mut hasher);
     for face in faces {
         let GroupFace {
@@ -187,4 +207,116 @@ fn source(faces: &[GroupFace], decided: &Decided, head: Option<&Head>) -> i64 {
         (id, photo, day, code, quality.to_bits()).hash(&mut hasher);
     }
     hasher.finish().cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use kith_models::EMBEDDING_LEN;
+
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::catalog::photos::{self, Header, Stamp};
+    use crate::people::{DecidedAlbum, DecidedPerson};
+
+    /// A library of three faces on photos of their own.
+    fn catalog(dir: &Path) -> Catalog {
+        let mut catalog = Catalog::open(&dir.join("catalog.sqlite")).expect("a catalog");
+        let store = |connection: &Connection| {
+            for number in 0..3_u8 {
+                let stamp = Stamp {
+                    size: 1,
+                    modified_ns: 0,
+                };
+                let header = Header {
+                    content: [number; 32],
+                    ..Header::default()
+                };
+                let path = PathBuf::from(format!("/{number}.jpg"));
+                let photo = photos::store(connection, &path, stamp, &header, &MODEL)?;
+                let mut embedding = [0.0; EMBEDDING_LEN];
+                embedding[usize::from(number)] = 1.0;
+                let face = faces::NewFace {
+                    box_upright: [0.4, 0.4, 0.2, 0.2],
+                    landmarks_upright: [[0.5; 2]; 5],
+                    score: 0.9,
+                    quality: 0.9,
+                    code: kith_models::Code::of(&embedding),
+                    map: None,
+                };
+                faces::add(connection, photo, &face, &MODEL)?;
+            }
+            Ok(())
+        };
+        catalog.transaction(store).expect("faces");
+        catalog
+    }
+
+    /// A window of an older version may be open while a newer command has grouped.
+    #[test]
+    fn placements_that_another_version_wrote_are_derived_again() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut catalog = catalog(dir.path());
+        let mut groups = Groups::of(&dir.path().join("index"));
+        let mut derived = |catalog: &mut Catalog| {
+            let work = |connection: &Connection| groups.bring_up_to_date(connection);
+            catalog.transaction(work).expect("groups");
+            placements::all(catalog.connection()).expect("placements")
+        };
+        let first = derived(&mut catalog);
+        assert_eq!(first.len(), 3);
+        for written in [
+            "DELETE FROM placements WHERE face = 2",
+            "UPDATE placements SET person = 1, state = 'automatic'",
+        ] {
+            let connection = catalog.connection();
+            assert!(placements::source(connection).expect("a number").is_some());
+            connection.execute(written, []).expect("written");
+            assert_eq!(placements::source(connection).expect("none"), None);
+            assert_eq!(derived(&mut catalog), first);
+        }
+    }
+
+    #[test]
+    fn all_that_grouping_reads_is_in_the_source_and_nothing_else() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (faces, decided) = read(catalog(dir.path()).connection()).expect("faces");
+        let of = |faces: &[GroupFace], decided: &Decided| source(faces, decided, None);
+        let before = of(&faces, &decided);
+        let with_face = |change: fn(&mut GroupFace)| {
+            let mut faces = faces.clone();
+            change(&mut faces[1]);
+            of(&faces, &decided)
+        };
+        let with_decided = |change: fn(&mut Decided)| {
+            let mut decided = decided.clone();
+            change(&mut decided);
+            of(&faces, &decided)
+        };
+        for changed in [
+            with_face(|face| face.id = 7),
+            with_face(|face| face.photo = 7),
+            with_face(|face| face.day = Some(jiff::civil::date(2020, 1, 1))),
+            with_face(|face| face.code = kith_models::Code::of(&[0.1; EMBEDDING_LEN])),
+            with_face(|face| face.quality = 0.1),
+            with_decided(|decided| decided.people.extend([(1, DecidedPerson::default())])),
+            with_decided(|decided| decided.confirmed.extend([(1, 1)])),
+            with_decided(|decided| decided.rejected.extend([(1, 2)])),
+            with_decided(|decided| decided.apart.extend([(1, 2)])),
+            with_decided(|decided| decided.ignored.extend([1])),
+            with_decided(|decided| decided.sureness = crate::Sureness::Careful),
+            with_decided(|decided| decided.drawn.extend([1])),
+            with_decided(|decided| decided.unsure.extend([(1, 2)])),
+            with_decided(|decided| decided.unsure_groups.push([[1].into(), [2].into()])),
+            of(&faces[..2], &decided),
+        ] {
+            assert_ne!(changed, before);
+        }
+        for same in [
+            with_decided(|decided| decided.favourites.extend([1])),
+            with_decided(|decided| decided.stars.extend([(1, 5)])),
+            with_decided(|decided| decided.albums.extend([(1, DecidedAlbum::default())])),
+        ] {
+            assert_eq!(same, before);
+        }
+    }
 }
