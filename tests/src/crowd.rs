@@ -12,7 +12,8 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use kith_engine::{
     Action, Control, FaceId, Library,
-    catalog::{Catalog, decisions, faces, faces::StoredFace, photos},
+    alike::Look,
+    catalog::{Catalog, decisions, faces, faces::StoredFace, looks, photos},
     faces::MODEL,
     people::Decision,
 };
@@ -125,6 +126,11 @@ impl Lot {
         content
     }
 
+    /// How a photo may look from far away.
+    fn from_afar(&mut self) -> Look {
+        Look(std::array::from_fn(|_| (self.draw() >> 56) as u8))
+    }
+
     /// A number from -0.5 to 0.5.
     fn even(&mut self) -> f32 {
         (self.draw() >> 40) as f32 / (1_u32 << 24) as f32 - 0.5
@@ -206,6 +212,7 @@ pub fn make_crowd(library: &Path, folder: &Path, portraits: &Path, crowd: &Crowd
     let mut links = Vec::new();
     let mut contents = Lot(2);
     let mut places = Lot(3);
+    let mut far = Lot(4);
     let mut thumbnails = Vec::new();
     let mut last = None;
     catalog.transaction(|connection| {
@@ -222,6 +229,8 @@ pub fn make_crowd(library: &Path, folder: &Path, portraits: &Path, crowd: &Crowd
             header.taken_at = Some(date(made, crowd.photos));
             header.place = places.place();
             made += 1;
+            // No two are copies of one, as their thumbnails would say.
+            looks::store(connection, &header.content, &far.from_afar())?;
             let id = photos::store(connection, &path, *stamp, &header, &MODEL)?;
             let Some(embedding) = face else {
                 return kith_engine::Result::Ok(0);

@@ -87,7 +87,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 fn home() -> Result<PathBuf> {
     let home = target_dir()?.join("large");
     let made = home.join("made");
-    let current = format!("{}, with places and files", *MODEL);
+    let current = format!("{}, with places, files and looks", *MODEL);
     if std::fs::read_to_string(&made).ok().as_ref() != Some(&current) {
         if home.exists() {
             std::fs::remove_dir_all(&home)?;
