@@ -267,6 +267,14 @@ fn it_is_stopped_and_gone_on_with_and_a_lost_file_is_told() {
     let kept = fs::read(&copy).unwrap();
     fs::write(&copy, &kept[..kept.len() / 2]).unwrap();
     let opened = place.open();
+    // Where there is nothing to read, nobody needs the network.
+    let same = opened.index(&[], &Control::new(), &mut |_| {}).unwrap();
+    assert_eq!(same.photos, same.unchanged);
+    let (photo, new) = (
+        place.photos().join("003.jpg"),
+        place.photos().join("new.jpg"),
+    );
+    fs::copy(&photo, &new).unwrap();
     for result in [
         opened
             .upgrade(NETWORK, &Control::new(), &mut |_| {})
@@ -278,12 +286,10 @@ fn it_is_stopped_and_gone_on_with_and_a_lost_file_is_told() {
     }
     assert_eq!(known(&opened), before);
     fs::write(&copy, &kept).unwrap();
+    fs::remove_file(&new).unwrap();
 
     // A photo that cannot be read stays as it was, and is looked at once it is back.
-    let (photo, aside) = (
-        place.photos().join("003.jpg"),
-        place.dir.path().join("aside"),
-    );
+    let aside = place.dir.path().join("aside");
     fs::rename(&photo, &aside).unwrap();
     let without = opened.upgrade(NETWORK, &Control::new(), &mut |_| {});
     assert_eq!(without.unwrap().embedded, stopped.faces - 3);
