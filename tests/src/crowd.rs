@@ -127,7 +127,7 @@ impl Lot {
     }
 
     /// How a photo may look from far away.
-    fn from_afar(&mut self) -> Look {
+    fn far_look(&mut self) -> Look {
         Look(std::array::from_fn(|_| (self.draw() >> 56) as u8))
     }
 
@@ -230,7 +230,7 @@ pub fn make_crowd(library: &Path, folder: &Path, portraits: &Path, crowd: &Crowd
             header.place = places.place();
             made += 1;
             // No two are copies of one, as their thumbnails would say.
-            looks::store(connection, &header.content, &far.from_afar())?;
+            looks::store(connection, &header.content, &far.far_look())?;
             let id = photos::store(connection, &path, *stamp, &header, &MODEL)?;
             let Some(embedding) = face else {
                 return kith_engine::Result::Ok(0);
