@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use kith_engine::{Control, IndexSummary, Library, Person, Phase, Progress};
+use kith_engine::{Control, IndexSummary, Library, Person, Phase, Progress, Speed};
 use serde::Serialize;
 
 use crate::output::{Output, count};
@@ -111,7 +111,11 @@ fn show(shown: &mut Shown, progress: &Progress) {
         failed => format!(" · {failed} not readable"),
     };
     let faces = count(progress.faces, "face", "faces");
-    let details = format!(" · {faces}{unreadable}");
+    let speed = progress.speed.map_or_else(String::new, |speed| {
+        let Speed { photos, faces } = speed;
+        format!(" · {photos:.1} photos and {faces:.1} faces a second")
+    });
+    let details = format!(" · {faces}{unreadable}{speed}");
     shown.at(
         doing,
         progress.done,

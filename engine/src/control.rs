@@ -24,6 +24,7 @@ struct Wish {
 /// Shared between the job and whoever started it.
 #[derive(Debug, Default)]
 pub struct Control {
+    stands_back: bool,
     wish: Mutex<Wish>,
     changed: Condvar,
 }
@@ -33,6 +34,21 @@ impl Control {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, but the job stands back behind whatever else the computer has to do: somebody uses it
+    /// meanwhile.
+    #[must_use]
+    pub fn in_the_background() -> Self {
+        Self {
+            stands_back: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the job stands back.
+    pub(crate) fn stands_back(&self) -> bool {
+        self.stands_back
     }
 
     /// Stop as soon as the photo in hand is stored. Cannot be taken back.

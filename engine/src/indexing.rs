@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::bounded;
 use jiff::civil::DateTime;
 use kith_models::{Code, Crop, distance};
+use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use crate::alike::{self, Look, Shown};
@@ -23,10 +24,11 @@ use crate::catalog::{Catalog, folders, looks, stacks};
 use crate::faces::{FaceFinder, FoundFace, MODEL, overlap};
 use crate::people::Calibration;
 use crate::photo::{self, Facts, PhotoError, Upright};
+use crate::quiet;
 use crate::regrouping::Regrouping;
 use crate::scan::{self, Found, Trouble};
 use crate::thumbnails::Thumbnails;
-use crate::{Control, Error, IndexSummary, Phase, PhotoId, Progress, Result};
+use crate::{Control, Error, IndexSummary, Phase, PhotoId, Progress, Result, Speed};
 
 /// Long side in pixels to which a photo is decoded: enough for every face of 30 pixels in it to be
 /// found at the detector's finer size, and for larger ones to be cut out sharper. Half of the 4,000
@@ -113,6 +115,7 @@ impl Job<'_> {
             total: 0,
             faces: 0,
             failed: 0,
+            speed: None,
             seconds_left: None,
         };
         (self.on_progress)(progress.clone());
@@ -134,7 +137,7 @@ impl Job<'_> {
         self.look_from_afar(&mut progress)?;
         self.stack()?;
         progress.phase = Phase::Grouping;
-        progress.seconds_left = None;
+        (progress.speed, progress.seconds_left) = (None, None);
         (self.on_progress)(progress);
         self.regrouping.at_once(&mut self.catalog)?;
         self.summary(plan.unchanged, started)
@@ -214,15 +217,21 @@ impl Job<'_> {
             finder = finder.with_worker();
         }
         let (finder, thumbnails, known) = (&finder, self.thumbnails, &known);
-        let started = Instant::now();
+        let stands_back = self.control.stands_back();
+        let quiet = stands_back.then(|| quiet::threads(0)).flatten();
+        let quiet = quiet.as_ref();
+        let mut started = Instant::now();
         // All queues have room for as many photos as are ever on their way, so nobody blocks.
         let (give, jobs) = bounded::<usize>(under_way);
         let (done, results) = bounded::<(usize, Sight)>(under_way);
-        rayon::in_place_scope(|networks| {
+        quiet::scope(quiet, |networks| {
             std::thread::scope(|scope| {
                 for _ in 0..threads {
                     let (jobs, done) = (jobs.clone(), done.clone());
                     scope.spawn(move || {
+                        if stands_back {
+                            quiet::stand_back();
+                        }
                         for at in jobs {
                             let read = photo::read(&files[at].0, DECODED_SIDE);
                             let done = done.clone();
@@ -243,9 +252,12 @@ impl Job<'_> {
                 let mut early: BTreeMap<usize, Sight> = BTreeMap::new();
                 let mut waiting = Waiting::default();
                 for at in 0..files.len() {
+                    let asked = Instant::now();
                     if !self.control.go_on() {
                         break;
                     }
+                    // Nothing is read in a pause.
+                    started += asked.elapsed();
                     while given < files.len().min(at + under_way) && give.send(given).is_ok() {
                         given += 1;
                     }
@@ -262,16 +274,22 @@ impl Job<'_> {
                     if at + 1 < files.len() && !waiting.is_due(finder.faces_together()) {
                         continue;
                     }
-                    self.store(finder, files, std::mem::take(&mut waiting), progress)?;
+                    let some = std::mem::take(&mut waiting);
+                    self.store(finder, quiet, files, some, progress)?;
                     if progress.done >= PHOTOS_TO_JUDGE {
-                        let each = started.elapsed().as_secs_f32() / progress.done as f32;
-                        progress.seconds_left =
-                            Some(each * (progress.total - progress.done) as f32);
+                        let spent = started.elapsed().as_secs_f32();
+                        let speed = Speed {
+                            photos: progress.done as f32 / spent,
+                            faces: progress.faces as f32 / spent,
+                        };
+                        let left = progress.total - progress.done;
+                        progress.speed = Some(speed);
+                        progress.seconds_left = Some(left as f32 / speed.photos);
                     }
                     (self.on_progress)(progress.clone());
                     self.regrouping.if_due(&mut self.catalog)?;
                 }
-                self.store(finder, files, waiting, progress)
+                self.store(finder, quiet, files, waiting, progress)
             })
         })
     }
@@ -280,6 +298,7 @@ impl Job<'_> {
     fn store(
         &mut self,
         finder: &FaceFinder,
+        quiet: Option<&ThreadPool>,
         files: &[(PathBuf, Stamp)],
         waiting: Waiting,
         progress: &mut Progress,
@@ -289,7 +308,8 @@ impl Job<'_> {
             .iter()
             .filter_map(|(_, sight)| sight.as_ref().ok());
         let faces = faces.flat_map(|seen| seen.faces.iter().flatten());
-        let mut embedded = embedded(finder, faces.cloned().collect())?.into_iter();
+        let faces = faces.cloned().collect();
+        let mut embedded = quiet::on(quiet, || embedded(finder, faces))?.into_iter();
         let mut photos = Vec::with_capacity(waiting.sights.len());
         for (at, sight) in waiting.sights {
             let (path, stamp) = &files[at];

@@ -704,6 +704,16 @@ pub enum Phase {
     Grouping,
 }
 
+/// How fast photos are read: since the run began to read, without its pauses.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Speed {
+    /// Photos a second.
+    pub photos: f32,
+    /// Faces a second.
+    pub faces: f32,
+}
+
 /// How far a running index job is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
@@ -718,6 +728,8 @@ pub struct Progress {
     pub faces: u32,
     /// Files that could not be read in this run.
     pub failed: u32,
+    /// How fast photos are read, once it can be told.
+    pub speed: Option<Speed>,
     /// Time left in seconds, once it can be told.
     pub seconds_left: Option<f32>,
 }

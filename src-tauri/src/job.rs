@@ -115,7 +115,7 @@ impl Job {
             state.waiting.push(folders);
             return;
         }
-        let control = Arc::new(Control::new());
+        let control = Arc::new(Control::in_the_background());
         state.running = Some(Running {
             control: Arc::clone(&control),
             progress: Progress {
@@ -124,6 +124,7 @@ impl Job {
                 total: 0,
                 faces: 0,
                 failed: 0,
+                speed: None,
                 seconds_left: None,
             },
             paused: false,

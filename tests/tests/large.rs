@@ -280,6 +280,24 @@ fn scroll(window: &Window, figures: &mut Figures, when: &str) -> Result<()> {
     Ok(())
 }
 
+/// Notes how long it takes until the photos of another year are there; gives the longest of 20 times, in
+/// milliseconds.
+fn jump(window: &Window, figures: &mut Figures, when: &str) -> Result<f64> {
+    let mut jumps = Vec::new();
+    for year in 0..20 {
+        let share = f64::from((year * 7) % 20) / 20.0 + 0.01;
+        let jump = format!(
+            "const s = document.querySelector('.scroller'); s.scrollTop = {share} * (s.scrollHeight - innerHeight)"
+        );
+        let pictures = "[data-testid=photo-tile] img";
+        jumps.push(until_pictures(window, &jump, pictures)?);
+    }
+    jumps.sort_by(f64::total_cmp);
+    let what = format!("a jump to a year {when}, the median");
+    figures.time(&what, jumps[jumps.len() / 2], 200.0);
+    Ok(jumps[jumps.len() - 1])
+}
+
 /// Notes the memory of the program and of the page's processes.
 fn weigh(pids: &[u32], figures: &mut Figures, when: &str) -> Result<()> {
     let mut all = 0;
@@ -299,6 +317,68 @@ fn weigh(pids: &[u32], figures: &mut Figures, when: &str) -> Result<()> {
             .push(format!("memory {when}: {} MB", all / 1_000_000));
     }
     Ok(())
+}
+
+/// Photos that are new to a library of some people.
+const NEW: usize = 1200;
+const SOME: Crowd = Crowd {
+    people: 500,
+    faces_each: 19,
+    named: 40,
+    doubtful: 0,
+    photos: 10_000,
+    noisy: false,
+};
+
+#[test]
+#[ignore = "makes 10,000 photos and takes minutes: ./dev bench window"]
+fn the_window_is_quick_while_photos_are_read() -> Result<()> {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let home = tempfile::tempdir()?;
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("photos");
+    let pictures = home.path().join("Pictures");
+    make_crowd(
+        &home.path().join(".local/share/kith"),
+        &pictures,
+        &samples,
+        &SOME,
+    )?;
+    let portrait = std::fs::read(samples.join("obama2.jpg"))?;
+    std::fs::create_dir(pictures.join("new"))?;
+    for number in 0..NEW {
+        // Each is a photo of its own by what stands behind the picture.
+        let bytes = [&portrait[..], number.to_string().as_bytes()].concat();
+        std::fs::write(pictures.join(format!("new/{number}.jpg")), bytes)?;
+    }
+    let program = built("kith-app")?;
+    let mut figures = Figures::default();
+    let window = Window::open(&program, home.path(), Look::PLAIN)?;
+    window.find("[data-testid=photo-tile]")?;
+    let pids = of_program(&program)?;
+    until_at_rest(*pids.first().context("no program")?)?;
+    let taken_away = TakenAway::since_now()?;
+    scroll(&window, &mut figures, "before photos are read")?;
+    let before = jump(&window, &mut figures, "before photos are read")?;
+    window.run(
+        "window.__TAURI_INTERNALS__.invoke('check_again'); return 0",
+        "",
+    )?;
+    let line = "[data-testid=job-line]";
+    let of_all = "of 1,200";
+    until("photos are read", || {
+        Ok(window.text(line)?.contains(of_all))
+    })?;
+    scroll(&window, &mut figures, "while photos are read")?;
+    let meanwhile = jump(&window, &mut figures, "while photos are read")?;
+    println!("the slowest of 20 jumps: {before:.0} ms before, {meanwhile:.0} ms meanwhile");
+    let said = window.text(line)?;
+    ensure!(said.contains(of_all), "read too soon: {said}");
+    window.click(line)?;
+    let speed = window.text("[data-testid=job-speed]")?;
+    ensure!(speed.ends_with(" faces a second"), "{speed}");
+    println!("{said}, {speed}");
+    taken_away.tell()?;
+    figures.all_hold()
 }
 
 #[test]
@@ -339,24 +419,8 @@ fn the_window_is_quick_with_a_large_library() -> Result<()> {
     weigh(&busy, &mut figures, "once it is prepared")?;
     scroll(&window, &mut figures, "once it is prepared")?;
 
-    let mut jumps = Vec::new();
-    for year in 0..20 {
-        let share = f64::from((year * 7) % 20) / 20.0 + 0.01;
-        let jump = format!(
-            "const s = document.querySelector('.scroller'); s.scrollTop = {share} * (s.scrollHeight - innerHeight)"
-        );
-        jumps.push(until_pictures(
-            &window,
-            &jump,
-            "[data-testid=photo-tile] img",
-        )?);
-    }
-    jumps.sort_by(f64::total_cmp);
-    println!(
-        "a jump to a year, half of them within {:.0} ms",
-        jumps[jumps.len() / 2]
-    );
-    figures.time("the slowest of 20 jumps", jumps[jumps.len() - 1], 300.0);
+    let slowest = jump(&window, &mut figures, "once it is prepared")?;
+    figures.time("the slowest of 20 jumps", slowest, 300.0);
 
     let open = "document.querySelector('[data-testid=nav-people]').click()";
     let people = until_pictures(&window, open, "[data-testid=person] img")?;

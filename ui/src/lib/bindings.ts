@@ -784,6 +784,8 @@ export type Progress = {
 	faces: number,
 	/**  Files that could not be read in this run. */
 	failed: number,
+	/**  How fast photos are read, once it can be told. */
+	speed: Speed | null,
 	/**  Time left in seconds, once it can be told. */
 	seconds_left: number | null,
 };
@@ -913,6 +915,14 @@ said: Said | null } |
 { kind: "taken_back"; 
 /**  What was taken back. */
 said: Said | null };
+
+/**  How fast photos are read: since the run began to read, without its pauses. */
+export type Speed = {
+	/**  Photos a second. */
+	photos: number | null,
+	/**  Faces a second. */
+	faces: number | null,
+};
 
 /**  Where a library is, and how much room it takes. */
 export type Storage = {

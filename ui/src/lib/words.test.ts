@@ -1,7 +1,7 @@
 // Ages and sizes as words, in both languages.
 import { afterEach, expect, test } from 'vitest';
 import { spoken } from './language.svelte';
-import { ageOf, count, dayOf, kilobytes, placeOf, timeLeft } from './words';
+import { ageOf, count, dayOf, kilobytes, placeOf, speedOf, timeLeft } from './words';
 
 afterEach(() => {
   spoken.wanted = 'system';
@@ -13,6 +13,15 @@ test('months count for small children, years for everybody else', () => {
   expect(ageOf({ years: 1, months: 3 })).toBe('1 year, 3 months');
   expect(ageOf({ years: 2, months: 0 })).toBe('2 years');
   expect(ageOf({ years: 41, months: 7 })).toBe('41 years');
+});
+
+test('speed is told to a tenth, once it is known', () => {
+  expect(speedOf(null)).toBe('');
+  expect(speedOf({ photos: 3.62, faces: 10 })).toBe('3.6 photos and 10.0 faces a second');
+  spoken.wanted = 'de';
+  expect(speedOf({ photos: 3.62, faces: 1234.5 })).toBe(
+    '3,6 Fotos und 1.234,5 Gesichter in der Sekunde',
+  );
 });
 
 test('sizes are short', () => {

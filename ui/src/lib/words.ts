@@ -1,5 +1,5 @@
 // Numbers, dates, times and places as a reader of the window's language expects them.
-import type { PlaceName } from './api';
+import type { PlaceName, Speed } from './api';
 import { spoken, t } from './language.svelte';
 
 /** A format of the system's, made once for each language. */
@@ -17,6 +17,17 @@ const counts = format((locale) => new Intl.NumberFormat(locale));
 /** `1,204` */
 export function count(n: number): string {
   return counts().format(n);
+}
+
+const rates = format(
+  (locale) => new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 }),
+);
+
+/** `3.6 photos and 10.8 faces a second`; empty while it cannot be told */
+export function speedOf(speed: Speed | null): string {
+  if (speed?.photos == null || speed.faces == null) return '';
+  const rate = (of: number) => rates().format(of);
+  return t('jobs.speed', { photos: rate(speed.photos), faces: rate(speed.faces) });
 }
 
 // The dates of photos are local times without a zone: read and written as UTC they stay as they are.
