@@ -3,8 +3,11 @@
 #![cfg(target_os = "linux")] // Which says how much it was at most.
 #![allow(clippy::unwrap_used)] // A test that meets the unexpected fails.
 
+mod common;
+
 use std::{fs, thread};
 
+use common::memory_mb;
 use image::{Rgb, RgbImage};
 use kith_engine::{Control, Library, keep_freed_memory_a_while, photo};
 
@@ -37,17 +40,6 @@ fn decoded_photos_do_not_pile_up() {
     let library = Library::open(&dir.path().join("library")).unwrap();
     let report = library.index(&[photos], &Control::new(), &mut |_| {});
     assert_eq!(report.unwrap().photos, threads * PHOTOS);
-    let most = most_mb();
+    let most = memory_mb("VmHWM");
     assert!(most < NETWORKS_MB + threads * UNDER_WAY_MB, "{most} MB");
-}
-
-/// The most memory that this process had.
-fn most_mb() -> u32 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .unwrap();
-    let kb = line.split_whitespace().nth(1).unwrap();
-    kb.parse::<u32>().unwrap() / 1024
 }

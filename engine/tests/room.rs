@@ -3,8 +3,11 @@
 #![cfg(target_os = "linux")] // Which says how much memory a process has.
 #![allow(clippy::unwrap_used)] // A test that meets the unexpected fails.
 
+mod common;
+
 use std::fs;
 
+use common::memory_mb;
 use image::{Rgb, RgbImage};
 use kith_engine::photo;
 
@@ -23,24 +26,13 @@ fn a_thread_at_rest_keeps_no_memory_for_photos() {
     fs::write(&path, photo::encode_jpeg(&picture).unwrap()).unwrap();
     drop(picture);
     photo::let_room_go();
-    let before = resident_mb();
+    let before = memory_mb("VmRSS");
     for _ in 0..3 {
         photo::decode(&path, 1200).unwrap();
     }
-    let kept = resident_mb();
+    let kept = memory_mb("VmRSS");
     assert!(kept > before + ROOM_MB / 2, "{before} and {kept} MB");
     photo::let_room_go();
-    let after = resident_mb();
+    let after = memory_mb("VmRSS");
     assert!(after + ROOM_MB * 3 / 4 < kept, "{kept} and {after} MB");
-}
-
-/// The memory that this process has.
-fn resident_mb() -> u32 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
-    let kb = line.split_whitespace().nth(1).unwrap();
-    kb.parse::<u32>().unwrap() / 1024
 }
