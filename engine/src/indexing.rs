@@ -134,10 +134,11 @@ impl Job<'_> {
             let _ = self.regrouping.at_once(&mut self.catalog);
             return Err(error);
         }
+        progress.speed = None;
         self.look_from_afar(&mut progress)?;
         self.stack()?;
         progress.phase = Phase::Grouping;
-        (progress.speed, progress.seconds_left) = (None, None);
+        progress.seconds_left = None;
         (self.on_progress)(progress);
         self.regrouping.at_once(&mut self.catalog)?;
         self.summary(plan.unchanged, started)

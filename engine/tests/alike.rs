@@ -210,3 +210,36 @@ fn an_old_library_is_looked_at_by_its_thumbnails() {
     assert!(phases.contains("Comparing"), "{phases:?}");
     assert_eq!(stacks(&library), found);
 }
+
+/// "Comparing photos" once told how fast the photos before it were read.
+#[test]
+fn speed_is_told_while_photos_are_read_and_not_after_it() {
+    let photos = folder();
+    let dir = tempfile::tempdir().unwrap();
+    let library = Library::open(dir.path()).unwrap();
+    index(&library, photos.path());
+    drop(library);
+    let catalog = rusqlite::Connection::open(dir.path().join("catalog.sqlite")).unwrap();
+    catalog.execute_batch("DELETE FROM looks;").unwrap();
+    drop(catalog);
+    for side in 300..306 {
+        let pixels = resize(&portrait("biden.jpg"), side, side, FilterType::Triangle);
+        shot(
+            &photos.path().join(format!("{side}.jpg")),
+            &pixels,
+            90,
+            None,
+        );
+    }
+    let library = Library::open(dir.path()).unwrap();
+    let mut told = BTreeSet::new();
+    let control = Control::new();
+    let summary = library.index(&[], &control, &mut |progress| {
+        told.insert((format!("{:?}", progress.phase), progress.speed.is_some()));
+    });
+    assert_eq!(summary.unwrap().photos, 16);
+    let told_in = |phase: &str| told.contains(&(phase.into(), true));
+    assert!(told_in("Reading"), "{told:?}");
+    assert!(told.contains(&("Comparing".into(), false)), "{told:?}");
+    assert!(!told_in("Comparing") && !told_in("Grouping"), "{told:?}");
+}

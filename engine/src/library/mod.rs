@@ -34,7 +34,7 @@ use crate::catalog::{
 };
 use crate::faces::{FaceFinder, MODEL};
 use crate::indexing::{DECODED_SIDE, Job, embedded, resolved};
-use crate::people::{Calibration, Decided, Decision, Groups, group_faces, read, standing};
+use crate::people::{Calibration, Decided, Decision, Groups, group_faces, standing};
 use crate::places::{Place, Spot};
 use crate::regrouping::Regrouping;
 use crate::thumbnails::Thumbnails;
@@ -485,11 +485,12 @@ impl Library {
             let said_of = before.photos_of(&decision);
             let placements = if said_of.is_some() {
                 rows.placements.clone()
-            } else if drawn {
-                let (faces, decided) = read(connection)?;
-                groups.derive(connection, faces, &decided, &rows.placements)?
             } else {
-                let faces = group_faces(&rows.facts.faces, &decided);
+                let faces = if drawn {
+                    group_faces(&faces::all(connection)?, &decided)
+                } else {
+                    group_faces(&rows.facts.faces, &decided)
+                };
                 groups.derive(connection, faces, &decided, &rows.placements)?
             };
             let changed: Vec<FaceId> = placements

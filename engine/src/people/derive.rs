@@ -29,7 +29,7 @@ const RULES: u32 = 1;
 ///
 /// # Errors
 /// [`crate::Error::Catalog`].
-pub fn read(connection: &Connection) -> Result<(Vec<GroupFace>, Decided)> {
+fn read(connection: &Connection) -> Result<(Vec<GroupFace>, Decided)> {
     let decided = Decided::replay(&decisions::all(connection)?);
     let faces = group_faces(&faces::all(connection)?, &decided);
     Ok((faces, decided))

@@ -18,7 +18,7 @@ mod split;
 
 pub use calibration::{Answers, Calibration, Rate};
 pub use decided::{Decided, DecidedAlbum, DecidedPerson, Decision, standing, to_redo};
-pub use derive::{Groups, group_faces, read};
+pub use derive::{Groups, group_faces};
 pub(crate) use grouping::free_number;
 pub use grouping::{GroupFace, Grouped, Question, Sighting, Unlabelled};
 pub(crate) use learning::wrong;
