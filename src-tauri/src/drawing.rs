@@ -1,8 +1,12 @@
-//! How the web view draws, and what it keeps of what it drew.
+//! How the web view draws, before whom, and what it keeps of what it drew.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
+use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::thread::{
+    CapabilitySet, capabilities, remove_capability_from_bounding_set, set_capabilities,
+};
 use tauri::{App, Manager as _};
 use webkit2gtk::{CacheModel, WebContextExt as _, WebViewExt as _};
 
@@ -24,6 +28,27 @@ pub fn choose_renderer() {
             .args(std::env::args_os().skip(1))
             .env(RENDERER, "1")
             .exec();
+    }
+}
+
+/// Lets no thread of the web view, nor of its processes, come before all others of the system.
+///
+/// It gives itself such a thread where it may: as root, or as somebody whose limit of `rtprio` allows it. When
+/// that one wants a lock of the web view's allocator it asks again and again, and keeps the thread that holds
+/// it from going on, until the system steps in after 0.95 s (`docs/window.md`).
+pub fn forgo_real_time() {
+    // Whoever may not give these up does not have them, or is no worse off than before.
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let _ = setrlimit(Resource::Rtprio, none);
+    let _ = remove_capability_from_bounding_set(CapabilitySet::SYS_NICE);
+    if let Ok(mut sets) = capabilities(None) {
+        sets.effective.remove(CapabilitySet::SYS_NICE);
+        sets.permitted.remove(CapabilitySet::SYS_NICE);
+        sets.inheritable.remove(CapabilitySet::SYS_NICE);
+        let _ = set_capabilities(None, sets);
     }
 }
 

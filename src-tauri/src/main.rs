@@ -24,7 +24,10 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     #[cfg(target_os = "linux")]
-    kith_app::choose_renderer();
+    {
+        kith_app::forgo_real_time();
+        kith_app::choose_renderer();
+    }
     let Arguments { folders, library } = Arguments::parse();
     kith_app::run(library, &folders)
 }

@@ -4,6 +4,7 @@
 mod build;
 mod crowd;
 mod network;
+pub mod processes;
 pub mod webdriver;
 
 pub use build::{built, target_dir};

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use kith_engine::faces::MODEL;
 use kith_engine::places::Spot;
 use kith_engine::{Action, Control, Library};
+use kith_journeys::processes::{of_program, stat};
 use kith_journeys::webdriver::{Look, Window, until};
 use kith_journeys::{Crowd, built, make_crowd, target_dir};
 
@@ -458,49 +459,10 @@ fn the_window_is_quick_with_a_large_library() -> Result<()> {
     figures.all_hold()
 }
 
-/// The program's process, and those that it began.
-fn of_program(program: &Path) -> Result<Vec<u32>> {
-    let mut all: Vec<(u32, u32)> = Vec::new();
-    let mut ours = BTreeSet::new();
-    for entry in std::fs::read_dir("/proc")? {
-        let name = entry?.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
-            continue;
-        };
-        let Ok(stat) = stat(pid) else { continue };
-        all.push((pid, stat[1].parse()?));
-        if std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program) {
-            ours.insert(pid);
-        }
-    }
-    let first: Vec<u32> = ours.iter().copied().collect();
-    loop {
-        let before = ours.len();
-        let born: Vec<u32> = all
-            .iter()
-            .filter(|(_, parent)| ours.contains(parent))
-            .map(|(pid, _)| *pid)
-            .collect();
-        ours.extend(born);
-        if ours.len() == before {
-            break;
-        }
-    }
-    let rest = ours.into_iter().filter(|pid| !first.contains(pid));
-    Ok(first.iter().copied().chain(rest).collect())
-}
-
-/// The fields of a process behind its name: its state, its parent, …
-fn stat(pid: u32) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let (_, rest) = text.rsplit_once(") ").context("no name")?;
-    Ok(rest.split(' ').map(str::to_owned).collect())
-}
-
 /// Waits until a process took less than a tenth of a second's processor time in a second.
 fn until_at_rest(pid: u32) -> Result<()> {
     let ticks = || -> Result<u64> {
-        let stat = stat(pid)?;
+        let stat = stat(pid, pid)?;
         Ok(stat[11].parse::<u64>()? + stat[12].parse::<u64>()?)
     };
     loop {
@@ -515,7 +477,7 @@ fn until_at_rest(pid: u32) -> Result<()> {
 
 /// When a process began, in milliseconds since 1970.
 fn started(pid: u32) -> Result<f64> {
-    let ticks: f64 = stat(pid)?[19].parse()?;
+    let ticks: f64 = stat(pid, pid)?[19].parse()?;
     let uptime = std::fs::read_to_string("/proc/uptime")?;
     let up: f64 = uptime.split(' ').next().context("no uptime")?.parse()?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;

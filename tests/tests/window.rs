@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use kith_journeys::processes::{of_program, stat};
 use kith_journeys::webdriver::{Look, Window, key, until};
 use kith_journeys::{Crowd, built, make_crowd, make_journeys, target_dir};
 
@@ -1615,6 +1616,36 @@ fn see_a_person(
     window.find("[data-testid=split-leave] li")?;
     look_at(window, "person-split")?;
     window.press(&[key::ESCAPE])
+}
+
+/// The web view gave itself a thread before all others, which kept the one that it waited for from running,
+/// and no frame came for a second.
+#[test]
+fn no_thread_of_the_window_comes_before_all_others() -> Result<()> {
+    let program = program()?;
+    let home = home()?;
+    let window = Window::open(&program, home.path(), Look::PLAIN)?;
+    window.find("[data-testid=use-pictures]")?;
+    let mut looked_at = 0;
+    for pid in of_program(&program)? {
+        // Windows of other tests may end meanwhile.
+        let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+            continue;
+        };
+        for thread in threads.flatten() {
+            let number = thread.file_name().to_string_lossy().parse()?;
+            let Ok(stat) = stat(pid, number) else {
+                continue;
+            };
+            looked_at += 1;
+            let policy: u32 = stat[38].parse()?;
+            let name = fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
+            // SCHED_FIFO and SCHED_RR.
+            ensure!(policy != 1 && policy != 2, "{name} has policy {policy}");
+        }
+    }
+    ensure!(looked_at > 10, "{looked_at} threads");
+    Ok(())
 }
 
 /// Goes to every screen; leaves a picture of each in `target/screenshots`, and lets axe look at it.
