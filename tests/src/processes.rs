@@ -14,7 +14,9 @@ pub fn of_program(program: &Path) -> Result<Vec<u32>> {
         let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
-        let Ok(stat) = stat(pid, pid) else { continue };
+        let Ok(stat) = stat(format!("/proc/{pid}")) else {
+            continue;
+        };
         all.push((pid, stat[1].parse()?));
         if std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program) {
             ours.insert(pid);
@@ -37,9 +39,10 @@ pub fn of_program(program: &Path) -> Result<Vec<u32>> {
     Ok(first.iter().copied().chain(rest).collect())
 }
 
-/// The fields of a thread of a process behind its name: its state, its parent, … (`proc(5)`).
-pub fn stat(pid: u32, thread: u32) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{thread}/stat"))?;
+/// The fields behind the name of a process (`/proc/PID`, its times those of all its threads) or of one thread
+/// (`/proc/PID/task/TID`): its state, its parent, … (`proc(5)`).
+pub fn stat(of: impl AsRef<Path>) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(of.as_ref().join("stat"))?;
     let (_, rest) = text.rsplit_once(") ").context("no name")?;
     Ok(rest.split(' ').map(str::to_owned).collect())
 }

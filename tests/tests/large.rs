@@ -462,7 +462,7 @@ fn the_window_is_quick_with_a_large_library() -> Result<()> {
 /// Waits until a process took less than a tenth of a second's processor time in a second.
 fn until_at_rest(pid: u32) -> Result<()> {
     let ticks = || -> Result<u64> {
-        let stat = stat(pid, pid)?;
+        let stat = stat(format!("/proc/{pid}"))?;
         Ok(stat[11].parse::<u64>()? + stat[12].parse::<u64>()?)
     };
     loop {
@@ -477,7 +477,7 @@ fn until_at_rest(pid: u32) -> Result<()> {
 
 /// When a process began, in milliseconds since 1970.
 fn started(pid: u32) -> Result<f64> {
-    let ticks: f64 = stat(pid, pid)?[19].parse()?;
+    let ticks: f64 = stat(format!("/proc/{pid}"))?[19].parse()?;
     let uptime = std::fs::read_to_string("/proc/uptime")?;
     let up: f64 = uptime.split(' ').next().context("no uptime")?.parse()?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;

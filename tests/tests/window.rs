@@ -1633,8 +1633,7 @@ fn no_thread_of_the_window_comes_before_all_others() -> Result<()> {
             continue;
         };
         for thread in threads.flatten() {
-            let number = thread.file_name().to_string_lossy().parse()?;
-            let Ok(stat) = stat(pid, number) else {
+            let Ok(stat) = stat(thread.path()) else {
                 continue;
             };
             looked_at += 1;
