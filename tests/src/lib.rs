@@ -3,6 +3,7 @@
 
 mod build;
 mod crowd;
+pub mod life;
 mod network;
 pub mod processes;
 pub mod webdriver;

@@ -1,0 +1,681 @@
+//! Says what every answer of a library must be: an independent replay of the log, and of what looks
+//! must make of the files. Written from what users are promised, not from the engine's code.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kith_engine::{AlbumId, DecisionId, PersonId};
+
+use super::pictures::Content;
+
+/// One photo as its owner sees it: it stays the same when its file moves or is edited.
+pub type PhotoNo = u32;
+/// A face: the photo it was seen on, and its number among the faces of the scene.
+pub type FaceKey = (PhotoNo, u32);
+
+/// What was said.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// The person has this name, and these faces are that person.
+    Name(PersonId, String, Vec<FaceKey>),
+    /// The person has no name any more.
+    Unname(PersonId),
+    /// These faces are the person.
+    Confirm(PersonId, Vec<FaceKey>),
+    /// The first faces are not the person; the others were the rest of an unnamed group.
+    Reject(PersonId, Vec<FaceKey>, Vec<FaceKey>),
+    /// The first person is the second, and these faces are theirs.
+    Merge(PersonId, PersonId, Vec<FaceKey>),
+    /// The person is hidden, or shown again.
+    Hide(PersonId, bool, Vec<FaceKey>),
+    /// No faces to care about.
+    Ignore(Vec<FaceKey>),
+    /// It cannot be told whether these faces are the person.
+    Unsure(PersonId, Vec<FaceKey>),
+    /// This face stands for the person; the others were the rest of an unnamed group.
+    BestFace(PersonId, FaceKey, Vec<FaceKey>),
+    /// The user drew this face.
+    Draw(FaceKey),
+    /// Other names.
+    Aliases(PersonId, Vec<String>, Vec<FaceKey>),
+    /// Day of birth.
+    Birthday(PersonId, Option<String>, Vec<FaceKey>),
+    /// Favourites, or not.
+    Favourite(Vec<PhotoNo>, bool),
+    /// Stars.
+    Stars(Vec<PhotoNo>, u8),
+    /// An album is made or renamed.
+    Album(AlbumId, String),
+    /// A search is saved or renamed.
+    SavedSearch(AlbumId, String, String),
+    /// Photos go into an album.
+    AddToAlbum(AlbumId, Vec<PhotoNo>),
+    /// Photos leave an album.
+    RemoveFromAlbum(AlbumId, Vec<PhotoNo>),
+    /// An album is deleted.
+    DropAlbum(AlbumId),
+    /// Nothing that the model looks at.
+    Other,
+    /// Said at once.
+    Several(Vec<Said>),
+    /// An entry is taken back.
+    Undo(DecisionId),
+    /// An entry that was taken back holds again.
+    Redo(DecisionId),
+}
+
+/// The log.
+#[derive(Debug, Clone, Default)]
+pub struct Log(pub Vec<(DecisionId, Said)>);
+
+impl Log {
+    /// Entries that were taken back.
+    #[must_use]
+    pub fn undone(&self) -> BTreeSet<DecisionId> {
+        let mut undone = BTreeSet::new();
+        for (_, said) in &self.0 {
+            match said {
+                Said::Undo(entry) => {
+                    undone.insert(*entry);
+                }
+                Said::Redo(entry) => {
+                    undone.remove(entry);
+                }
+                _ => {}
+            }
+        }
+        undone
+    }
+
+    /// Entries that hold and can be taken back, the newest first.
+    #[must_use]
+    pub fn standing(&self) -> Vec<DecisionId> {
+        let undone = self.undone();
+        let all = self.0.iter().rev();
+        all.filter(|(id, said)| {
+            !matches!(said, Said::Undo(_) | Said::Redo(_)) && !undone.contains(id)
+        })
+        .map(|(id, _)| *id)
+        .collect()
+    }
+
+    /// The entry that *Redo* would say again.
+    #[must_use]
+    pub fn to_redo(&self) -> Option<DecisionId> {
+        let mut taken_back = Vec::new();
+        for (_, said) in &self.0 {
+            match said {
+                Said::Undo(entry) => taken_back.push(*entry),
+                Said::Redo(entry) => taken_back.retain(|of| of != entry),
+                _ => taken_back.clear(),
+            }
+        }
+        taken_back.pop()
+    }
+
+    /// All that holds. `as_one` says under which number answers of a photo count: a photo that took
+    /// over another's answers has them as its own.
+    #[must_use]
+    pub fn replay(&self, as_one: &dyn Fn(PhotoNo) -> PhotoNo) -> Answers {
+        let undone = self.undone();
+        let mut answers = Answers::default();
+        for (id, said) in &self.0 {
+            if !undone.contains(id) {
+                answers.hear(said, as_one);
+            }
+        }
+        answers
+    }
+}
+
+/// What was said of a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PersonAnswers {
+    /// The name.
+    pub name: Option<String>,
+    /// Whether they are hidden.
+    pub hidden: bool,
+    /// The face that stands for them.
+    pub best_face: Option<FaceKey>,
+    /// Other names.
+    pub aliases: Vec<String>,
+    /// Day of birth.
+    pub birthday: Option<String>,
+}
+
+/// An album.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AlbumAnswers {
+    /// Its name.
+    pub name: String,
+    /// Its search, if it is one.
+    pub query: Option<String>,
+    /// The photos in it.
+    pub photos: BTreeSet<PhotoNo>,
+}
+
+/// All that holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// People of whom something was said.
+    pub people: BTreeMap<PersonId, PersonAnswers>,
+    /// Whose a face is.
+    pub confirmed: BTreeMap<FaceKey, PersonId>,
+    /// Whose a face is not.
+    pub rejected: BTreeSet<(FaceKey, PersonId)>,
+    /// Faces that are not one person.
+    pub apart: BTreeSet<(FaceKey, FaceKey)>,
+    /// Faces to leave out.
+    pub ignored: BTreeSet<FaceKey>,
+    /// Faces that were drawn.
+    pub drawn: BTreeSet<FaceKey>,
+    /// Not to be asked again.
+    pub unsure: BTreeSet<(FaceKey, PersonId)>,
+    /// Favourites.
+    pub favourites: BTreeSet<PhotoNo>,
+    /// Photos with stars.
+    pub stars: BTreeMap<PhotoNo, u8>,
+    /// Albums.
+    pub albums: BTreeMap<AlbumId, AlbumAnswers>,
+}
+
+impl Answers {
+    /// Whoever has that name, or another name that reads so.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<PersonId> {
+        let wanted = name.to_lowercase();
+        let by_name = self.people.iter().find(|(_, of)| {
+            of.name
+                .as_ref()
+                .is_some_and(|name| name.to_lowercase() == wanted)
+        });
+        let by_alias = || {
+            self.people.iter().find(|(_, of)| {
+                let mut aliases = of.aliases.iter();
+                of.name.is_some() && aliases.any(|alias| alias.to_lowercase() == wanted)
+            })
+        };
+        by_name.or_else(by_alias).map(|(person, _)| *person)
+    }
+
+    fn hear(&mut self, said: &Said, as_one: &dyn Fn(PhotoNo) -> PhotoNo) {
+        let face = |(photo, face): FaceKey| (as_one(photo), face);
+        let faces = |of: &[FaceKey]| -> Vec<FaceKey> { of.iter().copied().map(face).collect() };
+        match said {
+            Said::Name(person, name, of) => {
+                self.people.entry(*person).or_default().name = Some(name.clone());
+                self.confirm(&faces(of), *person);
+            }
+            Said::Unname(person) => {
+                let of = self.people.entry(*person).or_default();
+                of.name = None;
+                of.aliases.clear();
+            }
+            Said::Confirm(person, of) => {
+                self.people.entry(*person).or_default();
+                self.confirm(&faces(of), *person);
+            }
+            Said::Reject(person, of, others) => {
+                for one in faces(of) {
+                    self.rejected.insert((one, *person));
+                    if self.confirmed.get(&one) == Some(person) {
+                        self.confirmed.remove(&one);
+                    }
+                    for other in faces(others) {
+                        self.apart.insert((one.min(other), one.max(other)));
+                    }
+                }
+            }
+            Said::Merge(person, into, of) => self.merge(*person, *into, &faces(of)),
+            Said::Hide(person, hidden, of) => {
+                self.people.entry(*person).or_default().hidden = *hidden;
+                self.confirm(&faces(of), *person);
+            }
+            Said::Ignore(of) => {
+                for one in faces(of) {
+                    self.confirmed.remove(&one);
+                    self.ignored.insert(one);
+                }
+            }
+            Said::Unsure(person, of) => {
+                self.unsure
+                    .extend(faces(of).into_iter().map(|one| (one, *person)));
+            }
+            Said::BestFace(person, best, others) => {
+                let best = face(*best);
+                self.people.entry(*person).or_default().best_face = Some(best);
+                self.confirm(&[best], *person);
+                self.confirm(&faces(others), *person);
+            }
+            Said::Draw(drawn) => {
+                self.drawn.insert(face(*drawn));
+            }
+            Said::Aliases(person, aliases, of) => {
+                self.people
+                    .entry(*person)
+                    .or_default()
+                    .aliases
+                    .clone_from(aliases);
+                self.confirm(&faces(of), *person);
+            }
+            Said::Birthday(person, birthday, of) => {
+                self.people
+                    .entry(*person)
+                    .or_default()
+                    .birthday
+                    .clone_from(birthday);
+                self.confirm(&faces(of), *person);
+            }
+            Said::Several(all) => all.iter().for_each(|said| self.hear(said, as_one)),
+            Said::Other | Said::Undo(_) | Said::Redo(_) => {}
+            of_photos => self.hear_of_photos(of_photos, as_one),
+        }
+    }
+
+    fn hear_of_photos(&mut self, said: &Said, as_one: &dyn Fn(PhotoNo) -> PhotoNo) {
+        match said {
+            Said::Favourite(photos, favourite) => {
+                for photo in photos.iter().copied().map(as_one) {
+                    if *favourite {
+                        self.favourites.insert(photo);
+                    } else {
+                        self.favourites.remove(&photo);
+                    }
+                }
+            }
+            Said::Stars(photos, stars) => {
+                for photo in photos.iter().copied().map(as_one) {
+                    self.stars.insert(photo, *stars);
+                }
+            }
+            Said::Album(album, name) => {
+                self.albums.entry(*album).or_default().name.clone_from(name);
+            }
+            Said::SavedSearch(album, name, query) => {
+                let album = self.albums.entry(*album).or_default();
+                album.name.clone_from(name);
+                album.query = Some(query.clone());
+            }
+            Said::AddToAlbum(album, photos) => {
+                if let Some(album) = self.albums.get_mut(album) {
+                    album.photos.extend(photos.iter().copied().map(as_one));
+                }
+            }
+            Said::RemoveFromAlbum(album, photos) => {
+                if let Some(album) = self.albums.get_mut(album) {
+                    for photo in photos.iter().copied().map(as_one) {
+                        album.photos.remove(&photo);
+                    }
+                }
+            }
+            Said::DropAlbum(album) => {
+                self.albums.remove(album);
+            }
+            _ => {}
+        }
+    }
+
+    fn confirm(&mut self, faces: &[FaceKey], person: PersonId) {
+        for face in faces {
+            self.confirmed.insert(*face, person);
+            self.rejected.remove(&(*face, person));
+            self.ignored.remove(face);
+        }
+        let confirmed = &self.confirmed;
+        self.apart.retain(
+            |(one, other)| match (confirmed.get(one), confirmed.get(other)) {
+                (Some(one), Some(other)) => one != other,
+                _ => true,
+            },
+        );
+    }
+
+    fn merge(&mut self, person: PersonId, into: PersonId, faces: &[FaceKey]) {
+        let from = self.people.remove(&person).unwrap_or_default();
+        let stays = self.people.entry(into).or_default();
+        stays.name = stays.name.take().or(from.name);
+        stays.best_face = stays.best_face.or(from.best_face);
+        stays.birthday = stays.birthday.take().or(from.birthday);
+        for alias in from.aliases {
+            if !stays.aliases.contains(&alias) {
+                stays.aliases.push(alias);
+            }
+        }
+        for of in self.confirmed.values_mut() {
+            if *of == person {
+                *of = into;
+            }
+        }
+        for pairs in [&mut self.rejected, &mut self.unsure] {
+            let now = std::mem::take(pairs).into_iter();
+            *pairs = now
+                .map(|(face, of)| (face, if of == person { into } else { of }))
+                .collect();
+        }
+        self.confirm(faces, into);
+        let confirmed = &self.confirmed;
+        self.rejected
+            .retain(|(face, of)| confirmed.get(face) != Some(of));
+    }
+}
+
+/// What the library must know of a photo.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Where it was seen last.
+    pub path: PathBuf,
+    /// What was seen there.
+    pub content: Arc<Content>,
+    /// The photos whose answers it has: its own first, then those that it took over.
+    pub photos: Vec<PhotoNo>,
+    /// Its file is gone, and not only away.
+    pub gone: bool,
+    /// Another took over its answers.
+    pub taken_over: bool,
+}
+
+impl Row {
+    /// Under which number answers of a photo count on this row.
+    #[must_use]
+    pub fn as_one(&self, photo: PhotoNo) -> PhotoNo {
+        if self.photos.contains(&photo) {
+            self.photos[0]
+        } else {
+            photo
+        }
+    }
+}
+
+/// A file whose photo cannot be told for sure from what a look sees: any of these may be it.
+#[derive(Debug, Clone)]
+pub struct Doubt {
+    /// The row's place in [`Model::rows`].
+    pub row: usize,
+    /// The photos that it may be, the most likely first.
+    pub either: Vec<Vec<PhotoNo>>,
+}
+
+/// What must be, after all that happened.
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    /// The log.
+    pub log: Log,
+    /// Every photo that was ever seen.
+    pub rows: Vec<Row>,
+    /// To be settled by what the library shows.
+    pub doubts: Vec<Doubt>,
+    /// Photos so far.
+    photos: PhotoNo,
+}
+
+/// The files that a look can see, and how it sees what it knew before.
+pub struct Sight<'a> {
+    /// Every file in the folders that are looked at.
+    pub files: &'a BTreeMap<PathBuf, Arc<Content>>,
+    /// Whether a path lies in what is looked at (there, and readable).
+    pub covers: &'a dyn Fn(&PathBuf) -> bool,
+    /// What lies at a path outside of that, if anything does.
+    pub elsewhere: &'a dyn Fn(&PathBuf) -> Option<Arc<Content>>,
+    /// The library knows older things than the model did: after a restore.
+    pub restored: bool,
+}
+
+impl Model {
+    fn new_photo(&mut self) -> PhotoNo {
+        self.photos += 1;
+        self.photos
+    }
+
+    /// Takes over which numbers are in use from a model that knows more.
+    pub fn numbers_of(&mut self, other: &Self) {
+        self.photos = self.photos.max(other.photos);
+    }
+
+    /// Any of these photos may be what a row has. What is said of it from now on belongs to it in any
+    /// case, so it gets a number of its own.
+    fn doubt(&mut self, row: usize, mut either: Vec<Vec<PhotoNo>>) {
+        let own = self.new_photo();
+        let known = self.doubts.iter().position(|doubt| doubt.row == row);
+        if let Some(known) = known {
+            let before = self.doubts.remove(known).either;
+            let both: Vec<Vec<PhotoNo>> = before
+                .iter()
+                .flat_map(|one| either.iter().map(|other| [&one[..], other].concat()))
+                .collect();
+            either = [both, either, before].concat();
+        }
+        for photos in &mut either {
+            photos.sort_unstable();
+            photos.dedup();
+            photos.retain(|photo| *photo != own);
+            photos.insert(0, own);
+        }
+        let mut seen = BTreeSet::new();
+        either.retain(|photos| seen.insert(photos.clone()));
+        self.rows[row].photos.clone_from(&either[0]);
+        self.doubts.push(Doubt { row, either });
+    }
+
+    /// Rows that must be listed.
+    pub fn present(&self) -> impl Iterator<Item = (usize, &Row)> {
+        self.rows.iter().enumerate().filter(|(_, row)| !row.gone)
+    }
+
+    /// The row at a path.
+    #[must_use]
+    pub fn at(&self, path: &PathBuf) -> Option<usize> {
+        let found = self.present().find(|(_, row)| row.path == *path);
+        found.map(|(at, _)| at)
+    }
+
+    /// What a whole look must make of the files.
+    pub fn look(&mut self, sight: &Sight<'_>) {
+        let mut left: BTreeMap<PathBuf, Arc<Content>> = sight.files.clone();
+        let mut known: BTreeSet<usize> = BTreeSet::new();
+        // Rows whose picture is where it was.
+        for (at, row) in self
+            .rows
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, row)| !row.gone)
+        {
+            if left
+                .get(&row.path)
+                .is_some_and(|file| file.data == row.content.data)
+            {
+                row.content = left
+                    .remove(&row.path)
+                    .unwrap_or_else(|| row.content.clone());
+                known.insert(at);
+            }
+        }
+        self.moved(sight, &mut left, &mut known);
+        self.edited(sight, &mut left, &mut known);
+        // What is left was never seen.
+        for (path, content) in left {
+            let photo = self.new_photo();
+            // Its picture may be an edit of one that was renamed as well, which only eyes can tell.
+            let edit_of: Vec<Vec<PhotoNo>> = self
+                .rows
+                .iter()
+                .filter(|row| row.content.scene == content.scene && !row.gone)
+                .map(|row| row.photos.clone())
+                .collect();
+            self.rows.push(Row {
+                path,
+                content,
+                photos: vec![photo],
+                gone: false,
+                taken_over: false,
+            });
+            let at = self.rows.len() - 1;
+            known.insert(at);
+            if !edit_of.is_empty() {
+                let mut either = vec![vec![photo]];
+                either.extend(edit_of);
+                self.doubt(at, either);
+            }
+        }
+        self.vanished(sight, &known);
+    }
+
+    /// Pictures that are somewhere else now.
+    fn moved(
+        &mut self,
+        sight: &Sight<'_>,
+        left: &mut BTreeMap<PathBuf, Arc<Content>>,
+        known: &mut BTreeSet<usize>,
+    ) {
+        let mut by_data: BTreeMap<u32, Vec<PathBuf>> = BTreeMap::new();
+        for (path, content) in left.iter() {
+            by_data.entry(content.data).or_default().push(path.clone());
+        }
+        for (data, paths) in by_data {
+            let free = |row: &&(usize, &Row)| row.1.content.data == data && !known.contains(&row.0);
+            let rows: Vec<(usize, &Row)> = self.rows.iter().enumerate().collect();
+            let lost = |row: &&(usize, &Row)| {
+                // Rows of folders that are not looked at are where they were, as far as one can see.
+                !row.1.gone
+                    && ((sight.covers)(&row.1.path) || (sight.elsewhere)(&row.1.path).is_none())
+            };
+            let surely: Vec<usize> = rows
+                .iter()
+                .filter(free)
+                .filter(lost)
+                .map(|(at, _)| *at)
+                .collect();
+            let back: Vec<usize> = rows
+                .iter()
+                .filter(free)
+                .filter(|(_, row)| row.gone)
+                .map(|(at, _)| *at)
+                .collect();
+            let stale: Vec<usize> = rows
+                .iter()
+                .filter(free)
+                .filter(|(_, row)| {
+                    !row.gone
+                        && !(sight.covers)(&row.path)
+                        && (sight.elsewhere)(&row.path).is_some_and(|there| there.data != data)
+                })
+                .map(|(at, _)| *at)
+                .collect();
+            let candidates = if surely.is_empty() { &back } else { &surely };
+            let mut candidates: Vec<usize> = candidates.clone();
+            let doubtful = candidates.len() > 1
+                || paths.len() > 1 && !candidates.is_empty()
+                || !stale.is_empty()
+                || candidates.iter().any(|at| self.rows[*at].taken_over)
+                || (!surely.is_empty() && !back.is_empty());
+            let mut either: Vec<Vec<PhotoNo>> = Vec::new();
+            if doubtful {
+                let all = surely.iter().chain(&back).chain(&stale);
+                let all: Vec<Vec<PhotoNo>> = all.map(|at| self.rows[*at].photos.clone()).collect();
+                let mut together: Vec<PhotoNo> = all.concat();
+                together.sort_unstable();
+                together.dedup();
+                either.push(together);
+                either.extend(all);
+            }
+            for path in paths {
+                let Some(content) = left.remove(&path) else {
+                    continue;
+                };
+                let at = if candidates.is_empty() {
+                    if either.is_empty() {
+                        left.insert(path, content);
+                        continue;
+                    }
+                    let photo = self.new_photo();
+                    self.rows.push(Row {
+                        path: path.clone(),
+                        content,
+                        photos: vec![photo],
+                        gone: false,
+                        taken_over: false,
+                    });
+                    self.rows.len() - 1
+                } else {
+                    let at = candidates.remove(0);
+                    let row = &mut self.rows[at];
+                    (row.path, row.content) = (path.clone(), content);
+                    row.gone = false;
+                    at
+                };
+                known.insert(at);
+                if !either.is_empty() {
+                    let mut either = either.clone();
+                    either.push(Vec::new());
+                    either.insert(0, self.rows[at].photos.clone());
+                    self.doubt(at, either);
+                }
+            }
+        }
+    }
+
+    /// Pictures that were edited where they lie.
+    fn edited(
+        &mut self,
+        sight: &Sight<'_>,
+        left: &mut BTreeMap<PathBuf, Arc<Content>>,
+        known: &mut BTreeSet<usize>,
+    ) {
+        for at in 0..self.rows.len() {
+            let row = &self.rows[at];
+            if row.gone || known.contains(&at) {
+                continue;
+            }
+            let Some(now) = left.get(&row.path) else {
+                continue;
+            };
+            if now.scene != row.content.scene {
+                continue;
+            }
+            let path = row.path.clone();
+            if let Some(now) = left.remove(&path) {
+                if sight.restored {
+                    // Several edits at once may be too many to know it again.
+                    self.doubt(at, vec![self.rows[at].photos.clone(), Vec::new()]);
+                }
+                self.rows[at].content = now;
+                known.insert(at);
+            }
+        }
+    }
+
+    /// Photos whose file is deleted: a copy takes over what was said of them.
+    fn vanished(&mut self, sight: &Sight<'_>, known: &BTreeSet<usize>) {
+        for at in 0..self.rows.len() {
+            let row = &self.rows[at];
+            if row.gone || known.contains(&at) || !(sight.covers)(&row.path) {
+                continue;
+            }
+            let (data, photos) = (row.content.data, row.photos.clone());
+            self.rows[at].gone = true;
+            let copies: Vec<usize> = self
+                .present()
+                .filter(|(_, other)| other.content.data == data)
+                .map(|(at, _)| at)
+                .collect();
+            self.rows[at].taken_over = !copies.is_empty();
+            let sure = copies.len() == 1 && known.contains(&copies[0]);
+            for copy in copies {
+                let mut both = self.rows[copy].photos.clone();
+                both.extend(&photos);
+                if sure {
+                    self.rows[copy].photos.clone_from(&both);
+                    // What was open of the copy is open with the answers that came to it.
+                    for doubt in self.doubts.iter_mut().filter(|doubt| doubt.row == copy) {
+                        for either in &mut doubt.either {
+                            either.extend(&photos);
+                        }
+                    }
+                } else {
+                    let own = self.rows[copy].photos.clone();
+                    self.doubt(copy, vec![both, own]);
+                }
+            }
+        }
+    }
+}
