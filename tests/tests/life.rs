@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)] // A test that meets the unexpected fails.
 
 use std::path::Path;
+use std::process::Command;
 
 use kith_journeys::{built, life};
 
@@ -12,78 +13,57 @@ fn portraits() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/photos"))
 }
 
-#[test]
-fn random_lives_lose_nothing() {
-    let kith = built("kith").unwrap();
-    life::live_many(portraits(), &kith, 1..4, 60, None, false, &[]).unwrap();
-}
-
-#[test]
-fn a_moved_library_keeps_every_answer() {
-    let kith = built("kith").unwrap();
-    for by in [life::By::Renaming, life::By::Restoring] {
-        let moved = life::moved_library(portraits(), &kith, 1, 60, by).unwrap();
-        assert!(moved.confirmed > 20, "{} answers", moved.confirmed);
-        assert!(
-            moved.wrong.is_empty(),
-            "{by:?}: {:#?}\n{:#?}",
-            moved.wrong,
-            moved.trace
-        );
-    }
-}
-
-#[test]
-fn kills_lose_nothing() {
-    let kith = built("kith").unwrap();
-    let kills = life::kills(portraits(), &kith, 1, 24).unwrap();
-    println!("{:?}, {} had ended before", kills.killed, kills.ended);
+/// The program that lives lives, beside the command.
+fn lives(arguments: &[&str]) {
+    let program = built("life").unwrap();
+    let output = Command::new(program).args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    print!("{said}");
     assert!(
-        kills.wrong.is_empty(),
-        "{:#?}\n{:#?}",
-        kills.wrong,
-        kills.trace
+        output.status.success(),
+        "{arguments:?}: {said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
     );
 }
 
 #[test]
-fn a_full_disk_loses_nothing() {
-    let kith = built("kith").unwrap();
-    let Some(full) = life::full_disk(portraits(), &kith, 12).unwrap() else {
-        println!("Not tried: there is no C compiler.");
-        return;
-    };
-    println!(
-        "{} places of {:?}, {} were told",
-        full.places, full.all, full.told
-    );
-    assert!(full.wrong.is_empty(), "{:#?}", full.wrong);
+fn nothing_that_was_said_is_lost_in_random_lives() {
+    let without = "files,unplug,locked,backup,reject";
+    lives(&[
+        "--seed",
+        "1",
+        "--seeds",
+        "3",
+        "--steps",
+        "60",
+        "--without",
+        without,
+    ]);
 }
 
 #[test]
-fn nothing_opens_a_socket() {
+fn no_program_opens_a_socket() {
     if !life::can_take_network_away() || !life::can_count_calls() {
         println!("Not tried: it needs unshare with a network namespace, and strace.");
         return;
     }
     let kith = built("kith").unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let commands = [
-        format!("index '{}'", portraits().display()),
-        "people".into(),
-        "name 1 Anna".into(),
-        "search anna".into(),
-        format!("backup '{}'", dir.path().join("all.kith").display()),
-        "doctor".into(),
+    let library = dir.path().join("library").display().to_string();
+    let backup = dir.path().join("all.kith").display().to_string();
+    let photos = portraits().display().to_string();
+    let commands: [&[&str]; 7] = [
+        &["index", &photos],
+        &["people"],
+        &["name", "1", "Anna"],
+        &["search", "anna"],
+        &["backup", &backup],
+        &["restore", &backup],
+        &["doctor"],
     ];
     for command in commands {
-        let library = dir.path().join("library");
-        let shell = format!(
-            "'{}' --library '{}' {command}",
-            kith.display(),
-            library.display()
-        );
-        let sockets = life::sockets_of(&shell, dir.path()).unwrap();
-        assert!(sockets.is_empty(), "kith {command}: {sockets:?}");
+        let arguments = [command, &["--library", &library]].concat();
+        let sockets = life::sockets_of_command(&kith, &arguments, dir.path()).unwrap();
+        assert!(sockets.is_empty(), "kith {command:?}: {sockets:?}");
     }
 }

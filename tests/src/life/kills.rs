@@ -50,9 +50,16 @@ pub struct Kills {
 ///
 /// # Errors
 /// When the harness itself fails.
-pub fn kills(portraits: &Path, kith: &Path, seed: u64, count: u32) -> Result<Kills> {
+pub fn kills(
+    portraits: &Path,
+    kith: &Path,
+    seed: u64,
+    count: u32,
+    without: &[String],
+) -> Result<Kills> {
     let dir = tempfile::Builder::new().prefix("kith-kills-").tempdir()?;
     let mut life = Life::new(&dir.path().canonicalize()?, portraits, kith, seed)?;
+    life.without = without.to_vec();
     let mut kills = Kills::default();
     let mut wrong = life.look()?;
     for _ in 0..6 {
@@ -75,7 +82,12 @@ pub fn kills(portraits: &Path, kith: &Path, seed: u64, count: u32) -> Result<Kil
         let time = longest.mul_f32(life.dice.share());
         life.note(format!("{kind:?}, killed after {time:?}"));
         let begun = Instant::now();
-        let (ended, now) = life.killed_while(kind, time, &mut backup, portraits)?;
+        let came = life.killed_while(kind, time, &mut backup, portraits);
+        let (ended, now) = came.unwrap_or_else(|error| {
+            let what = format!("{error:#}");
+            let kind = "the step failed";
+            (false, vec![Violation { kind, what }])
+        });
         wrong = now;
         if ended {
             kills.ended += 1;

@@ -32,7 +32,10 @@ pub use self::full_disk::{FullDisk, full_disk};
 pub use self::kills::{Kills, kills};
 use self::model::Model;
 pub use self::moved::{By, Moved, moved_library};
-pub use self::no_network::{Sockets, can_count_calls, can_take_network_away, sockets_of};
+pub use self::no_network::{
+    Sockets, can_count_calls, can_show_a_window, can_take_network_away, sockets_of_command,
+    sockets_of_window,
+};
 use self::observed::Observed;
 pub use self::pictures::{Content, Edit, Studio};
 pub use self::program::Program;
