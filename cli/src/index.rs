@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use kith_engine::{Control, IndexSummary, Library, Person, Phase, Progress, Speed};
+use kith_engine::{Control, IndexSummary, Library, MovedFolder, Person, Phase, Progress, Speed};
 use serde::Serialize;
 
+use crate::away;
 use crate::output::{Output, count};
 use crate::progress::Shown;
 
@@ -49,6 +50,8 @@ struct Summary {
     groups: u32,
     failed: u32,
     unchanged: u32,
+    away: u32,
+    moved_folders: Vec<MovedFolder>,
     seconds: f64,
 }
 
@@ -73,6 +76,8 @@ impl Index {
                 groups: summary.groups,
                 failed: summary.failed,
                 unchanged: summary.unchanged,
+                away: summary.away,
+                moved_folders: summary.moved_folders.clone(),
                 seconds: summary.seconds,
             })?;
         } else {
@@ -168,6 +173,14 @@ fn tell(library: &Library, summary: &IndexSummary, out: &mut Output) -> anyhow::
         count(summary.groups, "person", "people"),
         summary.seconds,
     ))?;
+    for moved in &summary.moved_folders {
+        let photos = count(moved.photos, "photo", "photos");
+        out.line(&format!(
+            "{} is at a new place, and its {photos} with all you said of them are kept: {}",
+            moved.from, moved.to
+        ))?;
+    }
+    away::tell(library, out)?;
     if summary.failed > 0 {
         let files = count(summary.failed, "file", "files");
         out.line(&format!(

@@ -5,6 +5,7 @@ use clap::Args;
 use kith_engine::{FaceId, FaceState, Library, PersonId, PhotosOfPlace, PlaceName};
 use serde::Serialize;
 
+use crate::away;
 use crate::output::Output;
 
 /// List the people found, named or not
@@ -46,7 +47,8 @@ impl People {
             return Ok(());
         }
         if people.is_empty() {
-            return out.line("Nobody yet. `kith index FOLDER` finds the people on your photos.");
+            out.line("Nobody yet. `kith index FOLDER` finds the people on your photos.")?;
+            return away::tell(library, out);
         }
         let rows: Vec<_> = people
             .into_iter()
@@ -64,7 +66,8 @@ impl People {
                 ]
             })
             .collect();
-        out.table(["PERSON", "NAME", "FACES", "PHOTOS", ""], &rows)
+        out.table(["PERSON", "NAME", "FACES", "PHOTOS", ""], &rows)?;
+        away::tell(library, out)
     }
 }
 

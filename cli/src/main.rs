@@ -1,5 +1,6 @@
 //! Kith from a terminal: what was typed becomes calls of the engine, and their answers lines.
 
+mod away;
 mod decisions;
 mod doctor;
 mod eval;

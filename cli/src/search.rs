@@ -7,6 +7,7 @@ use clap::Args;
 use kith_engine::Library;
 use serde::Serialize;
 
+use crate::away;
 use crate::output::{Output, count};
 
 /// Find photos by who is on them
@@ -77,6 +78,12 @@ impl Search {
         if found.photos.is_empty() {
             return Ok(());
         }
+        let away: Vec<String> = found
+            .photos
+            .iter()
+            .filter(|photo| photo.tile.away)
+            .map(|photo| photo.path.clone())
+            .collect();
         let rows: Vec<_> = found
             .photos
             .into_iter()
@@ -92,7 +99,8 @@ impl Search {
             })
             .collect();
         out.line("")?;
-        out.table(["DATE", "PEOPLE", "PHOTO"], &rows)
+        out.table(["DATE", "PEOPLE", "PHOTO"], &rows)?;
+        away::tell_of(&away, &found.understood.join(" and "), library, out)
     }
 }
 

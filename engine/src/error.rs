@@ -215,6 +215,34 @@ fn what_helps(source: &std::io::Error) -> &'static str {
 }
 
 impl Error {
+    /// Whether it concerns what is stored or seen of one photo: the next one may go well. A full disk, a
+    /// catalog that cannot be written and missing networks concern all.
+    pub(crate) fn is_of_one_photo(&self) -> bool {
+        use rusqlite::ErrorCode as Code;
+        match self {
+            Self::Catalog { source } => match source.sqlite_error_code() {
+                Some(code) => matches!(
+                    code,
+                    Code::ConstraintViolation
+                        | Code::TypeMismatch
+                        | Code::TooBig
+                        | Code::ParameterOutOfRange
+                ),
+                // Conversions of values, not SQLite itself.
+                None => true,
+            },
+            Self::Io { source, .. } => !matches!(
+                source.kind(),
+                std::io::ErrorKind::StorageFull
+                    | std::io::ErrorKind::QuotaExceeded
+                    | std::io::ErrorKind::ReadOnlyFilesystem
+                    | std::io::ErrorKind::PermissionDenied
+            ),
+            Self::Photo { .. } | Self::Resize(_) | Self::Models(_) => true,
+            _ => false,
+        }
+    }
+
     /// An [`Error::Io`] for `map_err`.
     pub(crate) fn io(
         doing: &'static str,

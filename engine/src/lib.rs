@@ -31,6 +31,7 @@ pub mod search;
 mod thumbnails;
 mod types;
 mod upgrade;
+mod volume;
 
 pub use control::Control;
 pub use doctor::{Checkup, Device, FolderCheck, Why, check, device};

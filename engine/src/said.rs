@@ -146,6 +146,8 @@ pub enum Said {
         /// The album's name, as far as it is known.
         album: Option<String>,
     },
+    /// `A copy took the place of a deleted photo`
+    Inherited,
     /// `Again: 12 faces are now Anna`
     Again {
         /// What is said again.
@@ -235,6 +237,7 @@ impl fmt::Display for Said {
                 )
             }
             Self::AlbumRemoved { album } => write!(f, "Album {} removed", called(album.as_deref())),
+            Self::Inherited => write!(f, "A copy took the place of a deleted photo"),
             Self::Again { said: Some(said) } => write!(f, "Again: {said}"),
             Self::Again { said: None } => write!(f, "Again"),
             Self::TakenBack { said: Some(said) } => write!(f, "Taken back: {said}"),

@@ -35,8 +35,12 @@ pub struct Found {
     pub path: PathBuf,
     /// Its length in bytes.
     pub size: u64,
-    /// When it was changed last, in nanoseconds since 1970 (UTC).
+    /// When its content changed last, in nanoseconds since 1970 (UTC).
     pub modified_ns: i64,
+    /// When its inode changed last, as `modified_ns`; `None` where the file system does not keep that.
+    pub changed_ns: Option<i64>,
+    /// Its inode; `None` where the file system makes numbers up at each mount.
+    pub inode: Option<u64>,
 }
 
 /// Something that could not be looked into.
@@ -95,6 +99,64 @@ struct Walk {
     seen: HashSet<PathBuf>,
     found: Vec<Found>,
     troubles: Vec<Trouble>,
+    inodes: Inodes,
+}
+
+/// What the inode of one file says, as [`Found`] has it; `None` for both when it cannot be asked.
+#[must_use]
+pub fn inode_of(path: &Path, metadata: &Metadata) -> (Option<i64>, Option<u64>) {
+    Inodes::default().of(path, metadata)
+}
+
+/// Knows of each device whether its inodes last from one mount to the next.
+#[derive(Default)]
+struct Inodes {
+    #[cfg(unix)]
+    last: std::collections::HashMap<u64, bool>,
+}
+
+impl Inodes {
+    /// Change time and inode of a file, where they mean something.
+    #[cfg(unix)]
+    fn of(&mut self, path: &Path, metadata: &Metadata) -> (Option<i64>, Option<u64>) {
+        use std::os::unix::fs::MetadataExt as _;
+        let device = self.last.entry(metadata.dev());
+        if !*device.or_insert_with(|| keeps_inodes(path)) {
+            return (None, None);
+        }
+        let changed = metadata.ctime().checked_mul(1_000_000_000);
+        let changed = changed.and_then(|seconds| seconds.checked_add(metadata.ctime_nsec()));
+        (changed, Some(metadata.ino()))
+    }
+
+    #[cfg(not(unix))]
+    fn of(&mut self, _: &Path, _: &Metadata) -> (Option<i64>, Option<u64>) {
+        (None, None)
+    }
+}
+
+/// Whether the file system gives a file the same inode at each mount and keeps its change time. FAT, exFAT
+/// and NTFS by way of a user's program (FUSE) make the numbers up, and so may network file systems.
+#[cfg(target_os = "linux")]
+fn keeps_inodes(path: &Path) -> bool {
+    // linux/magic.h: MSDOS, exFAT, FUSE, SMB, CIFS, SMB2, NFS, 9P, NTFS3.
+    const MADE_UP: [u32; 9] = [
+        0x4d44,
+        0x2011_bab0,
+        0x6573_5546,
+        0x517b,
+        0xff53_4d42,
+        0xfe53_4d42,
+        0x6969,
+        0x0102_1997,
+        0x7366_746e,
+    ];
+    rustix::fs::statfs(path).is_ok_and(|of| !MADE_UP.contains(&(of.f_type as u32)))
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn keeps_inodes(_: &Path) -> bool {
+    true
 }
 
 impl Walk {
@@ -142,10 +204,13 @@ impl Walk {
         if !photo::is_supported(&path) {
             self.trouble(&path, PhotoError::NotAPhoto);
         } else if metadata.is_file() {
+            let (changed_ns, inode) = self.inodes.of(&path, metadata);
             self.found.push(Found {
                 path,
                 size: metadata.len(),
                 modified_ns: modified_ns(metadata),
+                changed_ns,
+                inode,
             });
         } else {
             self.trouble(&path, PhotoError::NotAFile);
@@ -160,8 +225,10 @@ impl Walk {
     }
 }
 
-/// A file system that keeps no times says 1970 for every file.
-fn modified_ns(metadata: &Metadata) -> i64 {
+/// When the content of a file changed last, as [`Found`] has it. A file system that keeps no times says 1970
+/// for every file.
+#[must_use]
+pub fn modified_ns(metadata: &Metadata) -> i64 {
     let Ok(modified) = metadata.modified() else {
         return 0;
     };

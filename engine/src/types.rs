@@ -145,6 +145,8 @@ pub struct PhotoTile {
     /// The photo that stands for it and all that are nearly the same, where there are such: copies,
     /// and shots of one moment.
     pub stack: Option<PhotoId>,
+    /// Whether its drive or folder could not be reached at the last look.
+    pub away: bool,
 }
 
 /// Photos that are nearly one: copies, and shots of one moment.
@@ -281,8 +283,10 @@ pub struct Folder {
     pub path: String,
     /// How many photos are in it and below it.
     pub photos: u32,
-    /// Whether it is there now (a drive may be unplugged).
+    /// Whether it can be reached now (a drive may be unplugged).
     pub present: bool,
+    /// How many of its photos could not be reached at the last look.
+    pub away: u32,
 }
 
 /// A folder that photos are in: one of the library, or one below.
@@ -748,10 +752,36 @@ pub struct IndexSummary {
     pub failed: u32,
     /// Files of this run that had not changed since they were read last.
     pub unchanged: u32,
+    /// Photos of the library whose drive or folder cannot be reached; they are counted above, too.
+    pub away: u32,
+    /// Folders that this run recognised at a new place.
+    pub moved_folders: Vec<MovedFolder>,
     /// How long this run took.
     pub seconds: f64,
     /// Whether it was cancelled before the end.
     pub cancelled: bool,
+}
+
+/// A folder of the library that was recognised at a new place, with all that was said of its photos.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct MovedFolder {
+    /// Where it was, for reading.
+    pub from: String,
+    /// Where it is, for reading.
+    pub to: String,
+    /// Photos that went along.
+    pub photos: u32,
+}
+
+impl MovedFolder {
+    pub(crate) fn new(from: &std::path::Path, to: &std::path::Path, photos: u32) -> Self {
+        Self {
+            from: from.display().to_string(),
+            to: to.display().to_string(),
+            photos,
+        }
+    }
 }
 
 /// A photo read outside any library: its faces and their embeddings.

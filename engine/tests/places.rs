@@ -16,6 +16,7 @@ fn library_of(dir: &Path, taken: &[(&str, Option<[f64; 2]>)]) -> Library {
     let stamp = photos::Stamp {
         size: 0,
         modified_ns: 0,
+        ..photos::Stamp::default()
     };
     catalog
         .transaction(|connection| {
@@ -28,7 +29,7 @@ fn library_of(dir: &Path, taken: &[(&str, Option<[f64; 2]>)]) -> Library {
                     place: *place,
                     camera: None,
                 };
-                photos::store(connection, Path::new(name), stamp, &header, &MODEL)?;
+                photos::store(connection, None, Path::new(name), stamp, &header, &MODEL)?;
             }
             Ok(())
         })

@@ -225,13 +225,14 @@ pub fn make_crowd(library: &Path, folder: &Path, portraits: &Path, crowd: &Crowd
             links.push((originals[kind % originals.len()].clone(), path.clone()));
             let mut header = original.header.clone();
             header.content = contents.content();
+            header.picture = None;
             thumbnails.push((original.header.content, header.content));
             header.taken_at = Some(date(made, crowd.photos));
             header.place = places.place();
             made += 1;
             // No two are copies of one, as their thumbnails would say.
             looks::store(connection, &header.content, &far.far_look())?;
-            let id = photos::store(connection, &path, *stamp, &header, &MODEL)?;
+            let id = photos::store(connection, None, &path, *stamp, &header, &MODEL)?;
             let Some(embedding) = face else {
                 return kith_engine::Result::Ok(0);
             };
@@ -321,7 +322,14 @@ fn known(
             let faces = faces::on_photo(catalog.connection(), photo.id)?;
             let face = faces.into_iter().next().context("a portrait has no face")?;
             let file = files.iter().find(|file| file.id == photo.id);
-            Ok((photo, face, file.context("a portrait has no file")?.stamp))
+            let file = file.context("a portrait has no file")?;
+            // A link to it changes its inode.
+            let stamp = photos::Stamp {
+                changed_ns: None,
+                inode: None,
+                ..file.stamp
+            };
+            Ok((photo, face, stamp))
         })
         .collect()
 }

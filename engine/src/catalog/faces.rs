@@ -3,14 +3,12 @@
 //! A face keeps its number for ever, because decisions name it. One that is no longer found when
 //! its photo changes is marked `gone`: it is shown nowhere, and what the user said of it stays.
 
-use std::path::Path;
-
 use jiff::civil::DateTime;
 use kith_models::{Code, EMBEDDING_LEN};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::maps::MapId;
-use super::{embeddings, gathered, photos};
+use super::{embeddings, gathered};
 use crate::faces::SPACE;
 use crate::{FaceId, PhotoId, Result};
 
@@ -69,12 +67,14 @@ pub struct StoredFace {
     pub found: NewFace,
     /// Whether it is shown: neither the face nor its photo is gone.
     pub present: bool,
+    /// Whether it is not on its photo any more.
+    pub gone: bool,
     /// Whether the user drew it; such a face counts while the decision to draw it holds.
     pub drawn: bool,
 }
 
 const COLUMNS: &str = "faces.id, faces.photo, x, y, w, h, landmarks, score, quality, code,
-    faces.gone = 0 AND photos.gone = 0 AND photos.failed IS NULL, photos.taken_at, drawn, map";
+    faces.gone = 0 AND photos.gone = 0 AND photos.failed IS NULL, photos.taken_at, drawn, map, faces.gone";
 
 fn face_from(row: &Row<'_>) -> rusqlite::Result<StoredFace> {
     let landmarks: [u8; 40] = row.get(6)?;
@@ -94,6 +94,7 @@ fn face_from(row: &Row<'_>) -> rusqlite::Result<StoredFace> {
         },
         present: row.get(10)?,
         drawn: row.get(12)?,
+        gone: row.get(14)?,
     })
 }
 
@@ -135,19 +136,6 @@ pub fn on_photo(connection: &Connection, photo: PhotoId) -> Result<Vec<StoredFac
          WHERE photo = ?1 ORDER BY faces.id"
     ))?;
     let rows = statement.query_map([photo], face_from)?;
-    rows.map(|row| Ok(row?)).collect()
-}
-
-/// The faces that were drawn on the photo at `path` and are not gone.
-///
-/// # Errors
-/// [`crate::Error::Catalog`] when the catalog cannot be read.
-pub fn drawn_at(connection: &Connection, path: &Path) -> Result<Vec<StoredFace>> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM faces JOIN photos ON photos.id = faces.photo
-         WHERE photos.path = ?1 AND drawn = 1 AND faces.gone = 0 ORDER BY faces.id"
-    ))?;
-    let rows = statement.query_map([photos::bytes_of(path)], face_from)?;
     rows.map(|row| Ok(row?)).collect()
 }
 

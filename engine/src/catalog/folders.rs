@@ -12,6 +12,46 @@ pub(super) const CREATE: &str = "
         path BLOB PRIMARY KEY NOT NULL
     ) STRICT, WITHOUT ROWID;";
 
+/// Table `mounts`: where the volumes were mounted on which the folders lay at the last look.
+pub(super) const ADD_VOLUME: &str = "
+    CREATE TABLE mounts (
+        path BLOB PRIMARY KEY NOT NULL,     -- the mount point
+        volume TEXT                         -- UUID of its file system; null where the system tells none
+    ) STRICT, WITHOUT ROWID;";
+
+/// The mount points, with the UUIDs of their volumes, in the order of their paths.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn mounts(connection: &Connection) -> Result<Vec<(PathBuf, Option<String>)>> {
+    let mut statement =
+        connection.prepare_cached("SELECT path, volume FROM mounts ORDER BY path")?;
+    let rows = statement.query_map([], |row| Ok((path_of(row.get(0)?), row.get(1)?)))?;
+    rows.map(|row| Ok(row?)).collect()
+}
+
+/// A volume is mounted at `path`.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn add_mount(connection: &Connection, path: &Path, volume: Option<&str>) -> Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO mounts (path, volume) VALUES (?1, ?2)")?
+        .execute(params![bytes_of(path), volume])?;
+    Ok(())
+}
+
+/// Nothing of the library is to be expected at that mount point any more.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn remove_mount(connection: &Connection, path: &Path) -> Result<()> {
+    connection
+        .prepare_cached("DELETE FROM mounts WHERE path = ?1")?
+        .execute(params![bytes_of(path)])?;
+    Ok(())
+}
+
 /// All folders, in the order of their paths.
 ///
 /// # Errors

@@ -44,6 +44,7 @@ const MIGRATIONS: &[&[&str]] = &[
     &[looks::CREATE, stacks::CREATE],
     &[photos::ADD_WHY],
     &[placements::CREATE_DERIVED],
+    &[photos::BY_CONTENT_FIRST, folders::ADD_VOLUME],
 ];
 
 /// How long a write waits for another process before it fails.
@@ -68,8 +69,10 @@ impl Catalog {
         check_is_catalog(&connection, path)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
+        // Migrations make tables anew that others refer to.
+        connection.pragma_update(None, "foreign_keys", false)?;
         migrate(&mut connection, path)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
         Ok(Self {
             connection,
             path: path.to_owned(),

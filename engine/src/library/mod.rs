@@ -104,10 +104,11 @@ impl Library {
         control: &Control,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<IndexSummary> {
+        let known = folders::all(self.catalog().connection())?;
         let to_read = if folders.is_empty() {
-            folders::all(self.catalog().connection())?
+            known
         } else {
-            resolved(folders)?
+            resolved(folders, &known)?
         };
         if to_read.is_empty() {
             return Err(Error::NoFolders);
@@ -130,14 +131,18 @@ impl Library {
     /// [`Error::Catalog`].
     pub fn folders(&self) -> Result<Vec<Folder>> {
         let facts = Arc::clone(&self.rows()?.facts);
-        let of = |folder: &PathBuf| Folder {
-            photos: facts
-                .photos
-                .iter()
-                .filter(|photo| photo.path.starts_with(folder))
-                .count() as u32,
-            present: folder.is_dir(),
-            path: folder.display().to_string(),
+        let of = |folder: &PathBuf| {
+            let inside = facts.photos.iter();
+            let inside = inside.filter(|photo| photo.path.starts_with(folder));
+            let (photos, away) = inside.fold((0, 0), |(photos, away), photo| {
+                (photos + 1, away + u32::from(photo.away))
+            });
+            Folder {
+                photos,
+                present: folder.is_dir() && (photos == 0 || away < photos),
+                away,
+                path: folder.display().to_string(),
+            }
         };
         Ok(facts.folders.iter().map(of).collect())
     }
@@ -539,10 +544,7 @@ impl Library {
                 .collect(),
             person: person_of(&entry.decision).filter(|person| before.has_faces(*person)),
             stands: holds.contains(&entry.id),
-            undone: !matches!(
-                entry.decision,
-                Decision::Undo { .. } | Decision::Redo { .. }
-            ) && !holds.contains(&entry.id),
+            undone: entry.decision.is_undoable() && !holds.contains(&entry.id),
         };
         Ok(rows.log.iter().rev().map(entry).collect())
     }

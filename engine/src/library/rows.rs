@@ -277,6 +277,7 @@ impl Rows {
                 .copied()
                 .unwrap_or_default(),
             stack: stands_for.get(&photo.id).copied(),
+            away: photo.away,
         }
     }
 

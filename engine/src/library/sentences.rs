@@ -86,6 +86,7 @@ pub(super) fn said(decision: &Decision, log: &[decisions::Entry], decided: &Deci
         Decision::DropAlbum { album } => Said::AlbumRemoved {
             album: name_in_log(log, *album),
         },
+        Decision::Inherit { .. } => Said::Inherited,
         Decision::Redo { decision } => Said::Again {
             said: entry_of(log, *decision)
                 .map(|entry| Box::new(said(&entry.decision, log, decided))),

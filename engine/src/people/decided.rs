@@ -2,7 +2,7 @@
 //!
 //! A decision lists the faces it is about, so that it means the same whatever the groups are later.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -163,6 +163,16 @@ pub enum Decision {
         /// How sure.
         sureness: Sureness,
     },
+    /// The photo `from` is gone and `to` is a copy of it, for which all holds from now on that was said of
+    /// the other. Kith writes it, not the user.
+    Inherit {
+        /// The photo that is gone.
+        from: PhotoId,
+        /// The copy.
+        to: PhotoId,
+        /// Faces of the first, and the same faces on the copy.
+        faces: Vec<(FaceId, FaceId)>,
+    },
     /// Said at once, and taken back at once.
     Several {
         /// What was said, in this order.
@@ -198,6 +208,63 @@ impl Decision {
                 Some(photos?.concat())
             }
             _ => None,
+        }
+    }
+}
+
+impl Decision {
+    /// Whether it is a word of the user's own, which can be taken back.
+    #[must_use]
+    pub fn is_undoable(&self) -> bool {
+        !matches!(
+            self,
+            Self::Undo { .. } | Self::Redo { .. } | Self::Inherit { .. }
+        )
+    }
+
+    /// Adds the faces and photos that it is about.
+    pub fn mentions(&self, faces: &mut HashSet<FaceId>, photos: &mut BTreeSet<PhotoId>) {
+        match self {
+            Self::Name { faces: of, .. }
+            | Self::Confirm { faces: of, .. }
+            | Self::Merge { faces: of, .. }
+            | Self::Hide { faces: of, .. }
+            | Self::Aliases { faces: of, .. }
+            | Self::Birthday { faces: of, .. }
+            | Self::Ignore { faces: of } => faces.extend(of),
+            Self::Reject {
+                faces: of, others, ..
+            }
+            | Self::Unsure {
+                faces: of, others, ..
+            } => faces.extend(of.iter().chain(others)),
+            Self::BestFace { face, others, .. } => {
+                faces.insert(*face);
+                faces.extend(others);
+            }
+            Self::Draw { face } => {
+                faces.insert(*face);
+            }
+            Self::Favourite { photos: of, .. }
+            | Self::Stars { photos: of, .. }
+            | Self::AddToAlbum { photos: of, .. }
+            | Self::RemoveFromAlbum { photos: of, .. } => photos.extend(of),
+            Self::Inherit { to, faces: of, .. } => {
+                photos.insert(*to);
+                faces.extend(of.iter().map(|(_, to)| to));
+            }
+            Self::Several { decisions } => {
+                for decision in decisions {
+                    decision.mentions(faces, photos);
+                }
+            }
+            Self::Unname { .. }
+            | Self::Album { .. }
+            | Self::SavedSearch { .. }
+            | Self::DropAlbum { .. }
+            | Self::Sureness { .. }
+            | Self::Undo { .. }
+            | Self::Redo { .. } => {}
         }
     }
 }
@@ -390,8 +457,82 @@ impl Decided {
                     self.apply(decision);
                 }
             }
+            Decision::Inherit { from, to, faces } => {
+                self.inherit_photo(*from, *to);
+                for (from, to) in faces {
+                    self.inherit_face(*from, *to);
+                }
+            }
             Decision::Undo { .. } | Decision::Redo { .. } => {}
             of_photos => self.apply_to_photos(of_photos),
+        }
+    }
+
+    /// What was said of one photo holds for its copy, too, where nothing else was said of that.
+    fn inherit_photo(&mut self, from: PhotoId, to: PhotoId) {
+        if self.favourites.contains(&from) {
+            self.favourites.insert(to);
+        }
+        if let Some(stars) = self.stars.get(&from).copied() {
+            self.stars.entry(to).or_insert(stars);
+        }
+        for album in self.albums.values_mut() {
+            if album.photos.contains(&from) {
+                album.photos.insert(to);
+            }
+        }
+    }
+
+    /// The same of a face.
+    fn inherit_face(&mut self, from: FaceId, to: FaceId) {
+        if self.drawn.contains(&from) {
+            self.drawn.insert(to);
+        }
+        let is_said = self.confirmed.contains_key(&to) || self.ignored.contains(&to);
+        if !is_said && self.ignored.contains(&from) {
+            self.ignored.insert(to);
+        }
+        let refused: Vec<PersonId> = of_face(&self.rejected, from).collect();
+        for person in refused {
+            if self.confirmed.get(&to) != Some(&person) {
+                self.rejected.insert((to, person));
+            }
+        }
+        if let Some(person) = self.confirmed.get(&from).copied()
+            && !is_said
+            && !self.rejected.contains(&(to, person))
+        {
+            self.confirmed.insert(to, person);
+        }
+        let unsure: Vec<PersonId> = of_face(&self.unsure, from).collect();
+        self.unsure
+            .extend(unsure.into_iter().map(|person| (to, person)));
+        for group in self.unsure_groups.iter_mut().flatten() {
+            if group.contains(&from) {
+                group.insert(to);
+            }
+        }
+        let confirmed = &self.confirmed;
+        let are_one = |other: &FaceId| {
+            let person = confirmed.get(&to);
+            person.is_some() && confirmed.get(other) == person
+        };
+        let pairs = self.apart.iter();
+        let others = pairs.filter_map(|(a, b)| match (*a == from, *b == from) {
+            (true, _) => Some(*b),
+            (_, true) => Some(*a),
+            _ => None,
+        });
+        let others: Vec<FaceId> = others
+            .filter(|other| *other != to && !are_one(other))
+            .collect();
+        for other in others {
+            self.apart.insert((to.min(other), to.max(other)));
+        }
+        for person in self.people.values_mut() {
+            if person.best_face == Some(from) {
+                person.best_face = Some(to);
+            }
         }
     }
 
@@ -535,10 +676,7 @@ pub fn standing(log: &[Entry]) -> Vec<&Entry> {
     log.iter()
         .rev()
         .filter(|entry| !undone.contains(&entry.id))
-        .filter(|entry| {
-            let word = &entry.decision;
-            !matches!(word, Decision::Undo { .. } | Decision::Redo { .. })
-        })
+        .filter(|entry| entry.decision.is_undoable())
         .collect()
 }
 
@@ -566,10 +704,17 @@ pub fn to_redo(log: &[Entry]) -> Option<DecisionId> {
         match entry.decision {
             Decision::Undo { decision } => taken_back.push(decision),
             Decision::Redo { decision } => taken_back.retain(|of| *of != decision),
+            Decision::Inherit { .. } => {}
             _ => taken_back.clear(),
         }
     }
     taken_back.pop()
+}
+
+/// The people that pairs with a face have.
+fn of_face(pairs: &BTreeSet<(FaceId, PersonId)>, face: FaceId) -> impl Iterator<Item = PersonId> {
+    let pairs = pairs.range((face, PersonId::MIN)..=(face, PersonId::MAX));
+    pairs.map(|(_, person)| *person)
 }
 
 fn folded(name: &str) -> String {
@@ -647,6 +792,11 @@ mod tests {
             (1_u32..3, faces())
                 .prop_map(|(album, photos)| Decision::RemoveFromAlbum { album, photos }),
             (1_u32..3).prop_map(|album| Decision::DropAlbum { album }),
+            (faces(), 12_u32..20).prop_map(|(from, to)| Decision::Inherit {
+                from: from[0],
+                to,
+                faces: from.into_iter().zip(to..).collect(),
+            }),
             (0_usize..5).prop_map(|step| Decision::Sureness {
                 sureness: Sureness::ALL[step]
             }),

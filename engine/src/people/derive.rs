@@ -225,14 +225,14 @@ mod tests {
             for number in 0..3_u8 {
                 let stamp = Stamp {
                     size: 1,
-                    modified_ns: 0,
+                    ..Stamp::default()
                 };
                 let header = Header {
                     content: [number; 32],
                     ..Header::default()
                 };
                 let path = PathBuf::from(format!("/{number}.jpg"));
-                let photo = photos::store(connection, &path, stamp, &header, &MODEL)?;
+                let photo = photos::store(connection, None, &path, stamp, &header, &MODEL)?;
                 let mut embedding = [0.0; EMBEDDING_LEN];
                 embedding[usize::from(number)] = 1.0;
                 let face = faces::NewFace {

@@ -89,6 +89,12 @@ pub enum PhotoError {
         /// What the system said.
         said: String,
     },
+    /// What was found could not be kept: a fault of Kith's own.
+    #[error("Kith could not keep what it found on it ({said}); it tries again at the next look")]
+    NotStored {
+        /// What the catalog or the networks said, in English.
+        said: String,
+    },
     /// The picture makes no sense to its decoder.
     #[error("the picture is damaged ({said}); copy it again from where it came from")]
     Damaged {
@@ -98,6 +104,19 @@ pub enum PhotoError {
 }
 
 impl PhotoError {
+    /// Whether the reason may pass without a change of the file: such a photo is tried again at each look.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Gone
+                | Self::DeadLink
+                | Self::NotAllowed
+                | Self::Unreadable { .. }
+                | Self::NotStored { .. }
+        )
+    }
+
     /// [`Damaged`](Self::Damaged) by what a decoder said.
     pub(crate) fn damaged(said: impl std::fmt::Display) -> Self {
         Self::Damaged {

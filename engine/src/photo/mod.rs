@@ -4,11 +4,13 @@
 //! while it is decoded; pixels come out upright, in RGB, on white where they were transparent. Of a
 //! camera's raw file, known by its name, the picture that the camera put into it is shown.
 
+mod edit;
 mod error;
 mod facts;
 mod formats;
 mod jpeg;
 mod orientation;
+mod picture_hash;
 mod raw;
 mod room;
 #[cfg(test)]
@@ -28,6 +30,7 @@ use jiff::civil::DateTime;
 
 use crate::memory::take_back_what_others_freed;
 
+pub use edit::is_edit;
 pub use error::PhotoError;
 pub use facts::Place;
 pub use jpeg::encode as encode_jpeg;
@@ -63,6 +66,9 @@ pub struct Upright {
 pub struct Facts {
     /// BLAKE3 of the whole file.
     pub content: [u8; 32],
+    /// BLAKE3 of the picture data alone, without metadata; `None` where the format does not tell them
+    /// apart.
+    pub picture: Option<[u8; 32]>,
     /// Upright width of the whole photo in pixels.
     pub width: u32,
     /// Upright height of the whole photo in pixels.
@@ -102,6 +108,45 @@ fn has_extension(path: &Path, of: &[&str]) -> bool {
 /// See [`PhotoError`].
 pub fn read(path: &Path, max_side: u32) -> Result<(Upright, Facts), PhotoError> {
     with_file(path, |file| read_bytes(file, is_raw(path), max_side))
+}
+
+/// What a file is recognised by, without decoding it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hashes {
+    /// BLAKE3 of the whole file.
+    pub content: [u8; 32],
+    /// BLAKE3 of the picture data alone, as [`Facts::picture`].
+    pub picture: Option<[u8; 32]>,
+}
+
+/// Reads a file and hashes it.
+///
+/// # Errors
+/// See [`PhotoError`]; a file that is no picture is no error here.
+pub fn hashes(path: &Path) -> Result<Hashes, PhotoError> {
+    with_file(path, |file| Ok(hashes_of(file, is_raw(path))))
+}
+
+/// As [`hashes`], with how the pixels lie in the file.
+///
+/// # Errors
+/// See [`PhotoError`].
+pub fn hashes_and_orientation(path: &Path) -> Result<(Hashes, Orientation), PhotoError> {
+    with_file(path, |file| {
+        let is_raw = is_raw(path);
+        let header = match is_raw.then(|| raw::picture(file)).flatten() {
+            Some(picture) => raw::header(file, picture),
+            None => facts::header(file),
+        };
+        Ok((hashes_of(file, is_raw), header.orientation))
+    })
+}
+
+fn hashes_of(file: &[u8], is_raw: bool) -> Hashes {
+    Hashes {
+        content: blake3::hash(file).into(),
+        picture: picture_hash::picture_hash(file, is_raw),
+    }
 }
 
 /// The pixels of [`read`] alone.
@@ -163,7 +208,7 @@ fn read_bytes(
     is_raw: bool,
     max_side: u32,
 ) -> Result<(Upright, Facts), PhotoError> {
-    let content = blake3::hash(file).into();
+    let Hashes { content, picture } = hashes_of(file, is_raw);
     let (upright, header) = upright(file, is_raw, max_side)?;
     let facts::Header {
         taken_at,
@@ -173,6 +218,7 @@ fn read_bytes(
     } = header;
     let facts = Facts {
         content,
+        picture,
         width: upright.full_width,
         height: upright.full_height,
         taken_at,

@@ -60,6 +60,8 @@ export function sayingOf(said: Said): string {
       return t('said.taken-out', { n: said.photos, album: called(said.album) });
     case 'album_removed':
       return t('said.album-removed', { album: called(said.album) });
+    case 'inherited':
+      return t('said.inherited');
     case 'again':
       return said.said ? t('said.again', { said: sayingOf(said.said) }) : t('said.again.something');
     case 'taken_back':

@@ -105,6 +105,8 @@ function whyUnread(why: PhotoError): string {
       return t('unread.not-allowed');
     case 'unreadable':
       return t('unread.unreadable', { said: why.said });
+    case 'not_stored':
+      return t('unread.not-stored', { said: why.said });
     case 'damaged':
       return t('unread.damaged', { said: why.said });
   }

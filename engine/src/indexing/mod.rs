@@ -4,7 +4,13 @@
 //! for their faces, and what was seen is embedded and stored in the order of the scan, so that numbers
 //! and groups are the same every time, whatever the number of threads. Faces are embedded together
 //! across photos, and these photos are stored in one transaction, each whole: a kill loses the photos
-//! in hand and nothing else.
+//! in hand and nothing else. An error that concerns one photo is listed with it, and the run goes on.
+
+mod compare;
+mod identity;
+mod inheritance;
+mod reconcile;
+mod roots;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,18 +23,20 @@ use kith_models::{Code, Crop, distance};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
+use self::compare::Plan;
+use self::roots::Roots;
 use crate::alike::{self, Look, Shown};
 use crate::catalog::faces::{self as face_rows, NewFace};
-use crate::catalog::photos::{self, Header, Known, Stamp};
-use crate::catalog::{Catalog, folders, looks, stacks};
+use crate::catalog::photos::{self, Header, Stamp};
+use crate::catalog::{Catalog, looks, stacks};
 use crate::faces::{FaceFinder, FoundFace, MODEL, overlap};
 use crate::people::Calibration;
 use crate::photo::{self, Facts, PhotoError, Upright};
 use crate::quiet;
 use crate::regrouping::Regrouping;
-use crate::scan::{self, Found, Trouble};
+use crate::scan;
 use crate::thumbnails::Thumbnails;
-use crate::{Control, Error, IndexSummary, Phase, PhotoId, Progress, Result, Speed};
+use crate::{Control, Error, IndexSummary, MovedFolder, Phase, PhotoId, Progress, Result, Speed};
 
 /// Long side in pixels to which a photo is decoded: enough for every face of 30 pixels in it to be
 /// found at the detector's finer size, and for larger ones to be cut out sharper. Half of the 4,000
@@ -60,13 +68,69 @@ pub(crate) struct Job<'a> {
     pub(crate) on_progress: &'a mut dyn FnMut(Progress),
 }
 
+/// A file whose content the catalog does not know.
+#[derive(Debug)]
+struct ToRead {
+    path: PathBuf,
+    stamp: Stamp,
+    /// The photo that it shows, where that is known before it is read.
+    photo: Option<PhotoId>,
+    /// The photo that was at its path, whose picture is found nowhere.
+    replaces: Option<Replaced>,
+}
+
+impl ToRead {
+    fn new(path: &Path, stamp: Stamp) -> Self {
+        Self {
+            path: path.to_owned(),
+            stamp,
+            photo: None,
+            replaces: None,
+        }
+    }
+
+    fn of_photo(path: &Path, stamp: Stamp, photo: PhotoId) -> Self {
+        Self {
+            photo: Some(photo),
+            ..Self::new(path, stamp)
+        }
+    }
+}
+
+/// A photo whose file was edited, or another took its place.
+#[derive(Debug, Clone, Copy)]
+struct Replaced {
+    photo: PhotoId,
+    /// BLAKE3 of the file that was there.
+    content: [u8; 32],
+}
+
+/// The pictures whose faces the catalog knew when the run began.
+struct KnownPictures {
+    contents: HashSet<[u8; 32]>,
+    /// By the hash of the picture data and the orientation.
+    pictures: HashSet<([u8; 32], u8)>,
+}
+
+impl KnownPictures {
+    fn contains(&self, facts: &Facts) -> bool {
+        let orientation = facts.orientation.tag();
+        self.contents.contains(&facts.content)
+            || facts
+                .picture
+                .is_some_and(|picture| self.pictures.contains(&(picture, orientation)))
+    }
+}
+
 /// What was seen of a photo, before it is stored.
 struct Seen {
     facts: Facts,
-    /// None where its content was in the catalog already when the run began.
+    /// None where the catalog knew them already when the run began.
     faces: Option<Vec<FoundFace>>,
     /// The same.
     look: Option<Look>,
+    /// Whether it is an edit of the photo that it replaces; none where no picture of that is left.
+    is_edit: Option<bool>,
 }
 
 /// Why nothing was seen of a photo.
@@ -121,11 +185,15 @@ impl Job<'_> {
         (self.on_progress)(progress.clone());
         let control = self.control;
         let (found, troubles) = scan::walk(folders_to_read, &|| control.is_cancelled());
-        let plan = if control.is_cancelled() {
-            Plan::default()
+        let (plan, roots) = if control.is_cancelled() {
+            (Plan::default(), Roots::default())
         } else {
-            self.compare(folders_to_read, found, &troubles)?
+            let roots = self.place_roots(folders_to_read, &found)?;
+            let plan = self.compare(folders_to_read, &roots, &found, &troubles, &mut progress)?;
+            (plan, roots)
         };
+        progress.seconds_left = None;
+        progress.done = 0;
         progress.total = plan.to_read.len() as u32;
         progress.phase = Phase::Reading;
         (self.on_progress)(progress.clone());
@@ -137,82 +205,26 @@ impl Job<'_> {
         progress.speed = None;
         self.look_from_afar(&mut progress)?;
         self.stack()?;
+        self.hand_down()?;
         progress.phase = Phase::Grouping;
         progress.seconds_left = None;
-        (self.on_progress)(progress);
+        (self.on_progress)(progress.clone());
         self.regrouping.at_once(&mut self.catalog)?;
-        self.summary(plan.unchanged, started)
+        self.hash_older(&mut progress)?;
+        self.summary(plan.unchanged, roots.moved, started)
     }
 
-    /// Compares the files with the catalog: what is missing is marked, what is back is unmarked,
-    /// what could not be entered is listed, and what must be read is returned.
-    fn compare(
-        &mut self,
-        read: &[PathBuf],
-        found: Vec<Found>,
-        troubles: &[Trouble],
-    ) -> Result<Plan> {
-        self.catalog.transaction(|connection| {
-            for folder in read {
-                folders::add(connection, folder)?;
-            }
-            let known: HashMap<PathBuf, Known> = photos::known(connection)?
-                .into_iter()
-                .map(|known| (known.path.clone(), known))
-                .collect();
-            for trouble in troubles {
-                let stamp = Stamp {
-                    size: 0,
-                    modified_ns: 0,
-                };
-                photos::store_failed(connection, &trouble.path, stamp, &trouble.why)?;
-            }
-            let there: HashSet<&Path> = found
-                .iter()
-                .map(|file| file.path.as_path())
-                .chain(troubles.iter().map(|trouble| trouble.path.as_path()))
-                .collect();
-            let unreadable = |path: &Path| {
-                troubles
-                    .iter()
-                    .any(|trouble| path.starts_with(&trouble.path))
-            };
-            for file in known.values().filter(|file| !file.gone) {
-                let was_read = read.iter().any(|folder| file.path.starts_with(folder));
-                if was_read && !there.contains(file.path.as_path()) && !unreadable(&file.path) {
-                    photos::set_gone(connection, file.id, true)?;
-                }
-            }
-            let mut plan = Plan::default();
-            for file in found {
-                let stamp = Stamp {
-                    size: file.size,
-                    modified_ns: file.modified_ns,
-                };
-                match known
-                    .get(&file.path)
-                    .filter(|known| is_current(known, stamp))
-                {
-                    Some(known) => {
-                        if known.gone {
-                            photos::set_gone(connection, known.id, false)?;
-                        }
-                        plan.unchanged += 1;
-                    }
-                    None => plan.to_read.push((file.path, stamp)),
-                }
-            }
-            Ok(plan)
-        })
-    }
-
-    fn read_all(&mut self, files: &[(PathBuf, Stamp)], progress: &mut Progress) -> Result<()> {
+    fn read_all(&mut self, files: &[ToRead], progress: &mut Progress) -> Result<()> {
         if files.is_empty() {
             return Ok(());
         }
         let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let under_way = threads * UNDER_WAY;
-        let known = photos::contents(self.catalog.connection(), &MODEL)?;
+        let connection = self.catalog.connection();
+        let known = KnownPictures {
+            contents: photos::contents(connection, &MODEL)?,
+            pictures: photos::pictures(connection, &MODEL)?,
+        };
         let mut finder = (self.finder)()?;
         if files.len() >= LONG_RUN {
             finder = finder.with_worker();
@@ -234,12 +246,13 @@ impl Job<'_> {
                             quiet::stand_back();
                         }
                         for at in jobs {
-                            let read = photo::read(&files[at].0, DECODED_SIDE);
+                            let read = photo::read(&files[at].path, DECODED_SIDE);
                             let done = done.clone();
                             networks.spawn(move |_| {
-                                let sight = read
-                                    .map_err(Unseen::Photo)
-                                    .and_then(|photo| look(&photo, finder, thumbnails, known));
+                                let sight = read.map_err(Unseen::Photo).and_then(|photo| {
+                                    let replaces = files[at].replaces;
+                                    look(&photo, replaces, finder, thumbnails, known)
+                                });
                                 // Nobody waits for it when the run was cancelled.
                                 let _ = done.send((at, sight));
                             });
@@ -300,7 +313,7 @@ impl Job<'_> {
         &mut self,
         finder: &FaceFinder,
         quiet: Option<&ThreadPool>,
-        files: &[(PathBuf, Stamp)],
+        files: &[ToRead],
         waiting: Waiting,
         progress: &mut Progress,
     ) -> Result<()> {
@@ -313,31 +326,29 @@ impl Job<'_> {
         let mut embedded = quiet::on(quiet, || embedded(finder, faces))?.into_iter();
         let mut photos = Vec::with_capacity(waiting.sights.len());
         for (at, sight) in waiting.sights {
-            let (path, stamp) = &files[at];
+            let file = &files[at];
             let photo = match sight {
-                Ok(Seen { facts, faces, look }) => {
-                    let faces = faces.map(|faces| embedded.by_ref().take(faces.len()).collect());
-                    self.completed(finder, path, &facts, faces)?
-                        .map(|faces| (header_of(facts), faces, look))
+                Ok(seen) => {
+                    let faces = seen.faces.as_ref().map(Vec::len);
+                    let faces = faces.map(|faces| embedded.by_ref().take(faces).collect());
+                    self.completed(finder, file, seen, faces)?
                 }
                 Err(Unseen::Photo(error)) => Err(error),
                 Err(Unseen::Run(error)) => return Err(error),
             };
-            photos.push((path, *stamp, photo));
+            photos.push((file, photo));
         }
         self.catalog.transaction(|connection| {
-            for (path, stamp, photo) in photos {
+            for (file, photo) in photos {
                 progress.done += 1;
-                match photo {
-                    Ok((header, faces, look)) => {
-                        if let Some(look) = look {
-                            looks::store(connection, &header.content, &look)?;
-                        }
-                        progress.faces += store_photo(connection, path, stamp, &header, faces)?;
-                    }
+                let stored = photo.and_then(|photo| {
+                    on_its_own(connection, || reconcile::store(connection, file, &photo))
+                });
+                match stored {
+                    Ok(faces) => progress.faces += faces?,
                     Err(why) => {
                         progress.failed += 1;
-                        photos::store_failed(connection, path, stamp, &why)?;
+                        photos::store_failed(connection, &file.path, file.stamp, &why)?;
                     }
                 }
             }
@@ -345,29 +356,44 @@ impl Job<'_> {
         })
     }
 
-    /// The faces that were found, and those that the user drew on the photo at `path`, seen again
-    /// where they still are. The photo is read again if that needs it; nothing is needed of a photo
-    /// whose content the catalog has.
+    /// The photo as it is stored, with the faces that the user drew on it seen again where they still are.
+    /// It is read again if that needs it; nothing is needed of a photo whose content the catalog has.
     fn completed(
         &self,
         finder: &FaceFinder,
-        path: &Path,
-        facts: &Facts,
+        file: &ToRead,
+        seen: Seen,
         found: Option<Vec<NewFace>>,
-    ) -> Result<std::result::Result<Option<Vec<NewFace>>, PhotoError>> {
+    ) -> Result<std::result::Result<ReadPhoto, PhotoError>> {
+        let Seen {
+            facts,
+            look,
+            is_edit,
+            ..
+        } = seen;
+        let mut photo = ReadPhoto {
+            header: header_of(&facts),
+            faces: found,
+            look,
+            is_edit,
+        };
         let connection = self.catalog.connection();
-        if same_content(connection, path, &facts.content)?.is_some() {
-            return Ok(Ok(None));
+        if !reconcile::sources_of_faces(connection, &photo.header)?.is_empty() {
+            photo.faces = None;
+            return Ok(Ok(photo));
         }
-        let drawn = face_rows::drawn_at(connection, path)?;
-        if found.is_some() && drawn.is_empty() {
-            return Ok(Ok(found));
+        let before = file.photo.or(file.replaces.map(|of| of.photo));
+        let before = before.map(|photo| face_rows::on_photo(connection, photo));
+        let mut drawn = before.transpose()?.unwrap_or_default();
+        drawn.retain(|face| face.drawn && face.present);
+        if photo.faces.is_some() && drawn.is_empty() {
+            return Ok(Ok(photo));
         }
-        let upright = match photo::decode(path, DECODED_SIDE) {
+        let upright = match photo::decode(&file.path, DECODED_SIDE) {
             Ok(upright) => upright,
             Err(error) => return Ok(Err(error)),
         };
-        let mut faces = match found {
+        let mut faces = match photo.faces.take() {
             Some(found) => found,
             None => embedded(finder, finder.find(&upright.pixels)?)?,
         };
@@ -386,7 +412,50 @@ impl Job<'_> {
                 distance(&face.code.embedding(), &old.found.code.embedding()) < same
             }));
         }
-        Ok(Ok(Some(faces)))
+        photo.faces = Some(faces);
+        Ok(Ok(photo))
+    }
+
+    /// Of a photo that is gone, what was said of it goes over to a copy of it that is there.
+    fn hand_down(&mut self) -> Result<()> {
+        self.catalog.transaction(inheritance::hand_down)
+    }
+
+    /// Hashes the picture data of photos that an older version read. They are shown meanwhile; what is not
+    /// done when the run is cancelled is done in the next one.
+    fn hash_older(&mut self, progress: &mut Progress) -> Result<()> {
+        let older = photos::unhashed(self.catalog.connection())?;
+        let started = Instant::now();
+        for (at, some) in (0_u32..).zip(older.chunks(LOOKED_AT_TOGETHER)) {
+            if !self.control.go_on() {
+                break;
+            }
+            let done = at * LOOKED_AT_TOGETHER as u32;
+            progress.phase = Phase::Comparing;
+            (progress.done, progress.total) = (done, older.len() as u32);
+            progress.seconds_left = (done > 0).then(|| {
+                let left = (progress.total - done) as f32;
+                started.elapsed().as_secs_f32() / done as f32 * left
+            });
+            (self.on_progress)(progress.clone());
+            let hashed: Vec<_> = some
+                .par_iter()
+                .map(|photo| photo::hashes_and_orientation(&photo.path))
+                .collect();
+            self.catalog.transaction(|connection| {
+                for (photo, hashed) in some.iter().zip(hashed) {
+                    // A file that changed meanwhile is hashed when it is read.
+                    if let Ok((hashes, orientation)) = hashed
+                        && hashes.content == photo.content
+                    {
+                        let picture = hashes.picture.as_ref();
+                        photos::set_picture(connection, photo.id, picture, orientation.tag())?;
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     /// Looks from afar at the photos that nobody did so far, as an older Kith read them: at their
@@ -434,7 +503,12 @@ impl Job<'_> {
             .transaction(|connection| stacks::store(connection, &found))
     }
 
-    fn summary(&self, unchanged: u32, started: Instant) -> Result<IndexSummary> {
+    fn summary(
+        &self,
+        unchanged: u32,
+        moved_folders: Vec<MovedFolder>,
+        started: Instant,
+    ) -> Result<IndexSummary> {
         let connection = self.catalog.connection();
         let count =
             |sql: &str| -> Result<u32> { Ok(connection.query_row(sql, [], |row| row.get(0))?) };
@@ -447,6 +521,8 @@ impl Job<'_> {
             groups: count(&format!("SELECT count(DISTINCT person) {shown}"))?,
             failed: photos::failed(connection)?.len() as u32,
             unchanged,
+            away: photos::count_away(connection)?,
+            moved_folders,
             seconds: started.elapsed().as_secs_f64(),
             cancelled: self.control.is_cancelled(),
         })
@@ -456,13 +532,25 @@ impl Job<'_> {
 /// Looks for the faces of a photo, unless they are known, and makes its thumbnails.
 fn look(
     (upright, facts): &(Upright, Facts),
+    replaces: Option<Replaced>,
     finder: &FaceFinder,
     thumbnails: &Thumbnails,
-    known: &HashSet<[u8; 32]>,
+    known: &KnownPictures,
 ) -> Sight {
     // A panic would leave the run waiting for this photo.
     catch_unwind(AssertUnwindSafe(|| {
-        seen(upright, facts.clone(), finder, thumbnails, known).map_err(Unseen::Run)
+        let is_edit = replaces.and_then(|of| {
+            let before = thumbnails.photo(&of.content)?;
+            let before = image::load_from_memory(&before).ok()?;
+            Some(photo::is_edit(&before.into_rgb8(), &upright.pixels))
+        });
+        let seen = seen(upright, facts.clone(), is_edit, finder, thumbnails, known);
+        seen.map_err(|error| match error {
+            error if error.is_of_one_photo() => Unseen::Photo(PhotoError::NotStored {
+                said: error.to_string(),
+            }),
+            error => Unseen::Run(error),
+        })
     }))
     .unwrap_or_else(|_| {
         let why = PhotoError::damaged("looking for faces in it gave up");
@@ -473,18 +561,20 @@ fn look(
 fn seen(
     upright: &Upright,
     facts: Facts,
+    is_edit: Option<bool>,
     finder: &FaceFinder,
     thumbnails: &Thumbnails,
-    known: &HashSet<[u8; 32]>,
+    known: &KnownPictures,
 ) -> Result<Seen> {
     if thumbnails.photo(&facts.content).is_none() {
         thumbnails.make_photo(&facts.content, &upright.pixels)?;
     }
-    if known.contains(&facts.content) {
+    if known.contains(&facts) {
         return Ok(Seen {
+            look: Look::of(&upright.pixels),
             facts,
             faces: None,
-            look: None,
+            is_edit,
         });
     }
     let faces = finder.find(&upright.pixels)?;
@@ -498,6 +588,7 @@ fn seen(
         facts,
         faces: Some(faces),
         look: Look::of(&upright.pixels),
+        is_edit,
     })
 }
 
@@ -520,69 +611,52 @@ fn shown_as<'a>(photo: &'a photos::Photo, looks: &'a HashMap<[u8; 32], Look>) ->
     }
 }
 
-/// Stores a photo that was read, with its faces, and says how many these are.
-fn store_photo(
-    connection: &rusqlite::Connection,
-    path: &Path,
-    stamp: Stamp,
-    header: &Header,
+/// A photo that was read, as it is stored.
+struct ReadPhoto {
+    header: Header,
+    /// None where the catalog has a photo with the same faces.
     faces: Option<Vec<NewFace>>,
-) -> Result<u32> {
-    let faces = match (same_content(connection, path, &header.content)?, faces) {
-        (Some((photo, true)), _) => {
-            // The file was moved or renamed: its photo and faces go with it.
-            photos::store_moved(connection, photo, path, stamp)?;
-            return Ok(shown(connection, photo)?.len() as u32);
-        }
-        (Some((photo, false)), _) => shown(connection, photo)?,
-        (None, Some(faces)) => faces,
-        // What the catalog had was deleted meanwhile: the next run reads the photo.
-        (None, None) => return Ok(0),
-    };
-    let photo = photos::store(connection, path, stamp, header, &MODEL)?;
-    reconcile(connection, photo, &faces)?;
-    Ok(faces.len() as u32)
+    look: Option<Look>,
+    is_edit: Option<bool>,
 }
 
-/// A photo with this content, and whether its file is gone. The one at this very path comes first:
-/// its file was only touched.
-fn same_content(
+/// Stores one photo of several in the savepoint of its own: where only it is refused, it is listed, and the
+/// others are stored. The inner result is what ends the run.
+fn on_its_own<T>(
     connection: &rusqlite::Connection,
-    path: &Path,
-    content: &[u8; 32],
-) -> Result<Option<(PhotoId, bool)>> {
-    match photos::at_path(connection, path, content, &MODEL)? {
-        Some(photo) => Ok(Some((photo, false))),
-        None => photos::with_content(connection, content, &MODEL),
+    store: impl FnOnce() -> Result<T>,
+) -> std::result::Result<Result<T>, PhotoError> {
+    if let Err(error) = connection.execute_batch("SAVEPOINT photo") {
+        return Ok(Err(error.into()));
+    }
+    let stored = store();
+    let undo = match &stored {
+        Err(error) if error.is_of_one_photo() => "ROLLBACK TO photo; RELEASE photo",
+        _ => "RELEASE photo",
+    };
+    if let Err(error) = connection.execute_batch(undo) {
+        return Ok(Err(error.into()));
+    }
+    match stored {
+        Err(error) if error.is_of_one_photo() => Err(PhotoError::NotStored {
+            said: error.to_string(),
+        }),
+        stored => Ok(stored),
     }
 }
 
-/// What a run has to do.
-#[derive(Debug, Default)]
-struct Plan {
-    to_read: Vec<(PathBuf, Stamp)>,
-    unchanged: u32,
-}
-
-/// Whether the row says all that reading the file again would.
-fn is_current(known: &Known, stamp: Stamp) -> bool {
-    let read_by_this_model = known
-        .model
-        .as_deref()
-        .is_none_or(|model| model == MODEL.as_str());
-    known.stamp == stamp && read_by_this_model
-}
-
-fn header_of(facts: Facts) -> Header {
+fn header_of(facts: &Facts) -> Header {
     Header {
         content: facts.content,
+        picture: facts.picture,
+        orientation: Some(facts.orientation.tag()),
         width: facts.width,
         height: facts.height,
         taken_at: facts
             .taken_at
             .map(|at| format!("{}", at.strftime("%Y-%m-%dT%H:%M:%S"))),
         place: facts.place.map(|place| [place.latitude, place.longitude]),
-        camera: facts.camera,
+        camera: facts.camera.clone(),
     }
 }
 
@@ -604,70 +678,21 @@ pub(crate) fn embedded(finder: &FaceFinder, found: Vec<FoundFace>) -> Result<Vec
         .collect())
 }
 
-fn shown(connection: &rusqlite::Connection, photo: PhotoId) -> Result<Vec<NewFace>> {
-    let faces = face_rows::on_photo(connection, photo)?;
-    Ok(faces
-        .into_iter()
-        .filter(|face| face.present)
-        .map(|face| face.found)
-        .collect())
-}
-
-/// Brings the faces of a photo that was read again in line with what is on it now. A face that is
-/// found at its old place, or that looks the same, keeps its number and all that was said of it.
-fn reconcile(connection: &rusqlite::Connection, photo: PhotoId, found: &[NewFace]) -> Result<()> {
-    let old = face_rows::on_photo(connection, photo)?;
-    let same = Calibration::built_in().surely_same();
-    let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
-    for (at_old, old) in old.iter().enumerate() {
-        for (at_new, new) in found.iter().enumerate() {
-            let shared = overlap(&old.found.box_upright, &new.box_upright);
-            let apart = distance(&old.found.code.embedding(), &new.code.embedding());
-            if apart < same && (shared > SAME_PLACE || apart < same / 2.0) {
-                pairs.push((apart - shared, at_old, at_new));
-            }
-        }
-    }
-    pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-    let mut old_done = HashSet::new();
-    let mut new_done = HashSet::new();
-    for (_, at_old, at_new) in pairs {
-        if !old_done.contains(&at_old) && new_done.insert(at_new) {
-            old_done.insert(at_old);
-            face_rows::replace(connection, old[at_old].id, &found[at_new], &MODEL)?;
-        }
-    }
-    for (at_new, face) in found.iter().enumerate() {
-        if !new_done.contains(&at_new) {
-            face_rows::add(connection, photo, face, &MODEL)?;
-        }
-    }
-    for (at_old, face) in old.iter().enumerate() {
-        if !old_done.contains(&at_old) {
-            face_rows::set_gone(connection, face.id)?;
-        }
-    }
-    Ok(())
-}
-
-/// The folders of a run, as the system names them without links.
+/// The folders of a run, as the system names them without links; one that is not there as the library
+/// knows it.
 ///
 /// # Errors
-/// [`Error::NoFolder`] for one that is not there.
-pub(crate) fn resolved(folders: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    folders
-        .iter()
-        .map(|folder| {
-            let path = folder.canonicalize().map_err(|_| Error::NoFolder {
-                path: folder.clone(),
-            })?;
-            if path.is_dir() {
-                Ok(path)
-            } else {
-                Err(Error::NoFolder {
-                    path: folder.clone(),
-                })
-            }
+/// [`Error::NoFolder`] for one that is not there, and of which the library does not know.
+pub(crate) fn resolved(folders: &[PathBuf], known: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let resolve = |folder: &PathBuf| {
+        let there = folder.canonicalize().ok().filter(|path| path.is_dir());
+        let away = || {
+            let path = std::path::absolute(folder).ok()?;
+            known.contains(&path).then_some(path)
+        };
+        there.or_else(away).ok_or_else(|| Error::NoFolder {
+            path: folder.clone(),
         })
-        .collect()
+    };
+    folders.iter().map(resolve).collect()
 }

@@ -1,0 +1,161 @@
+//! Stores a photo that was read in the row of the photo that it shows, and brings its faces in line with what
+//! is on it now.
+
+use std::collections::HashSet;
+
+use kith_models::distance;
+use rusqlite::Connection;
+
+use super::compare::has_left;
+use super::{ReadPhoto, SAME_PLACE, ToRead};
+use crate::catalog::faces::{self as face_rows, NewFace, StoredFace};
+use crate::catalog::looks;
+use crate::catalog::photos::{self, Alike, Header};
+use crate::faces::{MODEL, overlap};
+use crate::people::Calibration;
+use crate::{PhotoId, Result};
+
+/// Stores a photo that was read, with its faces, and says how many these are.
+pub(super) fn store(connection: &Connection, file: &ToRead, read: &ReadPhoto) -> Result<u32> {
+    let ReadPhoto {
+        header,
+        faces,
+        look,
+        is_edit,
+    } = read;
+    if let Some(look) = look {
+        looks::store(connection, &header.content, look)?;
+    }
+    let sources = sources_of_faces(connection, header)?;
+    let faces = match (sources.first(), faces) {
+        (Some(source), _) => faces_to_copy(connection, *source)?,
+        (None, Some(faces)) => faces.clone(),
+        // What the catalog had was deleted meanwhile: the next run reads the photo.
+        (None, None) => return Ok(0),
+    };
+    let row = match file.photo {
+        Some(photo) => Some(photo),
+        None => match unplaced(connection, header)? {
+            Some(photo) => Some(photo),
+            None => replaced(connection, file, *is_edit, &faces)?,
+        },
+    };
+    // Of the same picture its faces, the drawn ones too, are where they were.
+    let is_same = row.is_some_and(|row| sources.contains(&row));
+    let photo = photos::store(connection, row, &file.path, file.stamp, header, &MODEL)?;
+    if !is_same {
+        reconcile(connection, photo, &faces)?;
+    }
+    Ok(faces.len() as u32)
+}
+
+/// The photos whose faces are those of a picture with this header, as the networks would see the same.
+pub(super) fn sources_of_faces(connection: &Connection, header: &Header) -> Result<Vec<PhotoId>> {
+    let same_content = photos::with_content(connection, &header.content, &MODEL)?;
+    let same_picture = match &header.picture {
+        Some(picture) => photos::with_picture(connection, picture, &MODEL)?,
+        None => Vec::new(),
+    };
+    let lies_alike = |photo: &Alike| photo.orientation == header.orientation;
+    let same_picture = same_picture.into_iter().filter(lies_alike);
+    let sources = same_content.into_iter().chain(same_picture);
+    Ok(sources
+        .filter(|photo| photo.is_current)
+        .map(|photo| photo.id)
+        .collect())
+}
+
+/// A photo with this content, or else with this picture, whose file is not where it was.
+fn unplaced(connection: &Connection, header: &Header) -> Result<Option<PhotoId>> {
+    let same_content = photos::with_content(connection, &header.content, &MODEL)?;
+    let same_picture = match &header.picture {
+        Some(picture) => photos::with_picture(connection, picture, &MODEL)?,
+        None => Vec::new(),
+    };
+    for photo in same_content.into_iter().chain(same_picture) {
+        if photo.gone || has_left(&photos::known_one(connection, photo.id)?) {
+            return Ok(Some(photo.id));
+        }
+    }
+    Ok(None)
+}
+
+/// The photo that was at the path of the file, if the file is an edit of it: as the pictures tell, or else,
+/// where none of the old one is left, the faces. Also one that could never be read.
+fn replaced(
+    connection: &Connection,
+    file: &ToRead,
+    is_edit: Option<bool>,
+    faces: &[NewFace],
+) -> Result<Option<PhotoId>> {
+    let Some(before) = file.replaces else {
+        return photos::never_read(connection, &file.path);
+    };
+    let is_edit = match is_edit {
+        Some(is_edit) => is_edit,
+        None => {
+            let old = face_rows::on_photo(connection, before.photo)?;
+            let same = Calibration::built_in().surely_same();
+            old.iter().filter(|face| face.present).any(|old| {
+                faces
+                    .iter()
+                    .any(|new| apart(old, new) < same && shared(old, new) > SAME_PLACE)
+            })
+        }
+    };
+    Ok(is_edit.then_some(before.photo))
+}
+
+fn apart(old: &StoredFace, new: &NewFace) -> f32 {
+    distance(&old.found.code.embedding(), &new.code.embedding())
+}
+
+fn shared(old: &StoredFace, new: &NewFace) -> f32 {
+    overlap(&old.found.box_upright, &new.box_upright)
+}
+
+/// The faces that the networks saw on a photo.
+fn faces_to_copy(connection: &Connection, photo: PhotoId) -> Result<Vec<NewFace>> {
+    let faces = face_rows::on_photo(connection, photo)?;
+    Ok(faces
+        .into_iter()
+        .filter(|face| !face.gone && !face.drawn)
+        .map(|face| face.found)
+        .collect())
+}
+
+/// Brings the faces of a photo that was read again in line with what is on it now. A face that is
+/// found at its old place, or that looks the same, keeps its number and all that was said of it.
+fn reconcile(connection: &Connection, photo: PhotoId, found: &[NewFace]) -> Result<()> {
+    let old = face_rows::on_photo(connection, photo)?;
+    let same = Calibration::built_in().surely_same();
+    let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
+    for (at_old, old) in old.iter().enumerate() {
+        for (at_new, new) in found.iter().enumerate() {
+            let (apart, shared) = (apart(old, new), shared(old, new));
+            if apart < same && (shared > SAME_PLACE || apart < same / 2.0) {
+                pairs.push((apart - shared, at_old, at_new));
+            }
+        }
+    }
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+    let mut old_done = HashSet::new();
+    let mut new_done = HashSet::new();
+    for (_, at_old, at_new) in pairs {
+        if !old_done.contains(&at_old) && new_done.insert(at_new) {
+            old_done.insert(at_old);
+            face_rows::replace(connection, old[at_old].id, &found[at_new], &MODEL)?;
+        }
+    }
+    for (at_new, face) in found.iter().enumerate() {
+        if !new_done.contains(&at_new) {
+            face_rows::add(connection, photo, face, &MODEL)?;
+        }
+    }
+    for (at_old, face) in old.iter().enumerate() {
+        if !old_done.contains(&at_old) {
+            face_rows::set_gone(connection, face.id)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! Tells which of the library's folders cannot be reached, and recognises those that are at a new place.
+//!
+//! A folder that is not there, or that is empty where photos were (an unmounted drive's mount point), is
+//! *away*: nothing is concluded from it. A volume is known by its UUID wherever it is mounted; another folder
+//! is recognised by its files.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::Job;
+use crate::catalog::folders;
+use crate::catalog::photos::{self, Known};
+use crate::photo;
+use crate::scan::Found;
+use crate::volume::{self, Mount};
+use crate::{MovedFolder, Result};
+
+/// Files by which a folder is recognised, and photos that are looked for in it.
+const SAMPLE: usize = 100;
+
+/// The folders of a look.
+#[derive(Debug, Default)]
+pub(super) struct Roots {
+    /// Below these nothing can be reached.
+    away: Vec<PathBuf>,
+    /// Folders that were recognised at a new place.
+    pub(super) moved: Vec<MovedFolder>,
+}
+
+impl Roots {
+    pub(super) fn is_away(&self, path: &Path) -> bool {
+        self.away.iter().any(|away| path.starts_with(away))
+    }
+}
+
+impl Job<'_> {
+    /// Follows volumes and folders that are at a new place, and says what cannot be reached. `found` are
+    /// the files below `roots`.
+    pub(super) fn place_roots(&mut self, roots: &[PathBuf], found: &[Found]) -> Result<Roots> {
+        let mounted = volume::mounts();
+        let mut placed = Roots::default();
+        self.follow_volumes(&mounted, &mut placed)?;
+        let connection = self.catalog.connection();
+        let known = photos::known(connection)?;
+        let all = folders::all(connection)?;
+        for folder in all.iter().chain(roots) {
+            let was_read = known
+                .iter()
+                .any(|photo| !photo.gone && photo.path.starts_with(folder));
+            if was_read && !is_reachable(folder) {
+                placed.away.push(folder.clone());
+            }
+        }
+        for root in roots {
+            let is_new = !all.iter().any(|folder| root.starts_with(folder));
+            if !is_new || placed.is_away(root) {
+                continue;
+            }
+            let inside: Vec<&Found> = found
+                .iter()
+                .filter(|file| file.path.starts_with(root))
+                .collect();
+            let was = all.iter().find(|folder| {
+                placed.away.contains(folder) && is_at_new_place(folder, root, &inside, &known)
+            });
+            if let Some(was) = was.cloned() {
+                placed.away.retain(|away| *away != was);
+                let photos = self
+                    .catalog
+                    .transaction(|connection| relocate(connection, &was, root))?;
+                placed.moved.push(MovedFolder::new(&was, root, photos));
+            }
+        }
+        self.note_mounts(&mounted, roots)?;
+        Ok(placed)
+    }
+
+    /// Takes the paths of what lay on a volume along to where it is mounted now; what lay on one that is
+    /// not mounted is away.
+    fn follow_volumes(&mut self, mounted: &[Mount], placed: &mut Roots) -> Result<()> {
+        let is_mounted_at = |path: &Path, volume: Option<&String>| {
+            let mut here = mounted.iter().filter(|mount| mount.path == path);
+            here.any(|mount| volume.is_none() || mount.volume.as_ref() == volume)
+        };
+        for (path, volume) in folders::mounts(self.catalog.connection())? {
+            if is_mounted_at(&path, volume.as_ref()) {
+                continue;
+            }
+            let elsewhere = mounted
+                .iter()
+                .find(|mount| volume.is_some() && mount.volume == volume);
+            match elsewhere {
+                Some(mount) => {
+                    let photos = self.catalog.transaction(|connection| {
+                        let photos = relocate(connection, &path, &mount.path)?;
+                        folders::remove_mount(connection, &path)?;
+                        folders::add_mount(connection, &mount.path, volume.as_deref())?;
+                        Ok(photos)
+                    })?;
+                    if photos > 0 {
+                        placed
+                            .moved
+                            .push(MovedFolder::new(&path, &mount.path, photos));
+                    }
+                }
+                None if is_reachable(&path) => {
+                    // Its files were copied to where it was mounted.
+                    self.catalog
+                        .transaction(|connection| folders::remove_mount(connection, &path))?;
+                }
+                None => placed.away.push(path),
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps which volumes these folders lie on, and which are mounted inside of them.
+    fn note_mounts(&mut self, mounted: &[Mount], roots: &[PathBuf]) -> Result<()> {
+        self.catalog.transaction(|connection| {
+            for root in roots.iter().filter(|root| root.is_dir()) {
+                let above = mounted.iter().filter(|mount| root.starts_with(&mount.path));
+                let holds = above.max_by_key(|mount| mount.path.as_os_str().len());
+                let inside = mounted.iter().filter(|mount| mount.path.starts_with(root));
+                for mount in holds.into_iter().chain(inside) {
+                    folders::add_mount(connection, &mount.path, mount.volume.as_deref())?;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Whether something is in a folder. That of a drive which is not connected is missing, or empty.
+fn is_reachable(folder: &Path) -> bool {
+    if folder.is_file() {
+        return true;
+    }
+    std::fs::read_dir(folder)
+        .is_ok_and(|mut entries| entries.next().is_some_and(|first| first.is_ok()))
+}
+
+/// Whether the files `inside` of `root` are what was in the folder `was`: half of a sample of them are
+/// photos of it by their content, and half of a sample of its photos have a file of their size.
+fn is_at_new_place(was: &Path, root: &Path, inside: &[&Found], known: &[Known]) -> bool {
+    let photos: Vec<&Known> = known
+        .iter()
+        .filter(|photo| !photo.gone && photo.content.is_some() && photo.path.starts_with(was))
+        .collect();
+    let sizes: HashSet<u64> = inside.iter().map(|file| file.size).collect();
+    let sampled: Vec<_> = sample(&photos).collect();
+    let there = sampled
+        .iter()
+        .filter(|photo| sizes.contains(&photo.stamp.size))
+        .count();
+    if sampled.is_empty() || there * 2 < sampled.len() {
+        return false;
+    }
+    let contents: HashSet<[u8; 32]> = photos.iter().filter_map(|photo| photo.content).collect();
+    let at_old_path: HashMap<&Path, u64> = photos
+        .iter()
+        .filter_map(|photo| Some((photo.path.strip_prefix(was).ok()?, photo.stamp.size)))
+        .collect();
+    let sizes: HashSet<u64> = photos.iter().map(|photo| photo.stamp.size).collect();
+    let sampled: Vec<_> = sample(inside).collect();
+    let known_ones = sampled.iter().filter(|file| {
+        let path = file.path.strip_prefix(root).unwrap_or(&file.path);
+        // A file of another size has another content, and need not be opened.
+        let may_be = at_old_path.get(path) == Some(&file.size) || sizes.contains(&file.size);
+        may_be && photo::hashes(&file.path).is_ok_and(|of| contents.contains(&of.content))
+    });
+    known_ones.count() * 2 >= sampled.len()
+}
+
+/// Up to [`SAMPLE`] of them, spread over all.
+fn sample<T>(all: &[T]) -> impl Iterator<Item = &T> {
+    all.iter().step_by(all.len().div_ceil(SAMPLE).max(1))
+}
+
+/// What lay below one folder lies below another now; says how many photos. A photo whose new path is
+/// another's stays: it is matched by its content.
+fn relocate(connection: &Connection, from: &Path, to: &Path) -> Result<u32> {
+    let mut moved = 0;
+    for photo in photos::known(connection)?
+        .iter()
+        .filter(|photo| !photo.gone)
+    {
+        let Ok(below) = photo.path.strip_prefix(from) else {
+            continue;
+        };
+        let path = if below.as_os_str().is_empty() {
+            to.to_owned()
+        } else {
+            to.join(below)
+        };
+        if photos::at_path(connection, &path)?.is_none() {
+            photos::set_path(connection, photo.id, &path)?;
+            moved += 1;
+        }
+    }
+    for folder in folders::all(connection)? {
+        if let Ok(below) = folder.strip_prefix(from) {
+            folders::remove(connection, &folder)?;
+            let path = if below.as_os_str().is_empty() {
+                to.to_owned()
+            } else {
+                to.join(below)
+            };
+            folders::add(connection, &path)?;
+        }
+    }
+    Ok(moved)
+}
