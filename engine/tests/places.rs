@@ -27,7 +27,7 @@ fn library_of(dir: &Path, taken: &[(&str, Option<[f64; 2]>)]) -> Library {
                     height: 300,
                     taken_at: Some(format!("2019-01-{:02}T12:00:00", number + 1)),
                     place: *place,
-                    camera: None,
+                    ..photos::Header::default()
                 };
                 photos::store(connection, None, Path::new(name), stamp, &header, &MODEL)?;
             }

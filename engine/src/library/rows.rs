@@ -485,6 +485,7 @@ mod tests {
             path: path.into(),
             header: photos::Header::default(),
             changed: None,
+            away: false,
         }
     }
 

@@ -792,11 +792,6 @@ mod tests {
             (1_u32..3, faces())
                 .prop_map(|(album, photos)| Decision::RemoveFromAlbum { album, photos }),
             (1_u32..3).prop_map(|album| Decision::DropAlbum { album }),
-            (faces(), 12_u32..20).prop_map(|(from, to)| Decision::Inherit {
-                from: from[0],
-                to,
-                faces: from.into_iter().zip(to..).collect(),
-            }),
             (0_usize..5).prop_map(|step| Decision::Sureness {
                 sureness: Sureness::ALL[step]
             }),
@@ -851,6 +846,52 @@ mod tests {
                 prop_assert!(decided.people.contains_key(person));
             }
         }
+    }
+
+    #[test]
+    fn a_copy_inherits_what_was_said_of_its_original_and_later_words_win() {
+        let inherit = Decision::Inherit {
+            from: 1,
+            to: 2,
+            faces: vec![(1, 11), (2, 12), (3, 13)],
+        };
+        let said = [
+            Decision::Name {
+                person: 1,
+                name: "Anna".into(),
+                faces: vec![1, 3],
+            },
+            Decision::Reject {
+                person: 1,
+                faces: vec![2],
+                others: vec![],
+            },
+            Decision::Stars {
+                photos: vec![1],
+                stars: 4,
+            },
+            Decision::Confirm {
+                person: 7,
+                faces: vec![13],
+            },
+            inherit,
+        ];
+        let decided = Decided::replay(&log(&said));
+        assert_eq!(decided.confirmed[&11], 1);
+        assert!(decided.rejected.contains(&(12, 1)));
+        assert_eq!(decided.confirmed[&13], 7, "the copy's own answer stays");
+        assert_eq!(decided.stars[&2], 4);
+        // What is taken back of the original is not the copy's either, and the user takes back their words.
+        let mut words = log(&said);
+        assert_eq!(standing(&words)[0].id, 4);
+        words.push(Entry {
+            id: 6,
+            at: SystemTime::UNIX_EPOCH,
+            decision: Decision::Undo { decision: 1 },
+        });
+        let decided = Decided::replay(&words);
+        assert!(!decided.confirmed.contains_key(&11));
+        assert!(decided.rejected.contains(&(12, 1)));
     }
 
     #[test]

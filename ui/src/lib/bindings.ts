@@ -336,8 +336,10 @@ export type Folder = {
 	path: string,
 	/**  How many photos are in it and below it. */
 	photos: number,
-	/**  Whether it is there now (a drive may be unplugged). */
+	/**  Whether it can be reached now (a drive may be unplugged). */
 	present: boolean,
+	/**  How many of its photos could not be reached at the last look. */
+	away: number,
 };
 
 /**  The numbers of the photos that a search found, and how the query was understood. */
@@ -388,6 +390,10 @@ export type IndexSummary = {
 	failed: number,
 	/**  Files of this run that had not changed since they were read last. */
 	unchanged: number,
+	/**  Photos of the library whose drive or folder cannot be reached; they are counted above, too. */
+	away: number,
+	/**  Folders that this run recognised at a new place. */
+	moved_folders: MovedFolder[],
 	/**  How long this run took. */
 	seconds: number | null,
 	/**  Whether it was cancelled before the end. */
@@ -501,6 +507,16 @@ time: string } |
 { kind: "no_time"; 
 /**  As it was typed. */
 time: string };
+
+/**  A folder of the library that was recognised at a new place, with all that was said of its photos. */
+export type MovedFolder = {
+	/**  Where it was, for reading. */
+	from: string,
+	/**  Where it is, for reading. */
+	to: string,
+	/**  Photos that went along. */
+	photos: number,
+};
 
 /**  What a decision changed. */
 export type Outcome = {
@@ -622,6 +638,10 @@ megabytes: number } |
 { kind: "unreadable"; 
 /**  What the system said. */
 said: string } | 
+/**  What was found could not be kept: a fault of Kith's own. */
+{ kind: "not_stored"; 
+/**  What the catalog or the networks said, in English. */
+said: string } | 
 /**  The picture makes no sense to its decoder. */
 { kind: "damaged"; 
 /**  What the decoder said, in English. */
@@ -661,6 +681,8 @@ export type PhotoTile = {
 	 *  and shots of one moment.
 	 */
 	stack: number | null,
+	/**  Whether its drive or folder could not be reached at the last look. */
+	away: boolean,
 };
 
 /**  Photos that were taken at one place. */
@@ -907,6 +929,8 @@ album: string | null } |
 { kind: "album_removed"; 
 /**  The album's name, as far as it is known. */
 album: string | null } | 
+/**  `A copy took the place of a deleted photo` */
+{ kind: "inherited" } | 
 /**  `Again: 12 faces are now Anna` */
 { kind: "again"; 
 /**  What is said again. */
