@@ -6,18 +6,13 @@
 //! Kith's own, so that there is one definition of the network.
 
 use std::{
-    collections::HashMap,
-    fs,
-    io::{BufReader, Cursor, Seek},
+    fs::{self, File},
+    io::Read,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
 
-use candle_core::{
-    DType, Device, Tensor,
-    pickle::{self, Object, Stack, TensorInfo},
-    safetensors,
-};
+use candle_core::{DType, Device, Tensor, safetensors};
 use candle_nn::VarBuilder;
 use sha2::{Digest, Sha256};
 
@@ -26,16 +21,17 @@ use crate::{
     embedder::{BATCH, Scaled, embedded},
     facenet::{FEATURES, Facenet},
     ops::Place,
+    pickle::{self, Tensors},
 };
 
-/// The largest file that is opened, in bytes: such a network has 90 to 110 MB.
-const LARGEST: u64 = 1 << 30;
+/// The largest file that is opened, in bytes: such a network has 90 to 110 MB, twice as much in f64.
+const LARGEST: u64 = 320 << 20;
+/// The longest header of safetensors, in bytes: that of such a network has 0.1 MB.
+const LONGEST_HEADER: u64 = 4 << 20;
 /// The most numbers that an embedding may have.
 const MOST_NUMBERS: usize = 2048;
 /// What errors call it.
 const NETWORK: &str = "that was added";
-
-type Tensors = HashMap<String, Tensor>;
 
 /// A network that was added, ready to run.
 pub struct AddedEmbedder {
@@ -51,29 +47,33 @@ impl AddedEmbedder {
     /// # Errors
     /// [`Error::NoNetwork`] with what is wrong with the file.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let refused = |reason: String| Error::NoNetwork {
-            reason,
-            path: path.to_owned(),
-        };
-        let of_candle = |error: candle_core::Error| refused(reason_of(&error));
-        let size = fs::metadata(path).map_err(|error| refused(error.to_string()))?;
-        if size.len() > LARGEST {
-            return Err(refused("it is larger than any such network".into()));
-        }
-        let bytes = fs::read(path).map_err(|error| refused(error.to_string()))?;
-        let sha256 = format!("{:x}", Sha256::digest(&bytes));
-        // Candle's reader of pickles counts on what PyTorch writes, and panics on some other files.
-        let tensors = catch_unwind(AssertUnwindSafe(|| tensors_of(path, &bytes)))
-            .unwrap_or_else(|_| Err("it is damaged".into()))
-            .map_err(refused)?;
-        let (tensors, scaled) = named(tensors).map_err(of_candle)?;
+        bytes_of(path)
+            .and_then(|bytes| {
+                // A fault in a reader of files must not end the program.
+                catch_unwind(AssertUnwindSafe(|| Self::parse(&bytes)))
+                    .unwrap_or_else(|_| Err("it is damaged".into()))
+            })
+            .map_err(|reason| Error::NoNetwork {
+                reason,
+                path: path.to_owned(),
+            })
+    }
+
+    /// The network in the bytes of a file.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let of_candle = |error: candle_core::Error| reason_of(&error);
+        let sha256 = format!("{:x}", Sha256::digest(bytes));
+        let (tensors, scaled) = named(tensors_of(bytes)?).map_err(of_candle)?;
         let numbers = match tensors.get(LAST).map(Tensor::dims) {
             Some([FEATURES, numbers]) if (2..=MOST_NUMBERS).contains(numbers) => *numbers,
-            _ => return Err(refused("its last layer is of another network".into())),
+            _ => return Err("its last layer is of another network".into()),
         };
         for (name, tensor) in &tensors {
             if !is_finite(tensor).map_err(of_candle)? {
-                return Err(refused(format!("{name} has values that are no numbers")));
+                return Err(format!("{name} has values that are no numbers"));
             }
         }
         let parameters = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
@@ -112,6 +112,23 @@ impl AddedEmbedder {
     }
 }
 
+fn bytes_of(path: &Path) -> Result<Vec<u8>, String> {
+    let of_system = |error: std::io::Error| error.to_string();
+    // Asked before it is opened: opening a pipe waits for a writer.
+    if !fs::metadata(path).map_err(of_system)?.is_file() {
+        return Err("it is not an ordinary file".into());
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(of_system)?;
+    file.take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(of_system)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err("it is larger than any such network".into());
+    }
+    Ok(bytes)
+}
+
 fn is_finite(tensor: &Tensor) -> candle_core::Result<bool> {
     let sum = tensor.to_dtype(DType::F32)?.abs()?.sum_all()?;
     Ok(sum.to_scalar::<f32>()?.is_finite())
@@ -130,83 +147,26 @@ fn reason_of(error: &candle_core::Error) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// How a file of `PyTorch` 1.5 and older begins: the number by which it is known, and its version.
-const LEGACY: &[u8] =
-    b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.";
-
 /// All tensors of a file, or what is wrong with it.
-fn tensors_of(path: &Path, bytes: &[u8]) -> Result<Tensors, String> {
-    let tensors = if bytes.starts_with(b"PK") {
-        pickle::read_all(path).map(|all| all.into_iter().collect())
-    } else if let Some(rest) = bytes.strip_prefix(LEGACY) {
-        legacy(rest)
+fn tensors_of(bytes: &[u8]) -> Result<Tensors, String> {
+    let tensors = if let Some(tensors) = pickle::tensors(bytes) {
+        tensors
     } else if bytes.get(8) == Some(&b'{') {
-        safetensors::load_buffer(bytes, &Device::Cpu)
+        let length = bytes
+            .first_chunk()
+            .map_or(0, |length| u64::from_le_bytes(*length));
+        if length > LONGEST_HEADER {
+            return Err("it is damaged: its header is too long".into());
+        }
+        safetensors::load_buffer(bytes, &Device::Cpu).map_err(|error| reason_of(&error))
     } else {
         return Err("it is neither safetensors nor a file that PyTorch wrote".into());
     };
     match tensors {
         Ok(tensors) if tensors.is_empty() => Err("there are no parameters in it".into()),
         Ok(tensors) => Ok(tensors),
-        Err(error) => Err(format!("it is damaged: {}", reason_of(&error))),
+        Err(reason) => Err(format!("it is damaged: {reason}")),
     }
-}
-
-/// The rest of an old `PyTorch` file: three pickles (about the machine, the parameters, the names of
-/// the storages), then each storage with its length before it.
-fn legacy(bytes: &[u8]) -> candle_core::Result<Tensors> {
-    let mut file = BufReader::new(Cursor::new(bytes));
-    let mut pickled = || -> candle_core::Result<Object> {
-        let mut stack = Stack::empty();
-        stack.read_loop(&mut file)?;
-        stack.finalize()
-    };
-    let (_machine, state, storages) = (pickled()?, pickled()?, pickled()?);
-    let mut infos = Vec::new();
-    for (name, value) in state.dict()? {
-        infos.extend(value.into_tensor_info(name, Path::new(""))?);
-    }
-    let mut at = file.stream_position()? as usize;
-    let mut content: HashMap<String, &[u8]> = HashMap::new();
-    let Object::List(storages) = storages else {
-        candle_core::bail!("it has no list of storages");
-    };
-    for storage in storages {
-        let path = format!("/{}", storage.unicode()?);
-        let Some(info) = infos.iter().find(|info| info.path == path) else {
-            candle_core::bail!("a storage belongs to nothing");
-        };
-        let take = |at: usize, length: usize| bytes.get(at..at.checked_add(length)?);
-        let length = take(at, 8).and_then(|length| length.try_into().ok());
-        let length = length.map_or(usize::MAX, |length| u64::from_le_bytes(length) as usize);
-        let length = length.saturating_mul(info.dtype.size_in_bytes());
-        let Some(numbers) = take(at + 8, length) else {
-            candle_core::bail!("it ends too early");
-        };
-        at += 8 + length;
-        content.insert(path, numbers);
-    }
-    let tensor = |info: &TensorInfo| {
-        let shape = info.layout.shape();
-        let (from, length) = (
-            info.layout.start_offset(),
-            shape
-                .elem_count()
-                .saturating_mul(info.dtype.size_in_bytes()),
-        );
-        let numbers = content
-            .get(&info.path)
-            .and_then(|numbers| numbers.get(from..from.checked_add(length)?));
-        let Some(numbers) = numbers else {
-            candle_core::bail!("{} is not in it", info.name);
-        };
-        if !info.layout.is_contiguous() {
-            candle_core::bail!("the numbers of {} are not in order", info.name);
-        }
-        let tensor = Tensor::from_raw_buffer(numbers, info.dtype, shape.dims(), &Device::Cpu)?;
-        Ok((info.name.clone(), tensor))
-    };
-    infos.iter().map(tensor).collect()
 }
 
 /// The last product, by its name here.
@@ -616,12 +576,39 @@ mod tests {
         }
     }
 
+    /// Case memo-40: forty pairs of pairs ended the process, as did deep nesting and a text of 4 GB.
+    #[test]
+    fn what_doubles_or_nests_is_refused() {
+        let doubling = [
+            b"\x80\x02K\x01K\x01\x86q\0".as_slice(),
+            &b"h\0h\0\x86q\0".repeat(40),
+            b".",
+        ];
+        let nested = [b"\x80\x02)".as_slice(), &b"\x85".repeat(1_000_000), b"."];
+        let marks = [b"\x80\x02".as_slice(), &b"(".repeat(1_900_000), b"."];
+        let lists = [b"\x80\x02".as_slice(), &b"]".repeat(1_900_000), b"."];
+        let long = [b"\x80\x02X".as_slice(), &[0xff; 4], b"abc."];
+        let number = [b"\x80\x02\x8a".as_slice(), &[0xff; 256], b"."];
+        for pickle in [doubling, nested, marks, lists, long, number] {
+            let pickle = pickle.concat();
+            let archive = crate::pickle::archive_of(&[("net/data.pkl", &pickle)]);
+            assert!(AddedEmbedder::parse(&archive).is_err());
+            let old = [crate::pickle::LEGACY, &pickle].concat();
+            assert!(AddedEmbedder::parse(&old).is_err());
+        }
+        let header = [(64_u64 << 20).to_le_bytes().as_slice(), b"{", &[b' '; 100]].concat();
+        let Err(reason) = AddedEmbedder::parse(&header) else {
+            panic!("it was read");
+        };
+        assert!(reason.contains("header is too long"), "{reason}");
+    }
+
     #[test]
     fn what_is_no_network_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         assert!(reason(&dir.path().join("nowhere")).contains("nowhere"));
         let path = dir.path().join("file");
-        let mut old = LEGACY.to_vec();
+        let mut old = crate::pickle::LEGACY.to_vec();
         old.extend([0x80, 2, b'}', b'.']);
         for (bytes, said) in [
             (&b"These are words, not numbers."[..], "neither safetensors"),

@@ -17,6 +17,7 @@ mod error;
 mod facenet;
 mod nearest;
 mod ops;
+mod pickle;
 mod pixels;
 mod processor;
 #[cfg(test)]
