@@ -25,6 +25,11 @@ use super::{Misunderstood, words};
 use crate::places::Spot;
 use crate::{Error, PersonId, Result};
 
+/// Longest query, in characters.
+const MAX_CHARS: usize = 2000;
+/// Words that are tried together as one name; a longer name needs quotes.
+const MAX_NAME_WORDS: usize = 12;
+
 /// A query that was understood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
@@ -178,7 +183,11 @@ impl Query {
     /// # Errors
     /// [`Error::Query`] with a sentence that names the word that was not understood.
     pub fn parse(text: &str, known: &Known<'_>) -> Result<Self> {
+        if text.chars().count() > MAX_CHARS {
+            return Err(Misunderstood::TooLong.into());
+        }
         let words = words(text)?;
+        let names: Vec<Name> = known.people.iter().map(Name::new).collect();
         let mut terms: Vec<(Term, std::ops::Range<usize>)> = Vec::new();
         let mut rest = words.as_slice();
         let (mut without, mut either) = (false, false);
@@ -205,7 +214,7 @@ impl Query {
                     begin = None;
                 }
                 _ => {
-                    let (term, used) = term(rest, known, without)?;
+                    let (term, used) = term(rest, known, &names, without)?;
                     let end = rest[used - 1].place.end;
                     match terms.last_mut() {
                         Some((Term::Either(terms), place)) if either => {
@@ -310,7 +319,7 @@ fn words(text: &str) -> Result<Vec<Word>> {
 }
 
 /// The term that the words begin with, and how many of them it takes.
-fn term(words: &[Word], known: &Known<'_>, without: bool) -> Result<(Term, usize)> {
+fn term(words: &[Word], known: &Known<'_>, names: &[Name], without: bool) -> Result<(Term, usize)> {
     let negated = |term: Term| {
         if without {
             Term::Not(Box::new(term))
@@ -334,7 +343,7 @@ fn term(words: &[Word], known: &Known<'_>, without: bool) -> Result<(Term, usize
         }
         return Ok((Term::During { dates, said }, used));
     }
-    let Some((found, used)) = person(words, known.people) else {
+    let Some((found, used)) = person(words, names) else {
         let text = words[0].text.clone();
         if text.is_empty() {
             return Err(Misunderstood::EmptyQuote.into());
@@ -418,12 +427,26 @@ fn folded(text: &str) -> String {
         .to_lowercase()
 }
 
+/// A name of a person, and the same without regard to case and spaces.
+struct Name<'a> {
+    of: &'a (PersonId, String),
+    folded: String,
+}
+
+impl<'a> Name<'a> {
+    fn new(of: &'a (PersonId, String)) -> Self {
+        let folded = folded(&of.1);
+        Self { of, folded }
+    }
+}
+
 /// A whole name of as many words as possible, else everybody with a word that begins so.
-fn person(
-    words: &[Word],
-    names: &[(PersonId, String)],
-) -> Option<(Vec<(PersonId, String)>, usize)> {
-    let longest = if words[0].quoted { 1 } else { words.len() };
+fn person(words: &[Word], names: &[Name]) -> Option<(Vec<(PersonId, String)>, usize)> {
+    let longest = if words[0].quoted {
+        1
+    } else {
+        words.len().min(MAX_NAME_WORDS)
+    };
     for used in (1..=longest).rev() {
         if used > 1 && words[..used].iter().any(|word| word.quoted) {
             continue;
@@ -435,8 +458,8 @@ fn person(
         let said = folded(&said.join(" "));
         let whole: Vec<_> = names
             .iter()
-            .filter(|(_, name)| folded(name) == said)
-            .cloned()
+            .filter(|name| name.folded == said)
+            .map(|name| name.of.clone())
             .collect();
         if !whole.is_empty() {
             return Some((whole, used));
@@ -447,13 +470,12 @@ fn person(
         return None;
     }
     let begins = |name: &str| {
-        let name = folded(name);
         name.starts_with(&beginning) || name.split(' ').any(|word| word.starts_with(&beginning))
     };
     let found: Vec<_> = names
         .iter()
-        .filter(|(_, name)| begins(name))
-        .cloned()
+        .filter(|name| begins(&name.folded))
+        .map(|name| name.of.clone())
         .collect();
     (!found.is_empty()).then_some((found, 1))
 }

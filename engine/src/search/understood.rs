@@ -163,6 +163,8 @@ pub enum Misunderstood {
         /// Whether anybody has a name.
         anybody: bool,
     },
+    /// A text that is far longer than a search.
+    TooLong,
     /// `or` with nothing at one side.
     OneSided,
     /// `without` at the end.
@@ -221,6 +223,7 @@ impl fmt::Display for Misunderstood {
                     "“{text}” is nobody’s name, no time, and in no name of a file or folder.{nobody}"
                 )
             }
+            Self::TooLong => write!(f, "That is too long for a search."),
             Self::OneSided => write!(f, "“or” stands between two things: anna or ben."),
             Self::WithoutWhom => write!(f, "Without whom? Put a name behind it."),
             Self::OnlyWhom => write!(f, "Only whom? Put a name behind it."),
