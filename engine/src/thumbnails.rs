@@ -1,6 +1,8 @@
 //! Small pictures of photos and faces, kept so that a grid need not decode photos. A cache: what is
 //! missing is made again.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,6 +20,9 @@ const FACE_SIDE: u32 = 224;
 /// A face's thumbnail shows this many times its box, so that hair and chin are on it.
 const FACE_MARGIN: f32 = 1.7;
 
+/// Longest thumbnail that is read back: three times the pixels of one.
+const MAX_BYTES: u64 = 1 << 20;
+
 /// Where the thumbnails are. They are named by the content of the file, so that nothing is ever
 /// out of date.
 #[derive(Debug, Clone)]
@@ -32,12 +37,12 @@ impl Thumbnails {
 
     /// The photo's thumbnail as JPEG, if it was made.
     pub(crate) fn photo(&self, content: &[u8; 32]) -> Option<Vec<u8>> {
-        std::fs::read(self.photo_path(content)).ok()
+        kept(&self.photo_path(content))
     }
 
     /// The face's thumbnail as JPEG, if it was made.
     pub(crate) fn face(&self, content: &[u8; 32], box_upright: &[f32; 4]) -> Option<Vec<u8>> {
-        std::fs::read(self.face_path(content, box_upright)).ok()
+        kept(&self.face_path(content, box_upright))
     }
 
     /// Makes and keeps the thumbnail of a photo.
@@ -96,6 +101,15 @@ impl Thumbnails {
             .join(&name[..2])
             .join(format!("{name}-{x:04}-{y:04}-{w:04}-{h:04}.jpg"))
     }
+}
+
+/// A thumbnail that is whole: one cut short by a power failure is made again, as is what is no thumbnail.
+fn kept(path: &Path) -> Option<Vec<u8>> {
+    let mut jpeg = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut jpeg).ok()?;
+    let is_whole = jpeg.starts_with(b"\xff\xd8") && jpeg.ends_with(b"\xff\xd9");
+    (is_whole && jpeg.len() as u64 <= MAX_BYTES).then_some(jpeg)
 }
 
 fn hex(content: &[u8; 32]) -> String {
