@@ -28,6 +28,7 @@ mod regrouping;
 mod said;
 pub mod scan;
 pub mod search;
+pub mod text;
 mod thumbnails;
 mod types;
 mod upgrade;

@@ -64,6 +64,19 @@ pub enum PhotoError {
         /// Height in pixels as the file stores it.
         height: u32,
     },
+    /// A JPEG that is drawn in so many passes over its pixels that it would take very long.
+    #[error(
+        "the picture is {width} × {height} pixels, stored in {scans} passes, so that opening it would \
+         take too long; save a copy of it with another program"
+    )]
+    TooManyScans {
+        /// Scans, as JPEG calls them.
+        scans: u32,
+        /// Width in pixels as the file stores it.
+        width: u32,
+        /// Height in pixels as the file stores it.
+        height: u32,
+    },
     /// A file longer than [`MAX_FILE_BYTES`].
     #[error(
         "the file has {megabytes} MB, too large to open safely (at most {} MB); \

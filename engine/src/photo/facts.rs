@@ -3,12 +3,11 @@
 //! Tags as in EXIF 2.32. A header is often wrong in parts; each part that makes no sense is left
 //! out, and the rest is used.
 
-use std::io::Cursor;
-
 use exif::{Exif, In, Rational, SRational, Tag, Value};
 use jiff::civil::DateTime;
 
-use super::{Orientation, jpeg};
+use super::{Orientation, tiff::copied_exif_block};
+use crate::text::is_invisible;
 
 /// Where a photo was taken, in degrees of WGS 84, north and east positive.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,14 +37,16 @@ impl Header {
     };
 }
 
-/// Reads the EXIF block of a JPEG, PNG, WebP or TIFF file; a file without one says nothing.
+/// Reads the EXIF block of a JPEG, PNG, WebP, TIFF or raw file; a file without one says nothing.
 pub(super) fn header(file: &[u8]) -> Header {
-    let exif = exif::Reader::new()
-        .continue_on_error(true)
-        // In a JPEG without EXIF the reader would go on through all of the coded data.
-        .read_from_container(&mut Cursor::new(jpeg::head(file)))
-        .or_else(|error| error.distill_partial_result(|_| ()));
-    let Ok(exif) = exif else {
+    let exif = copied_exif_block(file).and_then(|block| {
+        exif::Reader::new()
+            .continue_on_error(true)
+            .read_raw(block)
+            .or_else(|error| error.distill_partial_result(|_| ()))
+            .ok()
+    });
+    let Some(exif) = exif else {
         return Header::EMPTY;
     };
     Header {
@@ -125,12 +126,18 @@ fn sign(exif: &Exif, tag: Tag, positive: u8, negative: u8) -> Option<f64> {
     }
 }
 
+/// Longest name of a maker or model that is kept, in characters.
+const MAX_CAMERA_CHARS: usize = 100;
+
 /// Maker and model; the model alone where it begins with a word of its maker, as in
 /// `NIKON CORPORATION` and `NIKON D70`.
 fn camera(exif: &Exif) -> Option<String> {
     let text = |tag| {
         let text = String::from_utf8_lossy(ascii(exif, tag)?)
-            .replace(char::is_control, " ")
+            .chars()
+            .map(|c| if is_invisible(c) { ' ' } else { c })
+            .take(MAX_CAMERA_CHARS)
+            .collect::<String>()
             .split_whitespace()
             .collect::<Vec<_>>()
             .join(" ");

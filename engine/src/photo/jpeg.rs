@@ -11,10 +11,15 @@ use image::{DynamicImage, ImageFormat, RgbImage};
 use memchr::memchr;
 use turbojpeg::{Colorspace, Compressor, Decompressor, Image, PixelFormat, ScalingFactor, Subsamp};
 
-use super::{PhotoError, check_size, formats, one_large_at_a_time, room};
+use super::{
+    MAX_PIXELS, PhotoError, check_size, formats, one_large_at_a_time, room, tiff::EXIF_ID,
+};
 
 /// Scans in one file; a progressive photo has about ten, an attack has thousands.
 const MAX_SCANS: u32 = 200;
+/// Scans times pixels: each scan visits the whole picture, however few bytes it has ("Two Issues with the JPEG
+/// Standard", libjpeg-turbo.org). Ten scans of the largest photo.
+pub(super) const MAX_SCANNED_PIXELS: u64 = 10 * MAX_PIXELS;
 
 /// Factors with a fast path in libjpeg-turbo, smallest first.
 const FACTORS: [ScalingFactor; 4] = [
@@ -33,10 +38,14 @@ pub(super) fn decode(
     file: &mut Vec<u8>,
     max_side: u32,
 ) -> Result<(DynamicImage, (u32, u32)), PhotoError> {
-    let Structure { ends, scans } = structure(file);
-    if scans > MAX_SCANS {
-        let said = format!("it is drawn in {scans} passes");
-        return Err(PhotoError::damaged(said));
+    let structure = structure(file);
+    let Structure { ends, scans, frame } = structure;
+    if let Some(frame) = frame {
+        check_size(frame.width.into(), frame.height.into(), 0)?;
+        check_scans(scans, frame.width, frame.height)?;
+        if !frame.is_read() {
+            return Err(unusual());
+        }
     }
     if !ends {
         file.extend(END_OF_IMAGE);
@@ -46,17 +55,55 @@ pub(super) fn decode(
         Decoded::Complaints(pixels, size) if ends => Ok((pixels.into(), size)),
         Decoded::Complaints(..) | Decoded::Refused if !ends => Err(PhotoError::CutOff),
         // CMYK, or something that only the other decoder may understand.
-        _ => {
-            let pixels = formats::decode(file, ImageFormat::Jpeg)?;
-            let size = (pixels.width(), pixels.height());
-            Ok((pixels, size))
-        }
+        _ => decode_otherwise(file, &structure),
     }
 }
 
-const START_OF_IMAGE: [u8; 2] = [0xff, 0xd8];
+/// Decodes at full size by the decoder in Rust. It keeps two more copies of the file, and every coefficient of a
+/// progressive picture in two bytes.
+fn decode_otherwise(
+    file: &[u8],
+    structure: &Structure,
+) -> Result<(DynamicImage, (u32, u32)), PhotoError> {
+    let Some(frame) = structure.frame else {
+        return Err(PhotoError::damaged("it does not say how large it is"));
+    };
+    if frame.is_lossless() {
+        return Err(unusual());
+    }
+    let samples = u64::from(frame.width) * u64::from(frame.height) * u64::from(frame.components);
+    let coefficients = if structure.scans > 1 { 2 * samples } else { 0 };
+    let bytes = samples + coefficients + 2 * file.len() as u64;
+    check_size(frame.width.into(), frame.height.into(), bytes)?;
+    let _turn = one_large_at_a_time(bytes);
+    let pixels = formats::decode(file, ImageFormat::Jpeg)?;
+    let size = (pixels.width(), pixels.height());
+    Ok((pixels, size))
+}
+
+/// Refuses a picture whose scans would take too long.
+fn check_scans(scans: u32, width: u16, height: u16) -> Result<(), PhotoError> {
+    let pixels = u64::from(width) * u64::from(height);
+    if scans > MAX_SCANS || u64::from(scans) * pixels > MAX_SCANNED_PIXELS {
+        return Err(PhotoError::TooManyScans {
+            scans,
+            width: width.into(),
+            height: height.into(),
+        });
+    }
+    Ok(())
+}
+
+fn unusual() -> PhotoError {
+    PhotoError::Unusual {
+        format: "JPEG".into(),
+    }
+}
+
+pub(super) const START_OF_IMAGE: [u8; 2] = [0xff, 0xd8];
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
 const START_OF_SCAN: u8 = 0xda;
+const APPLICATION_1: u8 = 0xe1;
 
 enum Decoded {
     Sound(RgbImage, (u32, u32)),
@@ -71,11 +118,13 @@ fn decode_complete(file: &[u8], scans: u32, max_side: u32) -> Result<Decoded, Ph
         return Ok(Decoded::Refused);
     };
     let size = (header.width as u32, header.height as u32);
-    if header.is_lossless || matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK) {
+    if matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK) {
         return Ok(Decoded::Refused);
     }
     let factor = FACTORS
         .into_iter()
+        // What is without loss has no coefficients to scale by.
+        .filter(|_| !header.is_lossless)
         .find(|factor| factor.scale(header.width.max(header.height)) >= max_side as usize)
         .unwrap_or(ScalingFactor::ONE);
     let scaled = header.scaled(factor);
@@ -85,6 +134,12 @@ fn decode_complete(file: &[u8], scans: u32, max_side: u32) -> Result<Decoded, Ph
         bytes += (header.width * header.height) as u64 * 2 * halves_per_pixel(header.subsamp) / 2;
     }
     check_size(size.0, size.1, bytes)?;
+    // Should the decoder see more scans in the file than were counted.
+    let pixels = (header.width * header.height).max(1) as u64;
+    let most_scans = (MAX_SCANNED_PIXELS / pixels).min(MAX_SCANS.into()) as u32;
+    decompressor
+        .set_scan_limit(most_scans)
+        .map_err(PhotoError::damaged)?;
     let _turn = one_large_at_a_time(bytes);
 
     let mut pixels = room::for_pixels(scaled.width * scaled.height * 3);
@@ -144,28 +199,85 @@ struct Structure {
     /// Whether an end-of-image marker was reached.
     ends: bool,
     scans: u32,
+    frame: Option<Frame>,
+}
+
+/// A frame header (T.81, B.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Frame {
+    /// The code of its marker, which names the process.
+    process: u8,
+    /// Bits a sample.
+    precision: u8,
+    width: u16,
+    height: u16,
+    components: u8,
+}
+
+impl Frame {
+    /// The frame whose segment, behind its length, is given.
+    fn parse(process: u8, segment: &[u8]) -> Option<Self> {
+        let [precision, h0, h1, w0, w1, components, ..] = *segment else {
+            return None;
+        };
+        Some(Self {
+            process,
+            precision,
+            width: u16::from_be_bytes([w0, w1]),
+            height: u16::from_be_bytes([h0, h1]),
+            components,
+        })
+    }
+
+    fn is_lossless(self) -> bool {
+        self.process == 0xc3
+    }
+
+    /// Whether a decoder here knows it: sequential, progressive or lossless with Huffman's coding, sequential or
+    /// progressive with arithmetic coding; not hierarchical; 8 bits a sample.
+    fn is_read(self) -> bool {
+        matches!(self.process, 0xc0..=0xc3 | 0xc9 | 0xca) && self.precision == 8
+    }
 }
 
 fn structure(file: &[u8]) -> Structure {
     let mut found = Structure {
         ends: false,
         scans: 0,
+        frame: None,
     };
-    for (code, _) in markers(file) {
-        found.ends |= code == END_OF_IMAGE[1];
-        found.scans += u32::from(code == START_OF_SCAN);
+    for (code, at) in markers(file) {
+        match code {
+            START_OF_SCAN => found.scans += 1,
+            0xd9 => found.ends = true,
+            0xc0..=0xcf if !matches!(code, 0xc4 | 0xc8 | 0xcc) && found.frame.is_none() => {
+                found.frame = segment(file, at).and_then(|segment| Frame::parse(code, segment));
+            }
+            _ => {}
+        }
     }
     found
 }
 
-/// What lies before the coded data, or all of a file where that is not found.
-pub(super) fn head(file: &[u8]) -> &[u8] {
-    if !file.starts_with(&START_OF_IMAGE) {
-        return file;
-    }
+/// Width, height and number of scans of a JPEG, zeros where it does not say.
+pub(super) fn size_and_scans(file: &[u8]) -> (u64, u64, u32) {
+    let Structure { scans, frame, .. } = structure(file);
+    let (width, height) = frame.map_or((0, 0), |frame| (frame.width, frame.height));
+    (width.into(), height.into(), scans)
+}
+
+/// The EXIF block in the first segment that has one and lies before the coded data.
+pub(super) fn exif_segment(file: &[u8]) -> Option<&[u8]> {
     markers(file)
-        .find(|(code, _)| *code == START_OF_SCAN)
-        .map_or(file, |(_, at)| &file[..at])
+        .take_while(|(code, _)| *code != START_OF_SCAN)
+        .filter(|(code, _)| *code == APPLICATION_1)
+        .find_map(|(_, at)| segment(file, at)?.strip_prefix(EXIF_ID))
+}
+
+/// What follows the length of the segment whose marker begins at a place.
+fn segment(file: &[u8], at: usize) -> Option<&[u8]> {
+    let length = u16::from_be_bytes(*file.get(at + 2..)?.first_chunk()?);
+    file.get(at + 4..at + 2 + usize::from(length))
 }
 
 /// The markers of segments that are whole, up to the end of the image: each one's code, and where in
@@ -189,7 +301,11 @@ fn markers(file: &[u8]) -> impl Iterator<Item = (u8, usize)> {
                 }
                 _ => {
                     let length = usize::from(u16::from_be_bytes(*file[at..].first_chunk()?));
-                    at = Some(at + length).filter(|end| length >= 2 && *end <= file.len())?;
+                    if length < 2 {
+                        // No segment; decoders go on behind it.
+                        continue;
+                    }
+                    at = Some(at + length).filter(|end| *end <= file.len())?;
                     return Some(marker);
                 }
             }

@@ -15,6 +15,7 @@ mod raw;
 mod room;
 #[cfg(test)]
 mod tests;
+mod tiff;
 
 use std::{
     fs::{self, File},
@@ -189,8 +190,8 @@ fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
     }
     let mut file = Vec::new();
     if metadata.len() <= MAX_FILE_BYTES {
-        // One more than it should have, as its end is only seen beyond it.
-        file = room::for_file(metadata.len() as usize + 1);
+        // More than it should have: its end is only seen beyond it, and a JPEG may get an end.
+        file = room::for_file(metadata.len() as usize + 8);
         File::open(path)
             .and_then(|opened| opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut file))?;
     }
@@ -203,7 +204,12 @@ fn load(path: &Path) -> Result<Vec<u8>, PhotoError> {
     }
 }
 
-fn read_bytes(
+/// [`read`] of the bytes of a file, which may be changed; `is_raw` where its name is that of a camera's raw
+/// file. A fault in a decoder is a panic here.
+///
+/// # Errors
+/// See [`PhotoError`].
+pub fn read_bytes(
     file: &mut Vec<u8>,
     is_raw: bool,
     max_side: u32,
@@ -238,7 +244,7 @@ fn upright(
     let (decoded, size_in_file, header) = if is_raw {
         let picture = raw::picture(file).ok_or(PhotoError::NoPictureInRaw)?;
         let header = raw::header(file, picture);
-        file.drain(..picture);
+        file.drain(..picture.start);
         let (decoded, size) = jpeg::decode(file, max_side)?;
         (decoded, size, header)
     } else {
@@ -247,6 +253,7 @@ fn upright(
         let (decoded, size) = if format == ImageFormat::Jpeg {
             jpeg::decode(file, max_side)?
         } else {
+            formats::skip_png_metadata(file);
             let decoded = formats::decode(file, format)?;
             let size = (decoded.width(), decoded.height());
             (decoded, size)

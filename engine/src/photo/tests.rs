@@ -755,6 +755,91 @@ fn raw_files_without_a_picture_and_cut_off_ones_say_so() {
     ));
 }
 
+/// Case mkraw: a raw file whose orientation says that it lies on its side, with a picture that is upright.
+#[test]
+fn an_upright_picture_in_a_raw_file_stays_upright() {
+    let (high, wide) = (picture(400, 640), picture(640, 400));
+    let sensor = [
+        field(Tag::ImageWidth, Value::Long(vec![6000])),
+        field(Tag::ImageLength, Value::Long(vec![4000])),
+    ];
+    let turned = Orientation::from_tag(8);
+    for with_sensor in [false, true] {
+        let mut fields = vec![oriented(turned), text(Tag::Make, "NIKON")];
+        fields.extend(sensor.iter().take(if with_sensor { 2 } else { 0 }).cloned());
+        for (preview, expected) in [(&high, high.clone()), (&wide, turned.upright(wide.clone()))] {
+            let mut file = raw_file(true, &fields, &[&jpeg(preview, &[])]);
+            let (upright, facts) = read_bytes(&mut file, true, 10_000).expect("a raw file");
+            assert!(difference(&upright.pixels, &expected) < 2.0);
+            assert_eq!((facts.width, facts.height), (400, 640));
+        }
+    }
+    // A scanner whose sensor is high.
+    let fields = [
+        oriented(turned),
+        field(Tag::ImageWidth, Value::Long(vec![4000])),
+        field(Tag::ImageLength, Value::Long(vec![6000])),
+    ];
+    let mut file = raw_file(true, &fields, &[&jpeg(&high, &[])]);
+    let (upright, _) = read_bytes(&mut file, true, 10_000).expect("a raw file");
+    assert_eq!(upright.pixels.dimensions(), (640, 400));
+}
+
+/// Case exif-esc-camera: the name of a camera turned round what a terminal showed.
+#[test]
+fn the_name_of_a_camera_has_no_invisible_characters() {
+    let fields = [
+        text(
+            Tag::Make,
+            "\u{1b}]0;pwned\u{7}Evil\u{202e}gpj\u{2066}\u{200b}",
+        ),
+        text(Tag::Model, "\u{9b}31m  X\u{200d}100\n\r"),
+    ];
+    let (_, facts) = read_here(jpeg(&picture(16, 16), &fields)).expect("a sound file");
+    assert_eq!(
+        facts.camera.as_deref(),
+        Some("]0;pwned Evil gpj 31m X\u{200d}100")
+    );
+    let long = text(Tag::Model, &"X".repeat(50_000));
+    let (_, facts) = read_here(jpeg(&picture(16, 16), &[long])).expect("a sound file");
+    assert_eq!(facts.camera.map(|camera| camera.len()), Some(100));
+}
+
+/// What is read of a header is the same whether it is copied or not.
+#[test]
+fn a_copied_exif_block_says_what_the_block_says() {
+    for little_endian in [false, true] {
+        let mut writer = Writer::new();
+        let fields = [
+            oriented(Orientation::from_tag(6)),
+            text(Tag::Make, "A"),
+            text(Tag::Model, "NIKON D70"),
+            text(Tag::DateTimeOriginal, "2010:07:24 17:45:09"),
+            degrees(Tag::GPSLatitude, &[(33, 1), (51, 1), (2184, 100)]),
+            text(Tag::GPSLatitudeRef, "S"),
+        ];
+        for field in &fields {
+            writer.push_field(field);
+        }
+        let mut block = Cursor::new(Vec::new());
+        writer
+            .write(&mut block, little_endian)
+            .expect("writes to memory");
+        let block = block.into_inner();
+        let copied = tiff::copied_exif_block(&block).expect("a TIFF block");
+        let shown = |block: Vec<u8>| {
+            let exif = exif::Reader::new().read_raw(block).expect("sound");
+            let mut shown: Vec<String> = exif
+                .fields()
+                .map(|field| format!("{} {:?}", field.tag, field.value))
+                .collect();
+            shown.sort();
+            shown
+        };
+        assert_eq!(shown(copied), shown(block));
+    }
+}
+
 /// Neither here nor in the decoders: `read` would catch it, `read_bytes` does not.
 #[test]
 fn damage_anywhere_never_panics() {

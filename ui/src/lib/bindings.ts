@@ -471,6 +471,8 @@ export type Misunderstood =
 text: string; 
 /**  Whether anybody has a name. */
 anybody: boolean } | 
+/**  A text that is far longer than a search. */
+{ kind: "too_long" } | 
 /**  `or` with nothing at one side. */
 { kind: "one_sided" } | 
 /**  `without` at the end. */
@@ -620,6 +622,14 @@ format: string } |
 { kind: "cut_off" } | 
 /**  More pixels, or more memory for them, than [`MAX_PIXELS`] and [`MAX_DECODED_BYTES`] allow. */
 { kind: "too_large"; 
+/**  Width in pixels as the file stores it. */
+width: number; 
+/**  Height in pixels as the file stores it. */
+height: number } | 
+/**  A JPEG that is drawn in so many passes over its pixels that it would take very long. */
+{ kind: "too_many_scans"; 
+/**  Scans, as JPEG calls them. */
+scans: number; 
 /**  Width in pixels as the file stores it. */
 width: number; 
 /**  Height in pixels as the file stores it. */

@@ -95,6 +95,8 @@ function whyUnread(why: PhotoError): string {
       return t('unread.cut-off');
     case 'too_large':
       return t('unread.too-large', { width: count(why.width), height: count(why.height) });
+    case 'too_many_scans':
+      return t('unread.too-many-scans', { width: count(why.width), height: count(why.height) });
     case 'too_heavy':
       return t('unread.too-heavy', { size: count(why.megabytes) });
     case 'gone':
@@ -118,6 +120,8 @@ function misunderstood(why: Misunderstood): string {
       return why.anybody
         ? t('query.unknown', { text: why.text })
         : t('query.unknown-nobody', { text: why.text });
+    case 'too_long':
+      return t('query.too-long');
     case 'one_sided':
       return t('query.one-sided');
     case 'without_whom':
