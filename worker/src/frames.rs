@@ -100,6 +100,18 @@ pub(crate) fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<(T, 
     Ok((header, body))
 }
 
+/// Reads the frames of a stream as either end does, until one is wrong.
+pub fn read_frames(bytes: &[u8]) {
+    let mut asked = bytes;
+    while read::<Ask>(&mut asked).is_ok() {}
+    let mut said = bytes;
+    while read::<Hello>(&mut said).is_ok() {}
+    let mut answered = bytes;
+    while let Ok((_, body)) = read::<Answer>(&mut answered) {
+        rows_of::<DETECTION_LEN>(&body);
+    }
+}
+
 /// The bytes of numbers.
 pub(crate) fn bytes_of(numbers: impl IntoIterator<Item = f32>) -> Vec<u8> {
     numbers.into_iter().flat_map(f32::to_le_bytes).collect()

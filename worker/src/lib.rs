@@ -10,4 +10,5 @@ mod frames;
 mod serve;
 
 pub use client::{Client, Unusable};
+pub use frames::read_frames;
 pub use serve::serve;
