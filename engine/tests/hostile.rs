@@ -322,6 +322,10 @@ fn parts_of_a_tiff_are_no_larger_than_the_whole() {
         ("wide tiles", tiles(u32::MAX, 64)),
         ("high tiles", tiles(64, u32::MAX)),
         ("many channels", tiff(&[(0x115, SHORT, 1, 65_535)], 8192)),
+        (
+            "values beyond the end",
+            tiff(&[(0x102, 2, u32::MAX, 0)], 8192),
+        ),
         ("many strips", tiff(&[(0x111, LONG, 200 << 20, 0)], 8192)),
     ] {
         let outcome = read("a.tif", &file, 16);

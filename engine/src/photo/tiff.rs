@@ -41,13 +41,9 @@ const TILE_LENGTH: u16 = 0x0143;
 const TILE_OFFSETS: u16 = 0x0144;
 const TILE_BYTE_COUNTS: u16 = 0x0145;
 const SUB_IFDS: u16 = 0x014a;
-/// The last tag that the decoder of pictures reads: `YCbCrSubSampling`.
-const LAST_OF_DECODER: u16 = 0x0212;
-/// Texts, which it does not: name and description of the document, maker, model, page, program, date, artist,
-/// computer.
-const TEXTS: [u16; 9] = [
-    0x010d, 0x010e, 0x010f, 0x0110, 0x011d, 0x0131, 0x0132, 0x013b, 0x013c,
-];
+/// The tags that the decoder of pictures reads, beside those above: `PhotometricInterpretation`,
+/// `PlanarConfiguration`, `Predictor`, `ExtraSamples`, `SampleFormat`, `JPEGTables`, `YCbCrSubSampling`.
+const MORE_OF_DECODER: [u16; 7] = [0x0106, 0x011c, 0x013d, 0x0152, 0x0153, 0x015b, 0x0212];
 /// JPEG as in TIFF's technical note 2; TIFF 6.0's own is not read.
 const COMPRESSION_JPEG: u64 = 7;
 const EXIF_IFD: u16 = 0x8769;
@@ -67,13 +63,47 @@ pub(super) fn largest_picture(tiff: &[u8]) -> Option<(u64, u64)> {
 
 /// Refuses a TIFF file whose first picture would take more time or memory to decode than its pixels do.
 pub(super) fn check_layout(file: &[u8]) -> Result<(), PhotoError> {
-    let tiff = Tiff::parse(file);
-    let first = tiff.and_then(|tiff| Some((tiff, tiff.directory(tiff.first_directory()?)?)));
-    match first {
-        Some((tiff, (entries, _))) => Picture { tiff, entries }.check(),
-        // The decoder says what is wrong.
-        None => Ok(()),
+    let first = Tiff::parse(file).and_then(|tiff| Some((tiff, tiff.first_directory()?)));
+    let Some((tiff, at)) = first else {
+        return Ok(()); // The decoder says what is wrong.
+    };
+    let Some((raw, count)) = tiff.raw_entries(at) else {
+        return Err(PhotoError::CutOff);
+    };
+    if count > MAX_ENTRIES {
+        return Err(PhotoError::damaged("its directory has too many entries"));
     }
+    let mut entries = Vec::new();
+    for bytes in raw {
+        let entry = tiff.entry(bytes);
+        if is_of_decoder(tiff.number(&bytes[..2]) as u16) {
+            let entry = entry.ok_or(PhotoError::CutOff)?;
+            if entry.count > MAX_PARTS {
+                return Err(PhotoError::damaged("its directory has too many values"));
+            }
+        }
+        entries.extend(entry);
+    }
+    Picture { tiff, entries }.check()
+}
+
+fn is_of_decoder(tag: u16) -> bool {
+    MORE_OF_DECODER.contains(&tag)
+        || matches!(
+            tag,
+            IMAGE_WIDTH
+                | IMAGE_LENGTH
+                | BITS_PER_SAMPLE
+                | COMPRESSION
+                | STRIP_OFFSETS
+                | SAMPLES_PER_PIXEL
+                | ROWS_PER_STRIP
+                | STRIP_BYTE_COUNTS
+                | TILE_WIDTH
+                | TILE_LENGTH
+                | TILE_OFFSETS
+                | TILE_BYTE_COUNTS
+        )
 }
 
 /// Where the EXIF block lies in a file: all of a TIFF file.
@@ -179,21 +209,34 @@ impl<'a> Tiff<'a> {
         self.number_at(if self.is_big { 8 } else { 4 }, self.offset_length())
     }
 
-    /// The sound entries of the directory at an offset, and the offset of the next directory.
-    fn directory(self, at: u64) -> Option<(Vec<Entry<'a>>, Option<u64>)> {
-        let (count_length, entry_length) = if self.is_big { (8, 20) } else { (2, 12) };
+    /// The bytes of the first entries of the directory at an offset, and how many it says to have.
+    fn raw_entries(self, at: u64) -> Option<(impl Iterator<Item = &'a [u8]>, u64)> {
+        let (count_length, entry_length) = self.directory_lengths();
         let count = self.number_at(at, count_length)?;
         let first = at.checked_add(count_length as u64)?;
-        let entries = (0..count.min(MAX_ENTRIES))
-            .map_while(|number| {
-                let at = usize::try_from(first + number * entry_length).ok()?;
-                self.bytes.get(at..at.checked_add(entry_length as usize)?)
-            })
-            .filter_map(|bytes| self.entry(bytes))
-            .collect();
+        let entries = (0..count.min(MAX_ENTRIES)).map_while(move |number| {
+            let at = usize::try_from(first + number * entry_length).ok()?;
+            self.bytes.get(at..at.checked_add(entry_length as usize)?)
+        });
+        Some((entries, count))
+    }
+
+    /// Bytes of the count of entries, and of an entry.
+    fn directory_lengths(self) -> (usize, u64) {
+        if self.is_big { (8, 20) } else { (2, 12) }
+    }
+
+    /// The sound entries of the directory at an offset, and the offset of the next directory.
+    fn directory(self, at: u64) -> Option<(Vec<Entry<'a>>, Option<u64>)> {
+        let (entries, count) = self.raw_entries(at)?;
+        let entries = entries.filter_map(|bytes| self.entry(bytes)).collect();
+        let (count_length, entry_length) = self.directory_lengths();
         let next = count
             .checked_mul(entry_length)
-            .and_then(|length| self.number_at(first.checked_add(length)?, self.offset_length()))
+            .and_then(|length| {
+                let end = at.checked_add(count_length as u64)?.checked_add(length)?;
+                self.number_at(end, self.offset_length())
+            })
             .filter(|next| *next > 0);
         Some((entries, next))
     }
@@ -322,12 +365,6 @@ impl Picture<'_> {
     }
 
     fn check(&self) -> Result<(), PhotoError> {
-        let of_decoder =
-            |entry: &&Entry| entry.tag <= LAST_OF_DECODER && !TEXTS.contains(&entry.tag);
-        let mut of_decoder = self.entries.iter().filter(of_decoder);
-        if of_decoder.any(|entry| entry.count > MAX_PARTS) {
-            return Err(PhotoError::damaged("its directory has too many values"));
-        }
         let (Some(width), Some(height)) = (self.number(IMAGE_WIDTH), self.number(IMAGE_LENGTH))
         else {
             return Ok(()); // The decoder says that it lacks one.
