@@ -17,6 +17,22 @@ standard input and output. Nobody needs to start it by hand.
   kith-worker --stand-in   the processor in place of one: slow, for tests
 ";
 
+/// Ends this process once the one that started it is gone. Its input ends then, too, but that is not seen
+/// while a driver hangs.
+#[cfg(unix)]
+fn end_with_parent() {
+    use rustix::process::{Signal, getpid, getppid, kill_process};
+    const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+    let parent = getppid();
+    std::thread::spawn(move || {
+        while getppid() == parent {
+            std::thread::sleep(PAUSE);
+        }
+        // An orderly exit would wait for the driver.
+        let _ = kill_process(getpid(), Signal::KILL);
+    });
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let accelerator = match &arguments[..] {
@@ -27,6 +43,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    #[cfg(unix)]
+    end_with_parent();
     // Whoever asked is gone when nothing more can be said.
     match kith_worker::serve(accelerator, io::stdin(), &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -114,3 +114,25 @@ fn whoever_starts_it_by_hand_reads_what_it_is_for() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("Kith starts this program"));
 }
+
+/// It was left behind by a Kith that was killed, where it did not see the end of its input.
+#[test]
+fn the_worker_ends_with_whoever_started_it() {
+    use std::io::Read as _;
+    let mut command = Command::new("sh");
+    command.args(["-c", "\"$0\" --stand-in; :", WORKER]);
+    let mut parent = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Kept open: the worker's input does not end.
+    let _input = parent.stdin.take().unwrap();
+    let mut output = parent.stdout.take().unwrap();
+    let mut first = [0];
+    output.read_exact(&mut first).unwrap();
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    // Ends once nobody holds it any more.
+    output.read_to_end(&mut Vec::new()).unwrap();
+}
