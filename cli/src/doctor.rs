@@ -3,19 +3,35 @@
 use std::path::Path;
 
 use clap::Args;
-use kith_engine::check;
+use kith_engine::{Library, check};
 
-use crate::output::Output;
+use crate::output::{Output, count};
 
 /// See whether everything that Kith needs is there and sound
 ///
-/// Says what runs the networks and how fast, and looks at the weights and the library. Exit status 1
-/// when something is wrong.
+/// Says what runs the networks and how fast, and looks at the weights and the library, with every row of
+/// its catalog. Exit status 1 when something is wrong. With --repair, what can be made again is made
+/// again, and a damaged catalog is put together from what can be read of it and from the newest copy that
+/// the library kept; the damaged file is set aside.
 #[derive(Args)]
-pub struct Doctor {}
+#[command(after_long_help = "\
+Examples:
+  kith doctor
+  kith doctor --repair
+
+JSON of --repair: damage (what was wrong, or null), set_aside (name of the copy of the damaged catalog,
+or null), decisions_lost, rows_lost, rows_from_backup, thumbnails, photos, faces, named.")]
+pub struct Doctor {
+    /// Repair the library
+    #[arg(long)]
+    repair: bool,
+}
 
 impl Doctor {
-    pub fn run(library: &Path, out: &mut Output) -> anyhow::Result<()> {
+    pub fn run(self, library: &Path, out: &mut Output) -> anyhow::Result<()> {
+        if self.repair {
+            return repair(library, out);
+        }
         let found = check(library)?;
         if out.is_json() {
             return out.object(&found);
@@ -45,7 +61,20 @@ impl Doctor {
             ),
             line("Speed", format!("{:.1} ms a face", found.face_ms)),
             line("Weights", format!("sound: {}", found.weights.display())),
-            line("Library", format!("sound: {}", found.library.display())),
+            line(
+                "Library",
+                match found.read_only {
+                    None if !found.made => format!(
+                        "there is none yet in {}; `kith index FOLDER` makes one",
+                        found.library.display()
+                    ),
+                    None => format!("sound: {}", found.library.display()),
+                    Some(why) => format!(
+                        "sound, but can only be read, because {why}: {}",
+                        found.library.display()
+                    ),
+                },
+            ),
             line(
                 "",
                 format!(
@@ -71,4 +100,50 @@ impl Doctor {
         }
         out.table(["", ""], &rows)
     }
+}
+
+fn repair(library: &Path, out: &mut Output) -> anyhow::Result<()> {
+    let summary = Library::repair(library)?;
+    if out.is_json() {
+        return out.object(&summary);
+    }
+    match &summary.damage {
+        None => out.line("The catalog is sound. Who is who was derived again.")?,
+        Some(damage) => {
+            out.line(&format!("The catalog was damaged ({damage})."))?;
+            if let Some(name) = &summary.set_aside {
+                out.line(&format!("It was set aside as {name}."))?;
+            }
+            let lost = match (summary.decisions_lost, summary.rows_lost) {
+                (0, 0) => "Nothing is known to be lost".to_owned(),
+                (0, rows) => format!(
+                    "Your answers are whole; {} of what was found could not be read, and `kith index` finds it again",
+                    count(rows, "row", "rows")
+                ),
+                (answers, _) => format!(
+                    "{} could not be read",
+                    count(answers, "answer of yours", "answers of yours")
+                ),
+            };
+            out.line(&format!("{lost}."))?;
+            if summary.rows_from_backup > 0 {
+                let rows = count(summary.rows_from_backup, "row", "rows");
+                out.line(&format!(
+                    "{rows} came from the newest copy that the library kept."
+                ))?;
+            }
+        }
+    }
+    if summary.thumbnails > 0 {
+        let pictures = count(summary.thumbnails, "small picture", "small pictures");
+        out.line(&format!(
+            "{pictures} were damaged and are made again when needed."
+        ))?;
+    }
+    out.line(&format!(
+        "Library: {}, {}, {}",
+        count(summary.photos, "photo", "photos"),
+        count(summary.faces, "face", "faces"),
+        count(summary.named, "person with a name", "people with names"),
+    ))
 }

@@ -1,9 +1,9 @@
 //! The library as a whole, kept in one file and brought back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kith_engine::Library;
+use kith_engine::{BackupEntry, BackupReason, Library};
 use serde::Serialize;
 
 use crate::output::{Output, count};
@@ -16,23 +16,51 @@ struct FileLine {
 
 /// Write all that Kith knows into one file
 ///
-/// Names, answers, albums and what was found on the photos; not the photos themselves. A file that
-/// is there is replaced. Works while Kith runs.
+/// Names, answers, albums and what was found on the photos; not the photos themselves. An older backup
+/// of that name is replaced, any other file is left as it is. Works while Kith runs. The library keeps
+/// copies by itself, too: daily while it is used, and before an upgrade or a restore; --list shows them.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   kith backup /media/stick/kith.backup
-  kith backup kith.backup --library ~/shoot")]
+  kith backup kith.backup --library ~/shoot
+  kith backup --list               the copies that the library keeps
+
+JSON of --list, one line a copy, the newest first: name, number, date, reason (daily, before-upgrade,
+before-restore, before-repair, damaged), kb, file.")]
 pub struct Backup {
     /// Where to write it
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "list")]
+    file: Option<PathBuf>,
+    /// List the copies that the library keeps by itself
+    #[arg(long, conflicts_with = "file")]
+    list: bool,
+}
+
+/// A copy that the library keeps.
+#[derive(Serialize)]
+struct CopyLine<'a> {
+    name: &'a str,
+    number: u32,
+    date: &'a str,
+    reason: BackupReason,
+    kb: u32,
+    file: String,
 }
 
 impl Backup {
-    pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
-        library.backup(&self.file)?;
-        let file = self.file.display().to_string();
+    pub fn run(
+        self,
+        dir: &Path,
+        library: impl FnOnce() -> anyhow::Result<Library>,
+        out: &mut Output,
+    ) -> anyhow::Result<()> {
+        let Some(file) = self.file else {
+            // Also of a library that cannot be opened: that is when they are needed.
+            return list(&Library::backups_of(dir)?, out);
+        };
+        library()?.backup(&file)?;
+        let file = file.display().to_string();
         if out.is_json() {
             out.object(&FileLine { file })
         } else {
@@ -41,25 +69,68 @@ impl Backup {
     }
 }
 
+fn list(copies: &[BackupEntry], out: &mut Output) -> anyhow::Result<()> {
+    if out.is_json() {
+        return copies.iter().try_for_each(|copy| {
+            out.object(&CopyLine {
+                name: &copy.name,
+                number: copy.number,
+                date: &copy.date,
+                reason: copy.reason,
+                kb: copy.kb,
+                file: copy.path.display().to_string(),
+            })
+        });
+    }
+    if copies.is_empty() {
+        return out.line("This library has kept no copies yet.");
+    }
+    let rows: Vec<_> = copies
+        .iter()
+        .map(|copy| {
+            let why = match copy.reason {
+                BackupReason::Daily => "kept daily",
+                BackupReason::BeforeUpgrade => "before an upgrade of Kith",
+                BackupReason::BeforeRestore => "before a restore",
+                BackupReason::BeforeRepair => "before a repair",
+                BackupReason::Damaged => "damaged, set aside",
+            };
+            let kb = format!("{} kB", copy.kb);
+            [copy.name.clone(), copy.date.clone(), kb, why.to_owned()]
+        })
+        .collect();
+    out.table(["NAME", "DAY", "SIZE", "WHY"], &rows)?;
+    out.line("")?;
+    out.line("`kith restore NAME` brings one back.")
+}
+
 /// Take a backup in the place of what Kith knows now
 ///
-/// What Kith knew before is kept beside it, as catalog-before-restore.sqlite in the library's
-/// folder: `kith restore` takes that, too. Photos that moved since are found again by `kith index`.
+/// The backup is checked first; one that is damaged is refused. What Kith knew before is kept among the
+/// library's copies (`kith backup --list`). Works while Kith runs, and for a library that is damaged.
+/// Photos that moved since are found again by `kith index`.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   kith restore /media/stick/kith.backup
-  kith restore kith.backup --library ~/new     into a library of its own")]
+  kith restore kith.backup --library ~/new     into a library of its own
+  kith restore 0012-2026-11-30-daily           a copy that the library kept")]
 pub struct Restore {
-    /// A file that `kith backup` wrote
+    /// A file that `kith backup` wrote, or the name or number of a copy that the library kept
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
 
 impl Restore {
-    pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
-        library.restore(&self.file)?;
-        let file = self.file.display().to_string();
+    pub fn run(self, dir: &Path, out: &mut Output) -> anyhow::Result<()> {
+        let name = self.file.to_str().filter(|_| !self.file.exists());
+        let kept = match name {
+            Some(name) => Library::backup_called(dir, name)?,
+            None => None,
+        };
+        let file = kept.unwrap_or(self.file);
+        let library = Library::restore_into(dir, &file)?;
+        let file = file.display().to_string();
         if out.is_json() {
             return out.object(&FileLine { file });
         }

@@ -10,7 +10,7 @@ use kith_worker::Unusable;
 use serde::{Deserialize, Serialize};
 
 use crate::faces::Networks;
-use crate::{Library, Result};
+use crate::{Library, ReadOnly, Result};
 
 /// Faces that are embedded to see how long one takes.
 const TIMED_FACES: usize = 8;
@@ -98,8 +98,12 @@ pub struct Checkup {
     pub face_ms: f64,
     /// The folder of the networks' parameters, which are those this program was made with.
     pub weights: PathBuf,
-    /// The folder of the library, whose catalog is sound.
+    /// The folder of the library, whose catalog is sound if there is one.
     pub library: PathBuf,
+    /// Whether there is a library in that folder.
+    pub made: bool,
+    /// Why it can only be read, if so.
+    pub read_only: Option<ReadOnly>,
     /// Photos in it.
     pub photos: usize,
     /// Faces in it.
@@ -124,8 +128,8 @@ pub struct FolderCheck {
 /// Looks at everything.
 ///
 /// # Errors
-/// The first thing that is wrong: weights that are missing or damaged, a damaged catalog, a library
-/// that cannot be read.
+/// The first thing that is wrong: weights that are missing or damaged, a damaged catalog (every row is
+/// read), a library that cannot be read.
 pub fn check(library: &Path) -> Result<Checkup> {
     let weights = Weights::find()?;
     let Device {
@@ -137,9 +141,7 @@ pub fn check(library: &Path) -> Result<Checkup> {
         threads,
         face_ms,
     } = device()?;
-    let opened = Library::open(library)?;
-    let folders = opened.folders()?.into_iter();
-    Ok(Checkup {
+    let mut found = Checkup {
         device: other.unwrap_or_else(|| "processor".to_owned()),
         why: why.to_string(),
         vectors,
@@ -149,21 +151,30 @@ pub fn check(library: &Path) -> Result<Checkup> {
         face_ms,
         weights: weights.dir().to_owned(),
         library: library.to_owned(),
-        photos: opened.photos()?.len(),
-        faces: opened.faces()?.len(),
-        named: opened
-            .people()?
-            .iter()
-            .filter(|person| person.name.is_some())
-            .count(),
-        failed: opened.failed()?.len(),
-        folders: folders
-            .map(|folder| FolderCheck {
-                there: std::fs::read_dir(&folder.path).is_ok(),
-                path: folder.path,
-            })
-            .collect(),
-    })
+        made: Library::is_in(library),
+        read_only: None,
+        photos: 0,
+        faces: 0,
+        named: 0,
+        failed: 0,
+        folders: Vec::new(),
+    };
+    if !found.made {
+        return Ok(found);
+    }
+    let opened = Library::open(library)?;
+    opened.check()?;
+    found.read_only = opened.read_only();
+    found.photos = opened.photos()?.len();
+    found.faces = opened.faces()?.len();
+    found.named = opened.names()?.len();
+    found.failed = opened.failed()?.len();
+    let check = |folder: crate::Folder| FolderCheck {
+        there: std::fs::read_dir(&folder.path).is_ok(),
+        path: folder.path,
+    };
+    found.folders = opened.folders()?.into_iter().map(check).collect();
+    Ok(found)
 }
 
 /// Looks at what runs the networks. Takes seconds, and as much memory as reading photos does.

@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use crate::search::Misunderstood;
-use crate::{AlbumId, DecisionId, FaceId, PersonId, PhotoId};
+use crate::{AlbumId, DecisionId, FaceId, PersonId, PhotoId, ReadOnly};
 
 /// An error of the library. Its text is meant for the user.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// `SQLite` refused: the disk is full, the file is locked or cannot be written.
     #[error(
-        "The library's catalog could not be read or written ({source}). Is the disk full, or the folder write-protected? Nothing that was stored before is lost."
+        "The library's catalog could not be read or written ({source}). {} Nothing that was stored before is lost.",
+        what_helps_catalog(source)
     )]
     Catalog {
         /// What `SQLite` said.
@@ -18,7 +19,7 @@ pub enum Error {
         source: rusqlite::Error,
     },
     /// The file is not a sound catalog.
-    #[error("The library's catalog is damaged ({reason}). It was not touched. Put a copy of it from a backup in its place: {}", path.display())]
+    #[error("The library's catalog is damaged ({reason}). It was not touched. `kith doctor --repair` saves what can be read of it, and `kith restore` brings back a backup: {}", path.display())]
     CatalogDamaged {
         /// What is wrong.
         reason: String,
@@ -32,6 +33,40 @@ pub enum Error {
         found: u32,
         /// The newest version this program knows.
         known: u32,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A library that cannot be written.
+    #[error("This library can only be read, because {why}. Nothing was changed: {}", path.display())]
+    ReadOnly {
+        /// Why.
+        why: ReadOnly,
+        /// The library or its catalog.
+        path: PathBuf,
+    },
+    /// No library is in a folder.
+    #[error("There is no library in {}. `kith index FOLDER` makes one.", path.display())]
+    NoLibrary {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Somebody else has the library open.
+    #[error("Another Kith has this library open. Close it, then try again: {}", path.display())]
+    InUse {
+        /// The library's folder.
+        path: PathBuf,
+    },
+    /// A damaged catalog of which nothing can be read.
+    #[error("Nothing can be read of the damaged catalog, and it was not touched. {}: {}", newest_backup(backup.as_deref()), path.display())]
+    BeyondRepair {
+        /// The newest sound copy that the library kept.
+        backup: Option<String>,
+        /// The catalog.
+        path: PathBuf,
+    },
+    /// A file that a backup would replace, and that is none.
+    #[error("There is a file of this name that is no backup of Kith. It was left as it is. Choose another name: {}", path.display())]
+    FileInTheWay {
         /// The file.
         path: PathBuf,
     },
@@ -185,6 +220,9 @@ pub enum Error {
     /// A picture that cannot be brought to another size.
     #[error("A picture could not be resized ({0}).")]
     Resize(String),
+    /// A thumbnail that cannot be encoded.
+    #[error("A small picture could not be made ({0}).")]
+    Thumbnail(String),
     /// The networks.
     #[error(transparent)]
     Models(#[from] kith_models::Error),
@@ -211,6 +249,29 @@ fn what_helps(source: &std::io::Error) -> &'static str {
             "; allow your user to write there, or choose another place with --library"
         }
         _ => "",
+    }
+}
+
+fn newest_backup(name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("The newest sound backup comes back with `kith restore {name}`"),
+        None => {
+            "The library kept no sound backup; restore one of your own with `kith restore FILE`"
+                .into()
+        }
+    }
+}
+
+fn what_helps_catalog(source: &rusqlite::Error) -> &'static str {
+    match source.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => "Make some room on its disk and try again.",
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+            "Another Kith is writing to it. Try again in a moment."
+        }
+        Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied) => {
+            "Allow your user to write there, or choose another place with --library."
+        }
+        _ => "Is the disk full, or the folder write-protected? `kith doctor` looks at the library.",
     }
 }
 

@@ -15,7 +15,7 @@ use hnsw_rs::prelude::{Distance, Hnsw, HnswIo};
 use kith_models::{Code, EMBEDDING_LEN, Embedding, nearest};
 use rayon::prelude::*;
 
-use crate::{Error, Result};
+use crate::{Error, Result, private};
 
 /// Neighbours kept for each point.
 pub const NEIGHBOURS: usize = 32;
@@ -174,7 +174,11 @@ impl FaceIndex {
             new = wanted;
         }
         self.add(&new);
-        self.store()
+        match self.store() {
+            // A disk that is full or cannot be written: the next start builds it again.
+            Err(Error::Io { .. }) => Ok(()),
+            other => other,
+        }
     }
 
     /// The nearest points to any embedding, nearest first.
@@ -273,26 +277,30 @@ impl FaceIndex {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
-        std::fs::create_dir_all(folder)
+        private::create_folders(folder)
             .map_err(Error::io("Making the folder of the index", folder))?;
         // Without the lists the old graph counts as missing, so a kill in here costs a rebuild only.
         let lists_file = folder.join(LISTS_FILE);
-        let _ = std::fs::remove_file(&lists_file);
-        for name in GRAPH_FILES {
-            let _ = std::fs::remove_file(folder.join(name));
+        let old = std::iter::once(LISTS_FILE).chain(GRAPH_FILES);
+        for file in old.map(|name| folder.join(name)) {
+            private::remove_if_there(&file).map_err(Error::io("Replacing the index", &file))?;
         }
         self.graph_hash = [0; 32];
         if let Some(graph) = &self.graph {
-            graph
-                .file_dump(folder, GRAPH_NAME)
-                .map_err(|error| Error::Index(error.to_string()))?;
+            graph.file_dump(folder, GRAPH_NAME).map_err(|error| {
+                let source = std::io::Error::other(error.to_string());
+                Error::io("Writing the index", folder)(source)
+            })?;
+            for file in GRAPH_FILES.map(|name| folder.join(name)) {
+                private::close_to_others(&file)
+                    .map_err(Error::io("Protecting the index", &file))?;
+            }
             self.graph_hash =
                 hash_of_graph(folder).map_err(Error::io("Reading the index back", folder))?;
         }
         let bytes = lists_bytes(&self.graph_hash, &self.codes, &self.lists);
-        let draft = folder.join("neighbours.new");
-        std::fs::write(&draft, bytes).map_err(Error::io("Writing the index", &draft))?;
-        std::fs::rename(&draft, &lists_file).map_err(Error::io("Writing the index", &lists_file))
+        private::write_synced(&lists_file, &bytes)
+            .map_err(Error::io("Writing the index", &lists_file))
     }
 }
 

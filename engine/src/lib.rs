@@ -23,6 +23,7 @@ pub mod people;
 pub mod photo;
 pub mod places;
 mod power;
+mod private;
 mod quiet;
 mod regrouping;
 mod said;

@@ -4,14 +4,13 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use image::RgbImage;
 use image::imageops::crop_imm;
 
 use crate::faces::resized;
 use crate::photo::{PhotoError, encode_jpeg};
-use crate::{Error, Result};
+use crate::{Error, Result, private};
 
 /// Long side of a photo's thumbnail in pixels: sharp at twice the pixels in a row of 200.
 const PHOTO_SIDE: u32 = 400;
@@ -22,6 +21,14 @@ const FACE_MARGIN: f32 = 1.7;
 
 /// Longest thumbnail that is read back: three times the pixels of one.
 const MAX_BYTES: u64 = 1 << 20;
+
+/// Behind the JPEG in each file, before the first [`SUM_LEN`] bytes of its BLAKE3. Files of an older
+/// version lack both.
+const SUM_MAGIC: &[u8; 8] = b"KITHsum1";
+const SUM_LEN: usize = 16;
+/// First and last bytes of a whole JPEG: the markers SOI and EOI.
+const JPEG_START: [u8; 2] = [0xFF, 0xD8];
+const JPEG_END: [u8; 2] = [0xFF, 0xD9];
 
 /// Where the thumbnails are. They are named by the content of the file, so that nothing is ever
 /// out of date.
@@ -35,54 +42,97 @@ impl Thumbnails {
         Self { folder }
     }
 
-    /// The photo's thumbnail as JPEG, if it was made.
+    /// The photo's thumbnail as JPEG, if it was made and is whole.
     pub(crate) fn photo(&self, content: &[u8; 32]) -> Option<Vec<u8>> {
         kept(&self.photo_path(content))
     }
 
-    /// The face's thumbnail as JPEG, if it was made.
+    /// The face's thumbnail as JPEG, if it was made and is whole.
     pub(crate) fn face(&self, content: &[u8; 32], box_upright: &[f32; 4]) -> Option<Vec<u8>> {
         kept(&self.face_path(content, box_upright))
     }
 
-    /// Makes and keeps the thumbnail of a photo.
-    pub(crate) fn make_photo(&self, content: &[u8; 32], pixels: &RgbImage) -> Result<Vec<u8>> {
-        let path = self.photo_path(content);
-        let long_side = pixels.width().max(pixels.height());
-        let jpeg = if long_side <= PHOTO_SIDE {
-            encode(pixels, &path)?
-        } else {
-            let scaled = |side: u32| {
-                (f64::from(side) * f64::from(PHOTO_SIDE) / f64::from(long_side))
-                    .round()
-                    .max(1.0) as u32
-            };
-            encode(
-                &resized(pixels, scaled(pixels.width()), scaled(pixels.height()))?,
-                &path,
-            )?
-        };
-        keep(&path, &jpeg)?;
-        Ok(jpeg)
+    /// The photo's thumbnail, made of these pixels where there is none.
+    pub(crate) fn photo_or(
+        &self,
+        content: &[u8; 32],
+        pixels: impl FnOnce() -> Result<RgbImage>,
+    ) -> Result<Vec<u8>> {
+        match self.photo(content) {
+            Some(jpeg) => Ok(jpeg),
+            None => self.shown(&self.photo_path(content), draw_photo(&pixels()?)?),
+        }
     }
 
-    /// Makes and keeps the thumbnail of a face: a square around it, as much of it as the photo has.
+    /// The face's thumbnail, made of the photo's pixels where there is none.
+    pub(crate) fn face_or(
+        &self,
+        content: &[u8; 32],
+        box_upright: &[f32; 4],
+        pixels: impl FnOnce() -> Result<RgbImage>,
+    ) -> Result<Vec<u8>> {
+        match self.face(content, box_upright) {
+            Some(jpeg) => Ok(jpeg),
+            None => self.shown(
+                &self.face_path(content, box_upright),
+                draw_face(box_upright, &pixels()?)?,
+            ),
+        }
+    }
+
+    /// Keeps what is shown, where the disk lets us.
+    fn shown(&self, path: &Path, jpeg: Vec<u8>) -> Result<Vec<u8>> {
+        match self.keep(path, &jpeg) {
+            Err(Error::Io { .. }) | Ok(()) => Ok(jpeg),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes the files that are no whole thumbnails, and says how many these were.
+    pub(crate) fn remove_damaged(&self) -> Result<u32> {
+        fn below(folder: &Path) -> std::io::Result<u32> {
+            let mut removed = 0;
+            for entry in std::fs::read_dir(folder)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    removed += below(&path)?;
+                } else if kept(&path).is_none() {
+                    private::remove_if_there(&path)?;
+                    removed += 1;
+                }
+            }
+            Ok(removed)
+        }
+        if !self.folder.exists() {
+            return Ok(0);
+        }
+        below(&self.folder).map_err(Error::io("Looking at the thumbnails", &self.folder))
+    }
+
+    /// Makes and keeps the thumbnail of a photo.
+    pub(crate) fn make_photo(&self, content: &[u8; 32], pixels: &RgbImage) -> Result<()> {
+        self.keep(&self.photo_path(content), &draw_photo(pixels)?)
+    }
+
+    /// Makes and keeps the thumbnail of a face.
     pub(crate) fn make_face(
         &self,
         content: &[u8; 32],
         box_upright: &[f32; 4],
         pixels: &RgbImage,
-    ) -> Result<Vec<u8>> {
-        let path = self.face_path(content, box_upright);
-        let (width, height) = (pixels.width() as f32, pixels.height() as f32);
-        let [x, y, w, h] = *box_upright;
-        let side = ((w * width).max(h * height) * FACE_MARGIN).clamp(1.0, width.min(height));
-        let left = ((x + w / 2.0) * width - side / 2.0).clamp(0.0, width - side);
-        let top = ((y + h / 2.0) * height - side / 2.0).clamp(0.0, height - side);
-        let square = crop_imm(pixels, left as u32, top as u32, side as u32, side as u32).to_image();
-        let jpeg = encode(&resized(&square, FACE_SIDE, FACE_SIDE)?, &path)?;
-        keep(&path, &jpeg)?;
-        Ok(jpeg)
+    ) -> Result<()> {
+        let jpeg = draw_face(box_upright, pixels)?;
+        self.keep(&self.face_path(content, box_upright), &jpeg)
+    }
+
+    /// Adds what tells a whole file from a damaged one.
+    fn keep(&self, path: &Path, jpeg: &[u8]) -> Result<()> {
+        let folder = path.parent().unwrap_or(path);
+        private::create_folders(folder)
+            .map_err(Error::io("Making a folder for thumbnails", folder))?;
+        let sum = blake3::hash(jpeg);
+        let bytes = [jpeg, SUM_MAGIC, &sum.as_bytes()[..SUM_LEN]].concat();
+        private::write(&self.folder, path, &bytes).map_err(Error::io("Writing a thumbnail", path))
     }
 
     fn photo_path(&self, content: &[u8; 32]) -> PathBuf {
@@ -105,32 +155,93 @@ impl Thumbnails {
 
 /// A thumbnail that is whole: one cut short by a power failure is made again, as is what is no thumbnail.
 fn kept(path: &Path) -> Option<Vec<u8>> {
-    let mut jpeg = Vec::new();
+    let mut bytes = Vec::new();
     let file = File::open(path).ok()?;
-    file.take(MAX_BYTES + 1).read_to_end(&mut jpeg).ok()?;
-    let is_whole = jpeg.starts_with(b"\xff\xd8") && jpeg.ends_with(b"\xff\xd9");
-    (is_whole && jpeg.len() as u64 <= MAX_BYTES).then_some(jpeg)
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 <= MAX_BYTES).then(|| whole(bytes))?
+}
+
+fn draw_photo(pixels: &RgbImage) -> Result<Vec<u8>> {
+    let long_side = pixels.width().max(pixels.height());
+    if long_side <= PHOTO_SIDE {
+        return encode(pixels);
+    }
+    let scaled = |side: u32| {
+        (f64::from(side) * f64::from(PHOTO_SIDE) / f64::from(long_side))
+            .round()
+            .max(1.0) as u32
+    };
+    encode(&resized(
+        pixels,
+        scaled(pixels.width()),
+        scaled(pixels.height()),
+    )?)
+}
+
+/// A square around a face, as much of it as the photo has.
+fn draw_face(box_upright: &[f32; 4], pixels: &RgbImage) -> Result<Vec<u8>> {
+    let (width, height) = (pixels.width() as f32, pixels.height() as f32);
+    let [x, y, w, h] = *box_upright;
+    let side = ((w * width).max(h * height) * FACE_MARGIN).clamp(1.0, width.min(height));
+    let left = ((x + w / 2.0) * width - side / 2.0).clamp(0.0, width - side);
+    let top = ((y + h / 2.0) * height - side / 2.0).clamp(0.0, height - side);
+    let square = crop_imm(pixels, left as u32, top as u32, side as u32, side as u32).to_image();
+    encode(&resized(&square, FACE_SIDE, FACE_SIDE)?)
 }
 
 fn hex(content: &[u8; 32]) -> String {
     blake3::Hash::from_bytes(*content).to_hex().as_str()[..32].to_owned()
 }
 
-fn encode(pixels: &RgbImage, path: &Path) -> Result<Vec<u8>> {
-    encode_jpeg(pixels).map_err(|source: PhotoError| Error::Photo {
-        source,
-        path: path.to_owned(),
-    })
+fn encode(pixels: &RgbImage) -> Result<Vec<u8>> {
+    encode_jpeg(pixels).map_err(|source: PhotoError| Error::Thumbnail(source.to_string()))
 }
 
-/// Numbers the drafts, so that two threads that make the same thumbnail have one each.
-static DRAFTS: AtomicU64 = AtomicU64::new(0);
+/// The JPEG in a file; none where the file is cut or damaged, as by a power loss.
+fn whole(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    let jpeg_len = bytes.len().saturating_sub(SUM_MAGIC.len() + SUM_LEN);
+    let (jpeg, rest) = bytes.split_at(jpeg_len);
+    if let Some(sum) = rest.strip_prefix(SUM_MAGIC) {
+        let is_whole = blake3::hash(jpeg).as_bytes().starts_with(sum);
+        bytes.truncate(jpeg_len);
+        return is_whole.then_some(bytes);
+    }
+    let is_whole = bytes.starts_with(&JPEG_START) && bytes.ends_with(&JPEG_END);
+    is_whole.then_some(bytes)
+}
 
-/// Writes beside the final name first, so that a kill leaves no half picture.
-fn keep(path: &Path, jpeg: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(path);
-    std::fs::create_dir_all(folder).map_err(Error::io("Making a folder for thumbnails", folder))?;
-    let draft = path.with_extension(format!("{}.new", DRAFTS.fetch_add(1, Ordering::Relaxed)));
-    std::fs::write(&draft, jpeg).map_err(Error::io("Writing a thumbnail", &draft))?;
-    std::fs::rename(&draft, path).map_err(Error::io("Writing a thumbnail", path))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thumbnail_that_a_power_loss_cut_is_made_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let thumbnails = Thumbnails::at(dir.path().join("thumbnails"));
+        let content = [7; 32];
+        let pixels = RgbImage::from_pixel(90, 60, image::Rgb([9, 99, 200]));
+        let made = thumbnails
+            .photo_or(&content, || Ok(pixels.clone()))
+            .unwrap();
+        assert_eq!(thumbnails.photo(&content), Some(made.clone()));
+        let file = thumbnails.photo_path(&content);
+        let stored = std::fs::read(&file).unwrap();
+        for at in [0, 1, stored.len() / 2, stored.len() - 1] {
+            std::fs::write(&file, &stored[..at]).unwrap();
+            assert_eq!(thumbnails.photo(&content), None, "cut at {at}");
+            let mut other = stored.clone();
+            other[at] ^= 1;
+            std::fs::write(&file, &other).unwrap();
+            assert_eq!(thumbnails.photo(&content), None, "changed at {at}");
+        }
+        std::fs::write(&file, vec![0; stored.len()]).unwrap();
+        assert_eq!(thumbnails.photo(&content), None);
+        // As an older version wrote it.
+        std::fs::write(&file, &made).unwrap();
+        assert_eq!(thumbnails.photo(&content), Some(made.clone()));
+        thumbnails.make_photo(&content, &pixels).unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), stored);
+        let drafts = std::fs::read_dir(&thumbnails.folder).unwrap();
+        assert_eq!(drafts.count(), 1, "only the folder of photos");
+    }
 }

@@ -693,6 +693,115 @@ pub struct Storage {
     pub cache_kb: u32,
 }
 
+/// Why a library can only be read. Its `Display` goes on after "because".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "snake_case")]
+pub enum ReadOnly {
+    /// Its disk can only be read.
+    Disk,
+    /// Its disk is full.
+    Full,
+    /// The user may not write there.
+    Permission,
+}
+
+impl std::fmt::Display for ReadOnly {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Disk => "its disk can only be read",
+            Self::Full => "its disk is full",
+            Self::Permission => "your user may not write there",
+        })
+    }
+}
+
+/// What was done when a library was opened that its user should know of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    /// A restore was interrupted after its end: the library is as it was in the backup.
+    RestoreFinished,
+    /// A restore was interrupted before its end: the library is as it was before.
+    RestoreUndone,
+}
+
+impl std::fmt::Display for Notice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::RestoreFinished => {
+                "Restoring a backup was interrupted, and is finished: the library is as it was in the backup."
+            }
+            Self::RestoreUndone => {
+                "Restoring a backup was interrupted, and nothing was changed: the library is as it was before. Restore the backup again."
+            }
+        })
+    }
+}
+
+/// Why a library kept a copy of its catalog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "kebab-case")]
+pub enum BackupReason {
+    /// Once a day while the library is used.
+    Daily,
+    /// A newer Kith changed the layout.
+    BeforeUpgrade,
+    /// A backup took its place.
+    BeforeRestore,
+    /// A repair took its place.
+    BeforeRepair,
+    /// It is damaged, and something else took its place.
+    Damaged,
+}
+
+/// A copy of the catalog that the library keeps by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct BackupEntry {
+    /// By which it can be restored.
+    pub name: String,
+    /// Counted up; the newest has the highest.
+    pub number: u32,
+    /// The day it was made.
+    pub date: String,
+    /// When it was made, in seconds since 1970.
+    pub at: f64,
+    /// Why it was made.
+    pub reason: BackupReason,
+    /// Its size.
+    pub kb: u32,
+    /// Its file; the window needs none.
+    #[serde(skip)]
+    pub path: PathBuf,
+}
+
+/// What a repair of a library did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct RepairSummary {
+    /// What was wrong with the catalog first; none where it was sound.
+    pub damage: Option<String>,
+    /// The name of the copy of the damaged catalog.
+    pub set_aside: Option<String>,
+    /// Answers that could not be read and are in no backup, as far as they can be counted.
+    pub decisions_lost: u32,
+    /// The same of everything that the catalog held.
+    pub rows_lost: u32,
+    /// What was missing and came from the newest backup.
+    pub rows_from_backup: u32,
+    /// Small pictures that were damaged; they are made again when they are needed.
+    pub thumbnails: u32,
+    /// Photos in the library now.
+    pub photos: u32,
+    /// Faces in it.
+    pub faces: u32,
+    /// People with a name.
+    pub named: u32,
+}
+
 /// What a running index job is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]

@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use kith_engine::{Action, Control, Error, Library, Outcome, PersonId, PhotoId, photo};
+use kith_engine::{
+    Action, BackupReason, Control, Error, Library, Outcome, PersonId, PhotoId, photo,
+};
 
 const PHOTOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/photos");
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
@@ -308,11 +310,16 @@ fn a_backup_brings_back_all_that_was_said() {
     library.restore(&file).unwrap();
     assert_eq!(state(&library), kept);
     assert_eq!(state(&Library::open(dir.path()).unwrap()), kept);
-    // What was there before lies beside it, and can be restored as well.
-    library
-        .restore(&dir.path().join("catalog-before-restore.sqlite"))
-        .unwrap();
+    // What was there before is kept, and can be restored as well.
+    let before = library.backups().unwrap().remove(0);
+    assert_eq!(before.reason, BackupReason::BeforeRestore);
+    library.restore(&before.path).unwrap();
     assert_eq!(library.names().unwrap(), ["Not Joe"]);
+    assert_eq!(
+        library.backups().unwrap().len(),
+        2,
+        "none took another's place"
+    );
     // Into a library that is empty, on another computer.
     let new = Library::open(&elsewhere.path().join("library")).unwrap();
     new.restore(&file).unwrap();

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use kith_engine::{
-    Action, Album, AlbumId, Companion, Device, Face, Folder, Found, Halves, HistoryEntry,
-    LearnedVersion, Library, Outcome, Person, PersonId, PhotoDetail, PhotoFolder, PhotoId,
-    PhotoTile, PhotosOfPlace, Storage, Suggestion, Sureness, SurenessPreview, Unread,
+    Action, Album, AlbumId, BackupEntry, Companion, Device, Face, Folder, Found, Halves,
+    HistoryEntry, LearnedVersion, Library, Notice, Outcome, Person, PersonId, PhotoDetail,
+    PhotoFolder, PhotoId, PhotoTile, PhotosOfPlace, ReadOnly, Storage, Suggestion, Sureness,
+    SurenessPreview, Unread,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
@@ -72,6 +73,8 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
             storage,
             backup,
             restore,
+            backups,
+            restore_copy,
             forget_faces,
         ])
         .error_handling(tauri_specta::ErrorHandlingMode::Throw)
@@ -87,6 +90,10 @@ pub struct Welcome {
     pub pictures: Option<String>,
     /// The newest photos, a few screens full: they are seen while all are on their way.
     pub newest: Vec<PhotoTile>,
+    /// Why the library can only be read, if so.
+    pub read_only: Option<ReadOnly>,
+    /// What was done when it was opened that the user should know of.
+    pub notices: Vec<Notice>,
 }
 
 /// So many photos come with the welcome.
@@ -129,6 +136,8 @@ async fn welcome(app: AppHandle, desk: State<'_, Desk>) -> Answer<Welcome> {
             folders: library.folders()?,
             pictures,
             newest: library.newest(NEWEST)?,
+            read_only: library.read_only(),
+            notices: library.notices().to_vec(),
         })
     })
     .await
@@ -472,6 +481,23 @@ async fn restore(app: AppHandle, desk: State<'_, Desk>, title: String) -> Answer
     desk.learning().stop();
     with_library(&desk, move |library| library.restore(&file)).await?;
     Ok(true)
+}
+
+/// The copies that the library keeps by itself, the newest first; also of one that cannot be opened.
+#[tauri::command]
+#[specta::specta]
+async fn backups(desk: State<'_, Desk>) -> Answer<Vec<BackupEntry>> {
+    let shelf = desk.shelf().clone();
+    blocking(move || Ok(Library::backups_of(&shelf.dir()?)?)).await
+}
+
+/// Takes one of these copies in the place of what the library holds.
+#[tauri::command]
+#[specta::specta]
+async fn restore_copy(desk: State<'_, Desk>, name: String) -> Answer<()> {
+    desk.learning().stop();
+    let shelf = desk.shelf().clone();
+    blocking(move || shelf.restore_copy(&name)).await
 }
 
 /// The file that a dialog asks for; none when the user thinks better of it.

@@ -1,7 +1,8 @@
 //! What every command works with: the library, opened once, the job that fills it, and the learning.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use kith_engine::Library;
 
@@ -10,37 +11,70 @@ use crate::job::Job;
 use crate::learning::Learning;
 use crate::problem::Problem;
 
+/// The copy of the day is made so long after the start, when the window has read what it shows…
+const FIRST_BACKUP: Duration = Duration::from_secs(60);
+/// …and looked for so often from then on.
+const NEXT_BACKUP: Duration = Duration::from_hours(1);
+
 /// The library, opened beside the window, so that this appears at once.
 #[derive(Clone)]
 pub struct Shelf {
     dir: Option<PathBuf>,
-    library: Arc<OnceLock<Result<Arc<Library>, Problem>>>,
+    /// None until it is open.
+    library: Arc<Mutex<Option<Arc<Library>>>>,
 }
 
 impl Shelf {
-    /// Begins to open the library and to read its photos, on a thread of its own.
+    /// Begins to open the library and to read its photos, on a thread of its own, which then keeps a copy
+    /// of the catalog daily.
     pub fn open_ahead(&self) {
         let shelf = self.clone();
         std::thread::spawn(move || {
             // What is wrong is said when the window asks.
-            shelf
-                .library()
-                .is_ok_and(|library| library.newest(1).is_ok())
+            let _ = shelf.library().map(|library| library.newest(1));
+            let mut pause = FIRST_BACKUP;
+            loop {
+                std::thread::sleep(pause);
+                pause = NEXT_BACKUP;
+                let kept = shelf.library().map(|library| library.back_up_daily());
+                if let Ok(Err(error)) = kept {
+                    eprintln!("Today's backup could not be kept. {error}");
+                }
+            }
         });
     }
 
-    /// The library; blocks while it opens. A library that cannot be opened says why, every time.
+    /// Where the library is, or is to be.
+    pub fn dir(&self) -> Result<PathBuf, Problem> {
+        self.dir.clone().or_else(Library::default_dir).ok_or_else(|| {
+            Problem::other(
+                "This account has no home folder to keep a library in. Start Kith with --library and a folder.",
+            )
+        })
+    }
+
+    /// The library; blocks while it opens.
     pub fn library(&self) -> Result<Arc<Library>, Problem> {
-        self.library
-            .get_or_init(|| {
-                let dir = self.dir.clone().or_else(Library::default_dir).ok_or_else(|| {
-                    Problem::other(
-                        "This account has no home folder to keep a library in. Start Kith with --library and a folder.",
-                    )
-                })?;
-                Ok(Arc::new(Library::open(&dir)?))
-            })
-            .clone()
+        let mut opened = self.library.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(library) = &*opened {
+            return Ok(Arc::clone(library));
+        }
+        let library = Arc::new(Library::open(&self.dir()?)?);
+        *opened = Some(Arc::clone(&library));
+        Ok(library)
+    }
+
+    /// Restores one of the copies that the library keeps, also where it cannot be opened.
+    pub fn restore_copy(&self, name: &str) -> Result<(), Problem> {
+        let dir = self.dir()?;
+        let copy = Library::backup_called(&dir, name)?.ok_or(Problem::NotThere)?;
+        let mut opened = self.library.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(library) = opened.clone() {
+            drop(opened);
+            return Ok(library.restore(&copy)?);
+        }
+        *opened = Some(Arc::new(Library::restore_into(&dir, &copy)?));
+        Ok(())
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use kith_engine::Error;
 use kith_engine::photo::PhotoError;
 use kith_engine::search::Misunderstood;
+use kith_engine::{Error, ReadOnly};
 use serde::Serialize;
 
 /// What went wrong.
@@ -25,6 +25,18 @@ pub enum Problem {
     },
     /// A newer version wrote the catalog.
     TooNew {
+        /// The file.
+        path: String,
+    },
+    /// The library can only be read.
+    ReadOnly {
+        /// Why.
+        why: ReadOnly,
+    },
+    /// Somebody else has the library open.
+    InUse,
+    /// A file that a backup would replace, and that is none.
+    FileInTheWay {
         /// The file.
         path: String,
     },
@@ -127,6 +139,9 @@ impl From<Error> for Problem {
                 path: shown(&path),
             },
             Error::CatalogTooNew { path, .. } => Self::TooNew { path: shown(&path) },
+            Error::ReadOnly { why, .. } => Self::ReadOnly { why },
+            Error::InUse { .. } => Self::InUse,
+            Error::FileInTheWay { path } => Self::FileInTheWay { path: shown(&path) },
             Error::NoFolder { path } => Self::NoFolder { path: shown(&path) },
             Error::NoFolders => Self::NoFolders,
             Error::Busy => Self::Busy,

@@ -4,16 +4,19 @@
 //! history (`decisions`) are the truth; `placements` is derived from them and can be made again.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, MAIN_DB, TransactionBehavior, ffi};
 
+use self::file::Access;
 use crate::people::standing;
-use crate::{Error, Result};
+use crate::{Error, ReadOnly, Result, private};
 
+mod check;
 pub mod decisions;
 pub mod embeddings;
 pub mod faces;
+pub(crate) mod file;
 pub mod folders;
 pub mod learned;
 pub mod looks;
@@ -22,6 +25,8 @@ pub mod networks;
 pub mod photos;
 pub mod placements;
 pub mod questions;
+pub(crate) mod salvage;
+mod seals;
 pub mod stacks;
 
 /// Marks a file as a Kith catalog (`PRAGMA application_id`): "KITH" in ASCII.
@@ -45,16 +50,15 @@ const MIGRATIONS: &[&[&str]] = &[
     &[photos::ADD_WHY],
     &[placements::CREATE_DERIVED],
     &[photos::BY_CONTENT_FIRST, folders::ADD_VOLUME],
+    &[seals::CREATE],
 ];
-
-/// How long a write waits for another process before it fails.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An open catalog. Each thread that needs one for long opens its own.
 #[derive(Debug)]
 pub struct Catalog {
     connection: Connection,
     path: PathBuf,
+    read_only: Option<ReadOnly>,
 }
 
 impl Catalog {
@@ -62,85 +66,191 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::CatalogDamaged`] when the file is not a sound catalog, [`Error::CatalogTooNew`]
-    /// when a newer version wrote it, [`Error::Catalog`] when `SQLite` cannot open it.
+    /// when a newer version wrote it, [`Error::Catalog`] when `SQLite` cannot open it for writing.
     pub fn open(path: &Path) -> Result<Self> {
-        let mut connection = Connection::open(path)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        check_is_catalog(&connection, path)?;
+        let path = file::absolute(path)?;
+        if !path.exists() {
+            create(&path)?;
+        }
+        let mut connection = file::connect(&path, Access::Write)?;
+        let version = check_version(&connection, &path)?;
+        quick_check(&connection, &path)?;
+        if connection.is_readonly(MAIN_DB)? {
+            let refused = ffi::Error::new(ffi::SQLITE_READONLY);
+            return Err(rusqlite::Error::SqliteFailure(refused, None).into());
+        }
         connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "normal")?;
-        // Migrations make tables anew that others refer to.
-        connection.pragma_update(None, "foreign_keys", false)?;
-        migrate(&mut connection, path)?;
+        // A decision is on the disk when it is told: also after a power loss.
+        connection.pragma_update(None, "synchronous", "full")?;
+        if version < MIGRATIONS.len() as u32 {
+            migrate(&mut connection, &path)?;
+        }
+        connection.pragma_update(None, "foreign_keys", true)?;
+        Ok(Self {
+            connection,
+            path,
+            read_only: None,
+        })
+    }
+
+    /// A copy in memory of the catalog at `path`, brought to today's layout. Writes nothing to the disk.
+    ///
+    /// # Errors
+    /// [`Error::CatalogDamaged`], [`Error::CatalogTooNew`], [`Error::Io`] and [`Error::Catalog`] when it
+    /// cannot be read.
+    pub fn copy_of(path: &Path) -> Result<Self> {
+        let path = file::absolute(path)?;
+        let mut connection = file::copy_into_memory(&path).map_err(|error| match error {
+            Error::Catalog { source } => damaged_or_busy(source, &path),
+            other => other,
+        })?;
+        let version = check_version(&connection, &path)?;
+        quick_check(&connection, &path)?;
+        if version < MIGRATIONS.len() as u32 {
+            migrate(&mut connection, &path)?;
+        }
+        seals::check(&connection).map_err(|reason| damaged(reason, &path))?;
+        Self::in_memory(connection, &path)
+    }
+
+    /// One of today's layout that is only in memory, as if it were at `path`.
+    fn in_memory(connection: Connection, path: &Path) -> Result<Self> {
         connection.pragma_update(None, "foreign_keys", true)?;
         Ok(Self {
             connection,
             path: path.to_owned(),
+            read_only: None,
         })
     }
 
-    /// Another connection to the same catalog that can only read.
+    /// Whether this program would migrate the catalog at `path`.
     ///
     /// # Errors
-    /// [`Error::Catalog`] when `SQLite` cannot open it.
-    pub fn reader(&self) -> Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(connection)
+    /// As [`open`](Self::open).
+    pub(crate) fn is_older(path: &Path) -> Result<bool> {
+        let path = file::absolute(path)?;
+        let connection = file::connect(&path, Access::Write)?;
+        Ok(check_version(&connection, &path)? < MIGRATIONS.len() as u32)
     }
 
-    /// Closes it, with all that was written in the one file.
+    /// Checks all that is in it: structure, tables, and every row.
     ///
     /// # Errors
-    /// [`Error::Catalog`] when the last of it cannot be written.
-    pub fn close(self) -> Result<()> {
-        self.connection.close().map_err(|(_, error)| error.into())
+    /// [`Error::CatalogDamaged`] with what is wrong first.
+    pub fn check(&self) -> Result<()> {
+        let connection = &self.connection;
+        check::structure(connection)
+            .and_then(|()| check::tables(connection))
+            .and_then(|()| check::rows(connection))
+            .and_then(|()| seals::check(connection))
+            .map_err(|reason| damaged(reason, &self.path))
     }
 
-    /// Writes a copy to a file that is not there yet.
+    /// Checks that the rows are as they were written, and seals the tables that are not sealed.
+    ///
+    /// # Errors
+    /// [`Error::CatalogDamaged`], and [`Error::Catalog`] when it cannot be written.
+    pub(crate) fn check_seals(&mut self) -> Result<()> {
+        let transaction = self.connection.transaction()?;
+        seals::check(&transaction).map_err(|reason| damaged(reason, &self.path))?;
+        drop(transaction);
+        self.seal()
+    }
+
+    /// Seals the tables that are not sealed.
     ///
     /// # Errors
     /// [`Error::Catalog`] when it cannot be written.
-    pub fn copy_to(&self, file: &Path) -> Result<()> {
-        // As a parameter, so that any name is taken as it is.
-        let path = file.to_string_lossy();
-        self.connection.execute("VACUUM INTO ?1", [&path])?;
-        Ok(())
+    pub(crate) fn seal(&mut self) -> Result<()> {
+        if self.read_only.is_some() || seals::are_whole(&self.connection)? {
+            return Ok(());
+        }
+        self.transaction(|connection| Ok(seals::put_back(connection)?))
     }
 
-    /// Takes another catalog in the place of this one, which goes to `old` or is deleted.
+    /// The log as one short text: equal logs have equal ones.
     ///
     /// # Errors
-    /// [`Error::Io`] when the system does not let us; this catalog is open again then.
-    pub fn replace(&mut self, draft: &Path, old: Option<&Path>) -> Result<()> {
-        let open = std::mem::replace(&mut self.connection, Connection::open_in_memory()?);
-        open.close().map_err(|(_, error)| error)?;
-        let aside = match old {
-            Some(old) => old.to_owned(),
-            None => self.path.with_extension("old"),
+    /// [`Error::Catalog`] when it cannot be read.
+    pub(crate) fn log_fingerprint(&self) -> Result<String> {
+        let mut hasher = blake3::Hasher::new();
+        let sql = "SELECT id, at_ms, decision FROM decisions ORDER BY id";
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            for number in [row.get::<_, i64>(0)?, row.get::<_, i64>(1)?] {
+                hasher.update(&number.to_le_bytes());
+            }
+            let text = row.get_ref(2)?.as_bytes().map_err(rusqlite::Error::from)?;
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text);
+        }
+        Ok(hasher.finalize().to_hex().to_string())
+    }
+
+    /// Refuses all writing from now on: it is a copy of a library that cannot be written.
+    pub(crate) fn only_read(&mut self, why: ReadOnly) {
+        self.read_only = Some(why);
+    }
+
+    /// Why it can only be read, if so.
+    pub(crate) fn read_only(&self) -> Option<ReadOnly> {
+        self.read_only
+    }
+
+    /// Writes a copy to a file, through a connection of its own where it can: others go on meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Catalog`] when it cannot be written.
+    pub(crate) fn copy_to(&self, file: &Path, existing: file::Existing) -> Result<()> {
+        file::write_copy(&self.connection, file, existing)
+    }
+
+    /// A connection of its own to read the same file.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`] when it cannot be opened.
+    pub(crate) fn reader(path: &Path) -> Result<Connection> {
+        file::connect(&file::absolute(path)?, Access::Read)
+    }
+
+    /// Takes all that another catalog holds in the place of what this one holds, in one transaction:
+    /// `SQLite` copies the pages, so that others who have it open go on with the new ones, and a kill
+    /// leaves the old ones. `before` is called when nobody else can write any more, with a connection
+    /// that reads what is about to go.
+    ///
+    /// # Errors
+    /// What `before` returns, [`Error::Catalog`] when it cannot be written; nothing is changed then.
+    pub(crate) fn overwrite_with(
+        &mut self,
+        other: &Self,
+        before: impl FnOnce(&Connection) -> Result<()>,
+    ) -> Result<()> {
+        let page_size = |connection: &Connection| -> rusqlite::Result<i64> {
+            connection.query_row("PRAGMA page_size", [], |row| row.get(0))
         };
-        let moved = std::fs::rename(&self.path, &aside)
-            .and_then(|()| {
-                std::fs::rename(draft, &self.path).or_else(|error| {
-                    std::fs::rename(&aside, &self.path)?;
-                    Err(error)
-                })
-            })
-            .and_then(|()| match old {
-                Some(_) => Ok(()),
-                None => std::fs::remove_file(&aside),
-            })
-            .map_err(Error::io("Replacing the catalog", &self.path));
-        *self = Self::open(&self.path)?;
-        moved
+        let here = page_size(&self.connection)?;
+        if page_size(&other.connection)? != here {
+            other.connection.pragma_update(None, "page_size", here)?;
+            other.connection.execute_batch("VACUUM")?;
+        }
+        let old = file::connect(&self.path, Access::Read)?;
+        self.connection.flush_prepared_statement_cache();
+        let copying = Backup::new(&other.connection, &mut self.connection)?;
+        // No page yet, only the lock.
+        file::step(&copying, 0)?;
+        before(&old)?;
+        drop(old);
+        file::step(&copying, -1)
     }
 
-    /// Without faces, people and all that was said of them; what was said of photos stays.
+    /// Deletes faces, people and all that was said of them; what was said of photos stays. One
+    /// transaction; then the file is written anew, so that nothing is left in unused pages.
     ///
     /// # Errors
     /// [`Error::Catalog`] when it cannot be written.
-    pub fn without_faces(mut self) -> Result<Self> {
+    pub(crate) fn forget_faces(&mut self) -> Result<()> {
+        self.connection.pragma_update(None, "secure_delete", true)?;
         self.transaction(|connection| {
             let log = decisions::all(connection)?;
             let kept: Vec<&decisions::Entry> = standing(&log)
@@ -155,14 +265,21 @@ impl Catalog {
                  UPDATE photos SET model = 'none' WHERE model IS NOT NULL;",
             )?;
             connection.execute_batch(decisions::CREATE)?;
+            seals::arm(connection)?;
             for entry in kept {
                 decisions::add(connection, entry.at, &entry.decision)?;
             }
             Ok(())
         })?;
-        // What was deleted is not left in unused pages.
         self.connection.execute_batch("VACUUM")?;
-        Ok(self)
+        self.empty_log()
+    }
+
+    /// Brings all that was written into the catalog itself, and cuts its write-ahead log to nothing, as
+    /// far as others who have it open let it.
+    fn empty_log(&self) -> Result<()> {
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        Ok(self.connection.query_row(checkpoint, [], |_| Ok(()))?)
     }
 
     /// The connection, for the queries of the tables.
@@ -174,8 +291,13 @@ impl Catalog {
     /// Runs `work` in one transaction: all of it is stored, or nothing.
     ///
     /// # Errors
-    /// What `work` returns, or [`Error::Catalog`] when the transaction cannot be made.
+    /// What `work` returns, [`Error::ReadOnly`] when the library cannot be written, or
+    /// [`Error::Catalog`] when the transaction cannot be made.
     pub fn transaction<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        if let Some(why) = self.read_only {
+            let path = self.path.clone();
+            return Err(Error::ReadOnly { why, path });
+        }
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -185,35 +307,64 @@ impl Catalog {
     }
 }
 
-/// Refuses a file that is no catalog or a damaged one, before anything is written to it.
-fn check_is_catalog(connection: &Connection, path: &Path) -> Result<()> {
-    let damaged = |reason: String| Error::CatalogDamaged {
-        reason,
-        path: path.to_owned(),
-    };
-    let id: i32 = connection
-        .query_row("PRAGMA application_id", [], |row| row.get(0))
-        .map_err(|error| damaged_or_busy(error, &damaged))?;
-    let tables: u32 = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(|error| damaged_or_busy(error, &damaged))?;
-    if id != APPLICATION_ID && tables > 0 {
-        return Err(damaged("it is not a catalog of Kith".into()));
-    }
-    let said: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(|error| damaged_or_busy(error, &damaged))?;
-    if said == "ok" {
-        Ok(())
-    } else {
-        Err(damaged(said))
+/// Makes a catalog with nothing in it: under another name first, so that there is never half of one.
+fn create(path: &Path) -> Result<()> {
+    let making = |error: std::io::Error| Error::io("Making the catalog", path)(error);
+    let folder = path.parent().unwrap_or(path);
+    let draft = private::draft_in(folder).map_err(making)?;
+    let mut connection = file::connect(&draft, Access::Write)?;
+    connection.pragma_update(None, "journal_mode", "memory")?;
+    migrate(&mut connection, path)?;
+    connection.close().map_err(|(_, error)| error)?;
+    match draft.persist_noclobber(path) {
+        // Another process was sooner.
+        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(making(error.error)),
+        Ok(()) => private::sync_folder(folder).map_err(making),
     }
 }
 
-fn damaged_or_busy(error: rusqlite::Error, damaged: &dyn Fn(String) -> Error) -> Error {
+fn damaged(reason: String, path: &Path) -> Error {
+    Error::CatalogDamaged {
+        reason,
+        path: path.to_owned(),
+    }
+}
+
+/// Refuses a file that is no catalog or one of a newer Kith, before anything is written to it.
+fn check_version(connection: &Connection, path: &Path) -> Result<u32> {
+    // First what tells a busy or unreadable file from a damaged one.
+    connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+        .map_err(|error| damaged_or_busy(error, path))?;
+    let known = MIGRATIONS.len() as u32;
+    match check::version(connection) {
+        Err(reason) => Err(damaged(reason, path)),
+        Ok(0) => Err(damaged("it has no version".to_owned(), path)),
+        Ok(found) if found > known => Err(Error::CatalogTooNew {
+            found,
+            known,
+            path: path.to_owned(),
+        }),
+        Ok(version) => Ok(version),
+    }
+}
+
+fn quick_check(connection: &Connection, path: &Path) -> Result<()> {
+    let said: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| damaged_or_busy(error, path))?;
+    if said == "ok" {
+        Ok(())
+    } else {
+        Err(damaged(said, path))
+    }
+}
+
+fn damaged_or_busy(error: rusqlite::Error, path: &Path) -> Error {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
-            damaged(error.to_string())
+            damaged(error.to_string(), path)
         }
         _ => error.into(),
     }
@@ -229,24 +380,112 @@ fn gathered<T>(rows: impl Iterator<Item = rusqlite::Result<T>>, count: u32) -> R
     Ok(gathered)
 }
 
+/// Runs the migrations that are missing.
+fn lay_out(connection: &Connection, done: usize) -> rusqlite::Result<()> {
+    for statement in MIGRATIONS.iter().skip(done).copied().flatten() {
+        connection.execute_batch(statement)?;
+    }
+    seals::arm(connection)?;
+    seals::break_all(connection)
+}
+
+/// Brings a catalog to today's layout, in one transaction. References between tables are checked at its
+/// end and not meanwhile: a migration may put a table in the place of another.
 fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
+    connection.pragma_update(None, "foreign_keys", false)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have done it meanwhile.
     let done: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let known = MIGRATIONS.len() as u32;
-    if done > known {
-        return Err(Error::CatalogTooNew {
-            found: done,
-            known,
-            path: path.to_owned(),
-        });
-    }
-    for statements in &MIGRATIONS[done as usize..] {
-        for statement in *statements {
-            transaction.execute_batch(statement)?;
-        }
-    }
+    lay_out(&transaction, done as usize).map_err(|error| match file::io_kind(&error) {
+        // Statements that were tried on every version do not fit: it is not as its version says.
+        None => damaged(error.to_string(), path),
+        Some(_) => error.into(),
+    })?;
+    check::structure(&transaction).map_err(|reason| damaged(reason, path))?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", known)?;
+    if done < MIGRATIONS.len() as u32 {
+        transaction.pragma_update(None, "user_version", MIGRATIONS.len() as u32)?;
+    }
     transaction.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Makes an empty catalog as that version made it.
+    pub(crate) fn of_version(path: &Path, version: usize) {
+        let connection = Connection::open(path).unwrap();
+        connection
+            .pragma_update(None, "application_id", APPLICATION_ID)
+            .unwrap();
+        for statement in MIGRATIONS[..version].iter().copied().flatten() {
+            connection.execute_batch(statement).unwrap();
+        }
+        connection
+            .pragma_update(None, "user_version", version as u32)
+            .unwrap();
+        connection.close().unwrap();
+    }
+
+    pub(crate) fn known_versions() -> usize {
+        MIGRATIONS.len()
+    }
+
+    #[test]
+    fn catalogs_of_all_versions_are_brought_to_todays_layout() {
+        let dir = tempfile::tempdir().unwrap();
+        for version in 1..=MIGRATIONS.len() {
+            let path = dir.path().join(format!("{version}.sqlite"));
+            of_version(&path, version);
+            assert_eq!(
+                Catalog::is_older(&path).unwrap(),
+                version < MIGRATIONS.len()
+            );
+            let before = std::fs::read(&path).unwrap();
+            Catalog::copy_of(&path).unwrap().check().unwrap();
+            assert_eq!(
+                std::fs::read(&path).unwrap(),
+                before,
+                "a copy changes nothing"
+            );
+            Catalog::open(&path).unwrap().check().unwrap();
+        }
+    }
+
+    /// A seal of a table that was made anew, or that somebody else wrote, says nothing.
+    #[test]
+    fn only_a_row_that_changed_by_itself_breaks_a_seal() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("catalog.sqlite");
+        let mut catalog = Catalog::open(&path).unwrap();
+        catalog
+            .transaction(|connection| folders::add(connection, Path::new("/home/anna/Pictures")))
+            .unwrap();
+        catalog.check_seals().unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute("DELETE FROM folders", []).unwrap();
+        catalog.check_seals().unwrap();
+        for remade in [
+            "DROP TABLE stacks; CREATE TABLE stacks (photo INTEGER PRIMARY KEY, stack INTEGER NOT NULL) STRICT",
+            "INSERT INTO stacks VALUES (1, 2)",
+        ] {
+            other.execute_batch(remade).unwrap();
+            catalog.check_seals().unwrap();
+        }
+        drop(other);
+        catalog
+            .transaction(|connection| folders::add(connection, Path::new("/home/anna/Pictures")))
+            .unwrap();
+        catalog.seal().unwrap();
+        drop(catalog);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = bytes.windows(4).position(|four| four == b"anna").unwrap();
+        bytes[at] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let mut catalog = Catalog::open(&path).unwrap();
+        let error = catalog.check_seals().unwrap_err();
+        assert!(error.to_string().contains("table folders"), "{error}");
+    }
 }

@@ -78,6 +78,15 @@ pub fn source(connection: &Connection) -> Result<Option<i64>> {
     Ok(statement.query_row([], |row| row.get(0)).optional()?)
 }
 
+/// Forgets what the placements were derived from: they are not to be trusted.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn forget_source(connection: &Connection) -> Result<()> {
+    connection.execute("DELETE FROM derived", [])?;
+    Ok(())
+}
+
 /// Writes what differs between `old` (what the table holds) and `new`, and from what `new` was derived.
 ///
 /// # Errors

@@ -5,12 +5,15 @@
 //! questions are answered while it runs.
 
 mod albums;
+mod backups;
 mod before;
 mod by_folder;
+mod folder;
 mod keeping;
 mod learned;
 mod networks;
 mod places;
+mod repair;
 mod rows;
 mod search;
 mod sentences;
@@ -26,6 +29,7 @@ use image::RgbImage;
 use rusqlite::Connection;
 
 use self::before::{Before, faces_in, person_of, several, tidy};
+use self::folder::{CATALOG, OpenLock};
 use self::rows::{Rows, Stamp, best_first, spot_of};
 use self::sentences::said;
 use crate::catalog::photos::Photo;
@@ -39,9 +43,9 @@ use crate::places::{Place, Spot};
 use crate::regrouping::Regrouping;
 use crate::thumbnails::Thumbnails;
 use crate::{
-    Action, Companion, Control, DecisionId, Error, Face, FaceId, FaceState, Folder, Halves,
-    HistoryEntry, IndexSummary, Outcome, Person, PersonId, PhotoDetail, PhotoId, PhotoTile,
-    Progress, Result, Stack, Suggestion, Unread, photo, quiet,
+    Action, BackupReason, Companion, Control, DecisionId, Error, Face, FaceId, FaceState, Folder,
+    Halves, HistoryEntry, IndexSummary, Notice, Outcome, Person, PersonId, PhotoDetail, PhotoId,
+    PhotoTile, Progress, ReadOnly, Result, Stack, Suggestion, Unread, photo, quiet,
 };
 
 /// How many faces stand for a person in a list.
@@ -63,6 +67,8 @@ pub struct Library {
     /// Loaded when photos are read first: it takes a moment and 200 MB.
     finder: Mutex<Option<FaceFinder>>,
     thumbnails: Thumbnails,
+    notices: Vec<Notice>,
+    open: Mutex<OpenLock>,
 }
 
 impl Library {
@@ -72,23 +78,87 @@ impl Library {
         directories::ProjectDirs::from("", "", "kith").map(|dirs| dirs.data_dir().to_owned())
     }
 
-    /// Opens the library in a folder, and makes it when there is none.
+    /// Whether there is a library in a folder, sound or not.
+    #[must_use]
+    pub fn is_in(dir: &Path) -> bool {
+        folder::is_library(dir)
+    }
+
+    /// Opens the library in a folder, and makes it when there is none. One that cannot be written
+    /// (see [`read_only`](Self::read_only)) is read from a copy in memory, as it is now.
     ///
     /// # Errors
     /// [`Error::Io`] when the folder cannot be made, [`Error::CatalogDamaged`] and
     /// [`Error::CatalogTooNew`] when its catalog is not to be trusted.
     pub fn open(dir: &Path) -> Result<Self> {
-        std::fs::create_dir_all(dir).map_err(Error::io("Making the library's folder", dir))?;
-        let catalog = Catalog::open(&dir.join("catalog.sqlite"))?;
+        let dir = std::path::absolute(dir).map_err(Error::io("Finding the library", dir))?;
+        let path = dir.join(CATALOG);
+        let (catalog, notices, open) = match Self::open_catalog(&dir) {
+            Ok(opened) => opened,
+            Err(error) => {
+                let why = folder::why_read_only(&dir, &error).ok_or(error)?;
+                let mut catalog = Catalog::copy_of(&path)?;
+                catalog.only_read(why);
+                (catalog, Vec::new(), folder::open_read_only(&dir))
+            }
+        };
         let cache = dir.join("cache");
         Ok(Self {
-            folder: dir.to_owned(),
             catalog: Mutex::new(catalog),
             rows: Mutex::new(None),
             groups: Mutex::new(Groups::of(&cache.join("index"))),
             finder: Mutex::new(None),
             thumbnails: Thumbnails::at(cache.join("thumbnails")),
+            folder: dir,
+            notices,
+            open: Mutex::new(open),
         })
+    }
+
+    /// Opens the catalog to write.
+    fn open_catalog(dir: &Path) -> Result<(Catalog, Vec<Notice>, OpenLock)> {
+        let lock = folder::open(dir)?;
+        folder::close_to_others(dir)?;
+        let path = dir.join(CATALOG);
+        let mut notices = Vec::new();
+        if path.exists() {
+            if Catalog::is_older(&path)? {
+                backups::keep_catalog(dir, BackupReason::BeforeUpgrade)?;
+            }
+        } else if folder::is_library(dir) {
+            let reason = "it is missing, and other files of the library are there".to_owned();
+            return Err(Error::CatalogDamaged { reason, path });
+        }
+        let mut catalog = Catalog::open(&path)?;
+        catalog.check_seals()?;
+        notices.extend(folder::interrupted_restore(dir, &catalog)?);
+        Ok((catalog, notices, lock))
+    }
+
+    /// Why the library can only be read, if so: what it shows is as it was when it was opened, and
+    /// whatever would change it is refused.
+    #[must_use]
+    pub fn read_only(&self) -> Option<ReadOnly> {
+        self.catalog().read_only()
+    }
+
+    /// Tries to write again a library that could only be read: the disk may have room by now.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] when it still cannot be written.
+    fn check_writable(&self) -> Result<()> {
+        let mut catalog = self.catalog();
+        let Some(why) = catalog.read_only() else {
+            return Ok(());
+        };
+        let path = self.folder.clone();
+        let Ok((opened, _, lock)) = Self::open_catalog(&self.folder) else {
+            return Err(Error::ReadOnly { why, path });
+        };
+        *catalog = opened;
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = lock;
+        *self.kept_rows() = None;
+        Ok(())
     }
 
     /// Reads the folders' new and changed photos; all folders of the library when none is named.
@@ -115,14 +185,16 @@ impl Library {
         }
         let _reading = self.lock_reading()?;
         let mut job = Job {
-            catalog: Catalog::open(&self.folder.join("catalog.sqlite"))?,
+            catalog: Catalog::open(&self.catalog_path())?,
             finder: &|| self.finder(),
             regrouping: Regrouping::of(&self.groups),
             thumbnails: &self.thumbnails,
             control,
             on_progress,
         };
-        job.run(&to_read)
+        let summary = job.run(&to_read)?;
+        job.catalog.seal()?;
+        Ok(summary)
     }
 
     /// The folders of the library, by path.
@@ -153,6 +225,7 @@ impl Library {
     /// # Errors
     /// [`Error::NoFolder`] when the library has no such folder, [`Error::Catalog`].
     pub fn remove_folder(&self, path: &str) -> Result<()> {
+        self.check_writable()?;
         let mut groups = self.groups();
         self.catalog().transaction(|connection| {
             let all = folders::all(connection)?;
@@ -471,6 +544,7 @@ impl Library {
         at: SystemTime,
         decision: impl FnOnce(&mut Before<'_>, &Connection) -> Result<Decision>,
     ) -> Result<Outcome> {
+        self.check_writable()?;
         let mut groups = self.groups();
         let mut catalog = self.catalog();
         let (outcome, now) = catalog.transaction(|connection| {
@@ -579,12 +653,9 @@ impl Library {
     /// [`Error::NoPhoto`], and [`Error::Photo`] when it must be made and the file cannot be read.
     pub fn thumbnail(&self, photo: PhotoId) -> Result<Vec<u8>> {
         let photo = self.photo_row(photo)?;
-        match self.thumbnails.photo(&photo.header.content) {
-            Some(jpeg) => Ok(jpeg),
-            None => self
-                .thumbnails
-                .make_photo(&photo.header.content, &decoded(&photo, DECODED_SIDE)?),
-        }
+        let content = &photo.header.content;
+        self.thumbnails
+            .photo_or(content, || decoded(&photo, DECODED_SIDE))
     }
 
     /// A small picture of a face: JPEG, upright, square.
@@ -595,12 +666,9 @@ impl Library {
         let stored = faces::get(self.catalog().connection(), face)?.ok_or(Error::NoFace(face))?;
         let photo = self.photo_row(stored.photo)?;
         let box_upright = stored.found.box_upright;
-        if let Some(jpeg) = self.thumbnails.face(&photo.header.content, &box_upright) {
-            return Ok(jpeg);
-        }
-        let pixels = decoded(&photo, DECODED_SIDE)?;
+        let content = &photo.header.content;
         self.thumbnails
-            .make_face(&photo.header.content, &box_upright, &pixels)
+            .face_or(content, &box_upright, || decoded(&photo, DECODED_SIDE))
     }
 
     /// A photo for the screen: JPEG, upright, long side `max_side` pixels or less.
@@ -702,6 +770,13 @@ impl Library {
 
     fn groups(&self) -> MutexGuard<'_, Groups> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Library {
+    fn drop(&mut self) {
+        // Where it fails, the next opening does it.
+        let _ = self.catalog().seal();
     }
 }
 

@@ -153,6 +153,16 @@ impl Groups {
         self.derive(connection, faces, &decided, &old).map(drop)
     }
 
+    /// Derives all placements anew, whatever the catalog says of those it has. To be called inside a
+    /// transaction.
+    ///
+    /// # Errors
+    /// [`crate::Error::Catalog`] and [`crate::Error::Index`].
+    pub fn derive_again(&mut self, connection: &Connection) -> Result<()> {
+        placements::forget_source(connection)?;
+        self.bring_up_to_date(connection)
+    }
+
     /// Derives all placements anew and stores what changed: `faces` are those that take part, `old` is
     /// what the table of placements holds. To be called inside the transaction in which they were read.
     ///

@@ -76,6 +76,10 @@ export const commands = {
 	 *  one was chosen. `title` is that of the chooser.
 	 */
 	restore: (title: string) => __TAURI_INVOKE<boolean>("restore", { title }),
+	/**  The copies that the library keeps by itself, the newest first; also of one that cannot be opened. */
+	backups: () => __TAURI_INVOKE<BackupEntry[]>("backups"),
+	/**  Takes one of these copies in the place of what the library holds. */
+	restoreCopy: (name: string) => __TAURI_INVOKE<null>("restore_copy", { name }),
 	forgetFaces: () => __TAURI_INVOKE<null>("forget_faces"),
 };
 
@@ -253,6 +257,35 @@ export type Album = {
 	/**  Why the search of an album finds nothing any more, if it is not understood. */
 	problem: string | null,
 };
+
+/**  A copy of the catalog that the library keeps by itself. */
+export type BackupEntry = {
+	/**  By which it can be restored. */
+	name: string,
+	/**  Counted up; the newest has the highest. */
+	number: number,
+	/**  The day it was made. */
+	date: string,
+	/**  When it was made, in seconds since 1970. */
+	at: number | null,
+	/**  Why it was made. */
+	reason: BackupReason,
+	/**  Its size. */
+	kb: number,
+};
+
+/**  Why a library kept a copy of its catalog. */
+export type BackupReason = 
+/**  Once a day while the library is used. */
+"daily" | 
+/**  A newer Kith changed the layout. */
+"before-upgrade" | 
+/**  A backup took its place. */
+"before-restore" | 
+/**  A repair took its place. */
+"before-repair" | 
+/**  It is damaged, and something else took its place. */
+"damaged";
 
 /**  Somebody who is on photos with a person. */
 export type Companion = {
@@ -520,6 +553,13 @@ export type MovedFolder = {
 	photos: number,
 };
 
+/**  What was done when a library was opened that its user should know of. */
+export type Notice = 
+/**  A restore was interrupted after its end: the library is as it was in the backup. */
+"restore_finished" | 
+/**  A restore was interrupted before its end: the library is as it was before. */
+"restore_undone";
+
 /**  What a decision changed. */
 export type Outcome = {
 	/**  The new entry of the log. */
@@ -735,6 +775,16 @@ path: string } |
 { kind: "too_new"; 
 /**  The file. */
 path: string } | 
+/**  The library can only be read. */
+{ kind: "read_only"; 
+/**  Why. */
+why: ReadOnly } | 
+/**  Somebody else has the library open. */
+{ kind: "in_use" } | 
+/**  A file that a backup would replace, and that is none. */
+{ kind: "file_in_the_way"; 
+/**  The file. */
+path: string } | 
 /**  There is no such folder. */
 { kind: "no_folder"; 
 /**  Where it was looked for. */
@@ -821,6 +871,15 @@ export type Progress = {
 	/**  Time left in seconds, once it can be told. */
 	seconds_left: number | null,
 };
+
+/**  Why a library can only be read. Its `Display` goes on after "because". */
+export type ReadOnly = 
+/**  Its disk can only be read. */
+"disk" | 
+/**  Its disk is full. */
+"full" | 
+/**  The user may not write there. */
+"permission";
 
 /**
  *  A decision as its user reads it: after it was made, and in the history. `name` is that of a
@@ -1091,6 +1150,10 @@ export type Welcome = {
 	pictures: string | null,
 	/**  The newest photos, a few screens full: they are seen while all are on their way. */
 	newest: PhotoTile[],
+	/**  Why the library can only be read, if so. */
+	read_only: ReadOnly | null,
+	/**  What was done when it was opened that the user should know of. */
+	notices: Notice[],
 };
 
 /**  Why the networks run where they do. Its `Display` goes on after a colon. */

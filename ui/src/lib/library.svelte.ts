@@ -1,5 +1,5 @@
 // What the window knows of the library, and the decisions that go into it.
-import { commands, sentenceOf } from './api';
+import { commands, isDamage, noticeOf, sentenceOf, whyReadOnly } from './api';
 import type { Action, Album, Folder, Outcome, Person, PhotoTile, Suggestion, Unread } from './api';
 import { t } from './language.svelte';
 import { notices, type Way } from './notice.svelte';
@@ -13,6 +13,8 @@ class LibraryState {
   /** The window is still opening, or the library is open, or cannot be opened: why. */
   opening = $state(true);
   problem = $state<string | null>(null);
+  /** Whether what is wrong is the catalog itself, so that a copy of it would help. */
+  damaged = $state(false);
   /** The user's own folder for pictures, if there is one. */
   pictures = $state<string | null>(null);
   folders = $state.raw<Folder[]>([]);
@@ -61,8 +63,11 @@ class LibraryState {
   async open(): Promise<void> {
     this.opening = true;
     this.problem = null;
+    this.damaged = false;
     try {
       const welcome = await commands.welcome();
+      if (welcome.read_only) notices.wrong(whyReadOnly(welcome.read_only));
+      for (const notice of welcome.notices) notices.say(noticeOf(notice));
       this.folders = welcome.folders;
       this.pictures = welcome.pictures;
       // The photos first: they are what one sees, and of these the newest.
@@ -74,6 +79,7 @@ class LibraryState {
       await commands.prepare();
     } catch (problem) {
       this.problem = sentenceOf(problem);
+      this.damaged = isDamage(problem);
     }
     this.opening = false;
   }

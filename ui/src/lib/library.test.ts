@@ -48,6 +48,8 @@ describe('the library', () => {
       folders: [],
       pictures: null,
       newest: [newest],
+      read_only: null,
+      notices: [],
     });
     vi.mocked(commands.photos)
       .mockReturnValueOnce(old.promise)

@@ -1,5 +1,5 @@
 // What went wrong, as a sentence in the language of the window.
-import type { Misunderstood, PhotoError, Problem, Unread } from './bindings';
+import type { Misunderstood, Notice, PhotoError, Problem, ReadOnly, Unread } from './bindings';
 import { t } from './language.svelte';
 import { count } from './words';
 
@@ -11,6 +11,11 @@ export function sentenceOf(problem: unknown): string {
   return t('trouble');
 }
 
+/** Whether it is the catalog that is damaged. */
+export function isDamage(problem: unknown): boolean {
+  return (problem as Partial<Problem> | null)?.kind === 'damaged';
+}
+
 function sentence(problem: Problem): string {
   switch (problem.kind) {
     case 'catalog':
@@ -19,6 +24,12 @@ function sentence(problem: Problem): string {
       return t('wrong.damaged', { said: problem.said, path: problem.path });
     case 'too_new':
       return t('wrong.too-new', { path: problem.path });
+    case 'read_only':
+      return whyReadOnly(problem.why);
+    case 'in_use':
+      return t('wrong.in-use');
+    case 'file_in_the_way':
+      return t('wrong.file-in-the-way', { path: problem.path });
     case 'no_folder':
       return t('wrong.no-folder', { path: problem.path });
     case 'no_folders':
@@ -67,6 +78,28 @@ function sentence(problem: Problem): string {
       return t('wrong.stumbled');
     case 'other':
       return problem.message;
+  }
+}
+
+/** Why the library can only be read. */
+export function whyReadOnly(why: ReadOnly): string {
+  switch (why) {
+    case 'disk':
+      return t('wrong.read-only.disk');
+    case 'full':
+      return t('wrong.read-only.full');
+    case 'permission':
+      return t('wrong.read-only.permission');
+  }
+}
+
+/** What was done when the library was opened. */
+export function noticeOf(notice: Notice): string {
+  switch (notice) {
+    case 'restore_finished':
+      return t('notice.restore_finished');
+    case 'restore_undone':
+      return t('notice.restore_undone');
   }
 }
 

@@ -1,0 +1,325 @@
+//! The folder of a library: its lock, its permissions, and what an interrupted restore left in it.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tempfile::TempPath;
+
+use crate::catalog::Catalog;
+use crate::catalog::file::beside;
+use crate::{Error, Notice, ReadOnly, Result, private};
+
+pub(super) const CATALOG: &str = "catalog.sqlite";
+/// Held shared by everybody who has the library open, and alone by who replaces a damaged catalog.
+const LOCK: &str = "library.lock";
+/// Held by the process that reads photos, restores a backup, or deletes face data.
+pub(super) const READING: &str = "reading.lock";
+/// A whole catalog that is to take the place of a damaged one; who finds it finishes that.
+const REPLACEMENT: &str = "catalog.replacement";
+/// What is being restored, while it is.
+const RESTORING: &str = "restoring.json";
+/// An older Kith renamed catalogs, and left these when it was killed between two renames.
+const OLDER_RESTORED: &str = "catalog.restored";
+const OLDER_WITHOUT_FACES: &str = "catalog.without-faces";
+const OLDER_BEFORE_RESTORE: &str = "catalog-before-restore.sqlite";
+const OLDER_ASIDE: &str = "catalog.old";
+/// The new one first, else the old one.
+const LEFT_BY_OLDER: [&str; 4] = [
+    OLDER_RESTORED,
+    OLDER_WITHOUT_FACES,
+    OLDER_BEFORE_RESTORE,
+    OLDER_ASIDE,
+];
+pub(super) const BACKUPS: &str = "backups";
+/// Bytes that are written to see whether there is room: more than opening a catalog takes.
+const PROBE_LEN: usize = 128 << 10;
+
+/// All that Kith puts into the folder, for permissions.
+const OURS: [&str; 8] = [
+    CATALOG,
+    "catalog.sqlite-wal",
+    "catalog.sqlite-shm",
+    LOCK,
+    READING,
+    "cache",
+    "networks",
+    BACKUPS,
+];
+
+/// Holds the library open; see [`LOCK`].
+#[derive(Debug)]
+pub(super) struct OpenLock {
+    /// None on a disk that cannot be written: nobody replaces anything there.
+    _file: Option<File>,
+}
+
+/// What a restore is about to do.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Restoring {
+    /// Of the log that is restored; see [`Catalog::log_fingerprint`].
+    log: String,
+}
+
+/// Whether a folder has a library, sound or not: its catalog, or what is only beside one.
+pub(super) fn is_library(folder: &Path) -> bool {
+    let signs = [CATALOG, REPLACEMENT, BACKUPS, "networks"];
+    signs.iter().any(|name| folder.join(name).exists()) || left_by_older(folder).is_some()
+}
+
+/// Makes the folder, and waits until nobody replaces its catalog.
+pub(super) fn open(folder: &Path) -> Result<OpenLock> {
+    let making = Error::io("Making the library's folder", folder);
+    private::create_folders(folder).map_err(making)?;
+    let path = folder.join(LOCK);
+    let locking = |error| Error::io("Locking the library", &path)(error);
+    let file = private::open(&path).map_err(locking)?;
+    match file.lock_shared() {
+        // Some shares know no locks.
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => (),
+        other => other.map_err(locking)?,
+    }
+    if folder.join(REPLACEMENT).exists() || left_by_older(folder).is_some() {
+        file.unlock().map_err(locking)?;
+        file.lock().map_err(locking)?;
+        finish(folder)?;
+        file.unlock().map_err(locking)?;
+        file.lock_shared().map_err(locking)?;
+    }
+    Ok(OpenLock { _file: Some(file) })
+}
+
+/// The lock of a library that cannot be written.
+pub(super) fn open_read_only(folder: &Path) -> OpenLock {
+    let file = File::open(folder.join(LOCK)).ok();
+    OpenLock {
+        _file: file.filter(|file| file.try_lock_shared().is_ok()),
+    }
+}
+
+/// Holds the library alone, to replace its catalog.
+///
+/// # Errors
+/// [`Error::InUse`] when somebody has it open.
+pub(super) fn lock_alone(folder: &Path) -> Result<OpenLock> {
+    let path = folder.join(LOCK);
+    let file = private::open(&path).map_err(Error::io("Locking the library", &path))?;
+    let in_use = || Error::InUse {
+        path: folder.to_owned(),
+    };
+    match file.try_lock() {
+        Ok(()) => (),
+        Err(TryLockError::WouldBlock) => return Err(in_use()),
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => (),
+        Err(TryLockError::Error(error)) => {
+            return Err(Error::io("Locking the library", &path)(error));
+        }
+    }
+    if is_open_elsewhere(&folder.join(CATALOG)) {
+        return Err(in_use());
+    }
+    Ok(OpenLock { _file: Some(file) })
+}
+
+/// Whether another process has the file open through `SQLite`, an older Kith for one: `SQLite` holds a
+/// lock on these bytes then.
+#[cfg(target_os = "linux")]
+fn is_open_elsewhere(catalog: &Path) -> bool {
+    use rustix::process::{Flock, FlockOffsetType, FlockType, fcntl_getlk};
+    /// `PENDING_BYTE` of `SQLite`, and the bytes after it.
+    const FIRST: u64 = 0x4000_0000;
+    const BYTES: u64 = 512;
+    let Ok(file) = File::open(catalog) else {
+        return false;
+    };
+    let whole = Flock {
+        start: FIRST,
+        length: BYTES,
+        pid: None,
+        typ: FlockType::WriteLock,
+        offset_type: FlockOffsetType::Set,
+    };
+    fcntl_getlk(&file, &whole).is_ok_and(|held| held.is_some())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_open_elsewhere(_catalog: &Path) -> bool {
+    false
+}
+
+/// What an older Kith left of a library whose catalog is not there.
+fn left_by_older(folder: &Path) -> Option<PathBuf> {
+    if folder.join(CATALOG).exists() {
+        return None;
+    }
+    let left = LEFT_BY_OLDER.iter().map(|name| folder.join(name));
+    left.into_iter().find(|file| {
+        let copy = Catalog::copy_of(file);
+        copy.is_ok_and(|copy| copy.check().is_ok())
+    })
+}
+
+/// Finishes what was interrupted. Nobody else has the library open.
+fn finish(folder: &Path) -> Result<()> {
+    let catalog = folder.join(CATALOG);
+    let replacement = folder.join(REPLACEMENT);
+    if replacement.exists() {
+        return put_in_place(folder);
+    }
+    let Some(left) = left_by_older(folder) else {
+        return Ok(());
+    };
+    // A log beside the missing catalog is that of the one that was renamed.
+    let finishing = |error| Error::io("Finishing a restore", &left)(error);
+    let log = beside(&catalog, "-wal");
+    let is = |name: &str| left.ends_with(name);
+    if is(OLDER_RESTORED) && log.exists() {
+        let old = folder.join(OLDER_BEFORE_RESTORE);
+        fs::rename(&log, beside(&old, "-wal")).map_err(finishing)?;
+    }
+    if is(OLDER_WITHOUT_FACES) {
+        private::remove_if_there(&log).map_err(finishing)?;
+        private::remove_if_there(&folder.join(OLDER_ASIDE)).map_err(finishing)?;
+    }
+    private::remove_if_there(&beside(&catalog, "-shm")).map_err(finishing)?;
+    let renamed = fs::rename(&left, &catalog).and_then(|()| private::sync_folder(folder));
+    renamed.map_err(finishing)
+}
+
+/// Begins to put a whole catalog, whose file is in the same folder, in the place of a damaged or missing
+/// one, and does it. From the first rename on it is finished at the next opening, whatever happens.
+pub(super) fn replace(folder: &Path, whole: TempPath) -> Result<()> {
+    let replacement = folder.join(REPLACEMENT);
+    let renamed = whole.persist(&replacement).map_err(|error| error.error);
+    let renamed = renamed.and_then(|()| private::sync_folder(folder));
+    renamed.map_err(Error::io("Replacing the catalog", &replacement))?;
+    put_in_place(folder)
+}
+
+/// Deletes the catalogs that an older Kith put aside.
+pub(super) fn remove_older_catalogs(folder: &Path) -> Result<()> {
+    for name in LEFT_BY_OLDER {
+        for suffix in ["", "-wal", "-shm"] {
+            let file = beside(&folder.join(name), suffix);
+            private::remove_if_there(&file).map_err(Error::io("Deleting an old catalog", &file))?;
+        }
+    }
+    Ok(())
+}
+
+/// The log goes first: beside another catalog it would be taken for that one's.
+fn put_in_place(folder: &Path) -> Result<()> {
+    let catalog = folder.join(CATALOG);
+    let replacing = |error| Error::io("Replacing the catalog", &catalog)(error);
+    if catalog.exists() || beside(&catalog, "-wal").exists() {
+        let aside = super::backups::next(folder, super::backups::DAMAGED)?;
+        for suffix in ["-wal", ""] {
+            let from = beside(&catalog, suffix);
+            if from.exists() {
+                fs::rename(&from, beside(&aside, suffix)).map_err(replacing)?;
+            }
+        }
+    }
+    private::remove_if_there(&beside(&catalog, "-shm")).map_err(replacing)?;
+    fs::rename(folder.join(REPLACEMENT), &catalog).map_err(replacing)?;
+    private::sync_folder(folder).map_err(replacing)
+}
+
+/// Notes that a restore begins, so that the next opening can tell what became of it.
+pub(super) fn restore_begins(folder: &Path, restored: &Catalog) -> Result<()> {
+    let path = folder.join(RESTORING);
+    let writing = |error| Error::io("Noting the restore", &path)(error);
+    let note = Restoring {
+        log: restored.log_fingerprint()?,
+    };
+    let text = serde_json::to_vec(&note).map_err(|error| writing(error.into()))?;
+    private::write_synced(&path, &text).map_err(writing)
+}
+
+pub(super) fn restore_ended(folder: &Path) -> Result<()> {
+    let path = folder.join(RESTORING);
+    private::remove_if_there(&path).map_err(Error::io("Noting the restore", &path))
+}
+
+/// What became of a restore that was interrupted, if one was.
+pub(super) fn interrupted_restore(folder: &Path, catalog: &Catalog) -> Result<Option<Notice>> {
+    let path = folder.join(RESTORING);
+    if !path.exists() {
+        return Ok(None);
+    }
+    // One that goes on just now holds this lock.
+    let lock = folder.join(READING);
+    let reading = private::open(&lock).map_err(Error::io("Locking the library", &lock))?;
+    if reading.try_lock().is_err() {
+        return Ok(None);
+    }
+    let bytes = fs::read(&path).map_err(Error::io("Reading the note of a restore", &path))?;
+    let note: Option<Restoring> = serde_json::from_slice(&bytes).ok();
+    let log = catalog.log_fingerprint()?;
+    restore_ended(folder)?;
+    Ok(Some(if note.is_some_and(|note| note.log == log) {
+        Notice::RestoreFinished
+    } else {
+        Notice::RestoreUndone
+    }))
+}
+
+/// Takes the library's files from everybody but their owner, and the folder where nothing else is in it.
+pub(super) fn close_to_others(folder: &Path) -> Result<()> {
+    let closing = |error| Error::io("Protecting the library's files", folder)(error);
+    for name in OURS.iter().chain(&LEFT_BY_OLDER) {
+        private::close_to_others(&folder.join(name)).map_err(closing)?;
+    }
+    let entries = fs::read_dir(folder).map_err(closing)?;
+    let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+    let is_ours = |name: std::ffi::OsString| OURS.iter().any(|ours| *ours == name);
+    if names.all(is_ours) {
+        private::close_to_others(folder).map_err(closing)?;
+    }
+    private::remove_old_drafts(folder).map_err(closing)
+}
+
+/// Why a library that could not be opened for writing can still be read; none where it cannot, or
+/// where something else is wrong.
+pub(super) fn why_read_only(folder: &Path, error: &Error) -> Option<ReadOnly> {
+    let may_be = match error {
+        Error::Io { .. } => true,
+        Error::Catalog { source } => crate::catalog::file::io_kind(source).is_some(),
+        _ => false,
+    };
+    if !may_be || !folder.join(CATALOG).exists() {
+        return None;
+    }
+    let probe = || -> io::Result<()> {
+        let draft = private::draft_in(folder)?;
+        fs::write(&draft, [0xA5; PROBE_LEN])?;
+        File::open(&draft)?.sync_all()?;
+        // Who may write the folder may yet not write the file.
+        let catalog = folder.join(CATALOG);
+        #[cfg(target_os = "linux")]
+        rustix::fs::access(&catalog, rustix::fs::Access::WRITE_OK)?;
+        #[cfg(not(target_os = "linux"))]
+        if fs::metadata(&catalog)?.permissions().readonly() {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(())
+    };
+    match probe() {
+        Ok(()) => match error {
+            Error::Io { source, .. } => of_kind(source.kind()),
+            Error::Catalog { source } => of_kind(crate::catalog::file::io_kind(source)?),
+            _ => None,
+        },
+        Err(error) => of_kind(error.kind()),
+    }
+}
+
+fn of_kind(kind: io::ErrorKind) -> Option<ReadOnly> {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(ReadOnly::Full),
+        io::ErrorKind::ReadOnlyFilesystem => Some(ReadOnly::Disk),
+        io::ErrorKind::PermissionDenied => Some(ReadOnly::Permission),
+        _ => None,
+    }
+}

@@ -1,0 +1,121 @@
+//! Repairs a library: caches are made again, who is who is derived again, and a damaged catalog is put
+//! together from what can be read of it and from the newest backup.
+
+use std::fs;
+use std::path::Path;
+
+use super::folder::{self, CATALOG};
+use super::{Library, backups, keeping};
+use crate::catalog::Catalog;
+use crate::catalog::salvage::{Salvaged, salvage};
+use crate::people::Groups;
+use crate::{BackupReason, Error, RepairSummary, Result, private};
+
+impl Library {
+    /// Checks all that the catalog holds: every page, table and row.
+    ///
+    /// # Errors
+    /// [`Error::CatalogDamaged`] with what is wrong first.
+    pub fn check(&self) -> Result<()> {
+        self.catalog().check()
+    }
+
+    /// Repairs what can be repaired. A damaged catalog is set aside among the
+    /// [`backups`](Self::backups_of), and its place is taken by one with every row of it that can be
+    /// read; what is missing then comes from the newest sound backup that the library kept.
+    ///
+    /// # Errors
+    /// [`Error::NoLibrary`], [`Error::InUse`] when somebody has the library open,
+    /// [`Error::BeyondRepair`] when nothing of the catalog can be read, [`Error::CatalogTooNew`],
+    /// [`Error::Io`] and [`Error::Catalog`] when the disk does not let us.
+    pub fn repair(dir: &Path) -> Result<RepairSummary> {
+        let dir = std::path::absolute(dir).map_err(Error::io("Finding the library", dir))?;
+        if !Self::is_in(&dir) {
+            return Err(Error::NoLibrary { path: dir });
+        }
+        let mut summary = RepairSummary::default();
+        let opened = Self::open(&dir).and_then(|library| library.check());
+        match opened {
+            Ok(()) => (),
+            Err(Error::CatalogDamaged { reason, .. }) => {
+                summary.damage = Some(reason);
+                salvage_catalog(&dir, &mut summary)?;
+            }
+            Err(error) => return Err(error),
+        }
+        let library = Self::open(&dir)?;
+        library.check()?;
+        library.check_writable()?;
+        {
+            let _reading = library.lock_reading()?;
+            let mut groups = library.groups();
+            let index = dir.join("cache/index");
+            if index.exists() {
+                fs::remove_dir_all(&index).map_err(Error::io("Deleting the index", &index))?;
+            }
+            groups.forget();
+            let mut catalog = library.catalog();
+            catalog.transaction(|connection| groups.derive_again(connection))?;
+        }
+        summary.thumbnails = library.thumbnails.remove_damaged()?;
+        private::remove_old_drafts(&dir).map_err(Error::io("Deleting drafts", &dir))?;
+        summary.photos = library.photos()?.len() as u32;
+        summary.faces = library.faces()?.len() as u32;
+        summary.named = library.names()?.len() as u32;
+        Ok(summary)
+    }
+}
+
+fn salvage_catalog(dir: &Path, summary: &mut RepairSummary) -> Result<()> {
+    let path = dir.join(CATALOG);
+    let newest = newest_sound_backup(dir)?;
+    let salvaged = {
+        let _alone = folder::lock_alone(dir)?;
+        if path.exists() {
+            salvage(&path, newest.as_ref().map(|(_, catalog)| catalog))?
+        } else {
+            None
+        }
+    };
+    let Some(salvaged) = salvaged else {
+        return Err(Error::BeyondRepair {
+            backup: newest.map(|(name, _)| name),
+            path,
+        });
+    };
+    let Salvaged {
+        mut catalog,
+        decisions,
+        all,
+    } = salvaged;
+    catalog.check()?;
+    let mut groups = Groups::of(&dir.join("cache/index"));
+    catalog.transaction(|connection| groups.derive_again(connection))?;
+    catalog.seal()?;
+    keeping::put_in_place(dir, &catalog)?;
+    summary.decisions_lost = decisions.lost as u32;
+    summary.rows_lost = all.lost as u32;
+    summary.rows_from_backup = all.from_backup as u32;
+    summary.set_aside = backups::all(dir)?
+        .into_iter()
+        .find(|entry| entry.reason == BackupReason::Damaged)
+        .map(|entry| entry.name);
+    Ok(())
+}
+
+/// The newest copy that the library kept and that is sound, with its name.
+fn newest_sound_backup(dir: &Path) -> Result<Option<(String, Catalog)>> {
+    for entry in backups::all(dir)? {
+        if entry.reason == BackupReason::Damaged {
+            continue;
+        }
+        let sound = Catalog::copy_of(&entry.path).and_then(|copy| {
+            copy.check()?;
+            Ok(copy)
+        });
+        if let Ok(copy) = sound {
+            return Ok(Some((entry.name, copy)));
+        }
+    }
+    Ok(None)
+}
