@@ -12,7 +12,7 @@ use super::raw;
 /// structure is damaged. `is_raw` is for a camera's raw file, whose embedded picture is hashed.
 pub(super) fn picture_hash(file: &[u8], is_raw: bool) -> Option<[u8; 32]> {
     if is_raw {
-        return jpeg(&file[raw::picture(file)?..]);
+        return jpeg(&file[raw::picture(file)?.start..]);
     }
     match image::guess_format(file).ok()? {
         ImageFormat::Jpeg => jpeg(file),
