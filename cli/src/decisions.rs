@@ -283,7 +283,7 @@ pub fn decide(library: &Library, action: Action, out: &mut Output) -> anyhow::Re
 
 /// A number is a person's number; anything else is a name, in any case where that is enough to
 /// tell.
-fn person_called(library: &Library, person: &str) -> anyhow::Result<PersonId> {
+pub fn person_called(library: &Library, person: &str) -> anyhow::Result<PersonId> {
     if let Ok(number) = person.parse() {
         return Ok(number);
     }

@@ -4,6 +4,7 @@ mod away;
 mod decisions;
 mod doctor;
 mod eval;
+mod forget;
 mod index;
 mod keeping;
 mod lists;
@@ -14,6 +15,7 @@ mod progress;
 mod search;
 mod sureness;
 mod train;
+mod transfer;
 
 use std::io;
 use std::path::PathBuf;
@@ -72,6 +74,7 @@ enum Command {
     Split(decisions::Split),
     Hide(decisions::Hide),
     Ignore(decisions::Ignore),
+    Forget(forget::Forget),
     Undo(decisions::Undo),
     Redo(decisions::Redo),
     Search(search::Search),
@@ -80,6 +83,9 @@ enum Command {
     Verify(photos::Verify),
     Backup(keeping::Backup),
     Restore(keeping::Restore),
+    #[command(subcommand)]
+    Export(transfer::Export),
+    Import(transfer::Import),
     #[command(subcommand)]
     Model(model::Model),
     Doctor(doctor::Doctor),
@@ -130,6 +136,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Split(command) => changing(library()?, |library| command.run(library, &mut out)),
         Command::Hide(command) => changing(library()?, |library| command.run(library, &mut out)),
         Command::Ignore(command) => changing(library()?, |library| command.run(library, &mut out)),
+        Command::Forget(command) => changing(library()?, |library| command.run(library, &mut out)),
         Command::Undo(decisions::Undo {}) => changing(library()?, |library| {
             decisions::Undo::run(library, &mut out)
         }),
@@ -138,6 +145,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         }),
         Command::Backup(command) => command.run(&dir()?, library, &mut out),
         Command::Restore(command) => command.run(&dir()?, &mut out),
+        Command::Export(command) => command.run(&library()?, &mut out),
+        Command::Import(command) => changing(library()?, |library| command.run(library, &mut out)),
         Command::Search(command) => command.run(&library()?, &mut out),
         Command::Sureness(command) => command.run(&library()?, &mut out),
         Command::Embed(command) => command.run(&mut out),

@@ -194,6 +194,30 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A file that is no export.
+    #[error("This file is no library that Kith exported ({reason}). Nothing was changed. Choose a file that `kith export library` wrote: {}", path.display())]
+    NoExport {
+        /// What is wrong.
+        reason: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The export was written by a newer version.
+    #[error("This file was exported by a newer Kith (version {found} of the format, this program knows {known}). Install the newer Kith to import it: {}", path.display())]
+    ExportTooNew {
+        /// The format's version.
+        found: u32,
+        /// The newest version this program knows.
+        known: u32,
+        /// The file.
+        path: PathBuf,
+    },
+    /// An export would replace something else.
+    #[error("There is something else here, and it was not overwritten. Choose another name: {}", .0.display())]
+    NotOverwritten(PathBuf),
+    /// The user stopped it before the end.
+    #[error("Stopped. Nothing was changed.")]
+    Stopped,
     /// Nothing was taken back since something new was said.
     #[error("There is nothing to do again.")]
     NothingToRedo,

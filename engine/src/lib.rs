@@ -31,6 +31,7 @@ pub mod scan;
 pub mod search;
 pub mod text;
 mod thumbnails;
+mod transfer;
 mod types;
 mod upgrade;
 mod volume;

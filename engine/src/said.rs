@@ -148,6 +148,20 @@ pub enum Said {
     },
     /// `A copy took the place of a deleted photo`
     Inherited,
+    /// `Imported: 3 people, 12 faces, 4 photos`
+    Imported {
+        /// People about whom something is new.
+        people: u32,
+        /// Faces that are theirs now.
+        faces: u32,
+        /// Photos with stars, marks and albums.
+        photos: u32,
+    },
+    /// `A person with 12 faces was forgotten`
+    Forgotten {
+        /// How many faces.
+        faces: u32,
+    },
     /// `Again: 12 faces are now Anna`
     Again {
         /// What is said again.
@@ -238,6 +252,19 @@ impl fmt::Display for Said {
             }
             Self::AlbumRemoved { album } => write!(f, "Album {} removed", called(album.as_deref())),
             Self::Inherited => write!(f, "A copy took the place of a deleted photo"),
+            Self::Imported {
+                people,
+                faces,
+                photos,
+            } => {
+                let people = counted(*people, "person", "people");
+                let faces = counted(*faces, "face", "faces");
+                write!(f, "Imported: {people}, {faces}, {}", some_photos(*photos))
+            }
+            Self::Forgotten { faces } => {
+                let faces = counted(*faces, "face", "faces");
+                write!(f, "A person with {faces} was forgotten")
+            }
             Self::Again { said: Some(said) } => write!(f, "Again: {said}"),
             Self::Again { said: None } => write!(f, "Again"),
             Self::TakenBack { said: Some(said) } => write!(f, "Taken back: {said}"),
@@ -267,11 +294,12 @@ fn are(faces: u32) -> String {
 }
 
 fn some_photos(photos: u32) -> String {
-    if photos == 1 {
-        "1 photo".into()
-    } else {
-        format!("{photos} photos")
-    }
+    counted(photos, "photo", "photos")
+}
+
+fn counted(number: u32, one: &str, many: &str) -> String {
+    let word = if number == 1 { one } else { many };
+    format!("{number} {word}")
 }
 
 fn how_sure(sureness: Sureness) -> &'static str {

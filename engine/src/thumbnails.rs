@@ -1,6 +1,7 @@
 //! Small pictures of photos and faces, kept so that a grid need not decode photos. A cache: what is
 //! missing is made again.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -135,6 +136,36 @@ impl Thumbnails {
         private::write(&self.folder, path, &bytes).map_err(Error::io("Writing a thumbnail", path))
     }
 
+    /// Deletes the thumbnail of a face, if it was made.
+    pub(crate) fn remove_face(&self, content: &[u8; 32], box_upright: &[f32; 4]) -> Result<()> {
+        remove(&self.face_path(content, box_upright))
+    }
+
+    /// Deletes the thumbnails of faces on all photos but these, and drafts that a kill left.
+    pub(crate) fn remove_faces_but(&self, contents: &HashSet<[u8; 32]>) -> Result<()> {
+        let kept: HashSet<String> = contents.iter().map(hex).collect();
+        let folder = self.folder.join("faces");
+        if !folder.exists() {
+            return Ok(());
+        }
+        let failed = || Error::io("Looking through the thumbnails", &folder);
+        for below in std::fs::read_dir(&folder).map_err(failed())? {
+            let below = below.map_err(failed())?.path();
+            if !below.is_dir() {
+                continue;
+            }
+            for file in std::fs::read_dir(&below).map_err(failed())? {
+                let file = file.map_err(failed())?.path();
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                let content = name.get(..HASH_DIGITS).unwrap_or_default();
+                if !kept.contains(content) || !name.ends_with(".jpg") {
+                    remove(&file)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn photo_path(&self, content: &[u8; 32]) -> PathBuf {
         let name = hex(content);
         self.folder
@@ -189,8 +220,20 @@ fn draw_face(box_upright: &[f32; 4], pixels: &RgbImage) -> Result<Vec<u8>> {
     encode(&resized(&square, FACE_SIDE, FACE_SIDE)?)
 }
 
+/// So many digits of the content's hash are in the name of a thumbnail.
+const HASH_DIGITS: usize = 32;
+
 fn hex(content: &[u8; 32]) -> String {
-    blake3::Hash::from_bytes(*content).to_hex().as_str()[..32].to_owned()
+    blake3::Hash::from_bytes(*content).to_hex().as_str()[..HASH_DIGITS].to_owned()
+}
+
+fn remove(file: &Path) -> Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io("Deleting the picture of a face", file)(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn encode(pixels: &RgbImage) -> Result<Vec<u8>> {

@@ -802,6 +802,85 @@ pub struct RepairSummary {
     pub named: u32,
 }
 
+/// What was forgotten with a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct ForgetSummary {
+    /// The new entry of the log: it says that somebody was forgotten, and not who.
+    pub decision: DecisionId,
+    /// How many faces.
+    pub faces: u32,
+    /// On how many photos.
+    pub photos: u32,
+}
+
+/// How far an export or an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct TransferProgress {
+    /// Photos done.
+    pub done: u32,
+    /// Photos in all.
+    pub total: u32,
+}
+
+/// What an export wrote.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Exported {
+    /// Whether the file held the same already, and was left as it is.
+    pub unchanged: bool,
+    /// Photos.
+    pub photos: u32,
+    /// Faces.
+    pub faces: u32,
+    /// People of whom something was said.
+    pub people: u32,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct ImportSummary {
+    /// People of the file who are in this library now.
+    pub people: u32,
+    /// Faces with answers that were found on photos of this library.
+    pub faces_matched: u32,
+    /// Faces with answers that were not found there, and are drawn now.
+    pub faces_drawn: u32,
+    /// Answers that contradict what was said in this library, and were left out.
+    pub conflicts: u32,
+    /// Answers that were in this library already.
+    pub unchanged: u32,
+    /// The new entry of the log; none where nothing was new.
+    pub decision: Option<DecisionId>,
+    /// Answers that are new.
+    pub added: u32,
+    /// Photos with answers that are in this library.
+    pub photos_matched: u32,
+    /// Photos with answers that are not in this library yet; their answers hold once they are.
+    pub photos_waiting: u32,
+    /// Faces with answers on these.
+    pub faces_waiting: u32,
+}
+
+/// An answer of an import that contradicts what was said in this library, and was left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Conflict {
+    /// What it is about: `person` (forgotten here), `face`, `name`, `other name`, `birthday`, `hidden`, `best face`, `favourite`,
+    /// `stars`, `album`, `sureness`.
+    pub conflict: String,
+    /// The photo, where it is about one or a face on it.
+    pub photo: Option<String>,
+    /// The person or album, where it is about one.
+    pub about: Option<String>,
+    /// What was said here, and stays.
+    pub here: String,
+    /// What the file says.
+    pub file: String,
+}
+
 /// What a running index job is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]

@@ -137,6 +137,7 @@ pub(super) const DECODERS: &[(&str, Decode)] = &[
     ("looks", look),
     ("stacks", |row| number(row, "photo")),
     ("seals", |row| bytes(row, "sum", HASH_LEN)),
+    ("forgotten", |row| bytes(row, "content", HASH_LEN)),
 ];
 
 fn photo(row: &Row<'_>) -> Checked {

@@ -12,7 +12,10 @@ pub(super) const CREATE: &str = "
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         at_ms INTEGER NOT NULL,             -- since 1970, UTC
         decision TEXT NOT NULL              -- JSON of people::Decision
-    ) STRICT;
+    ) STRICT;";
+
+/// What the log holds is neither changed nor deleted, but by [`rewrite`].
+pub(super) const PROTECT: &str = "
     CREATE TRIGGER decisions_stay BEFORE DELETE ON decisions
         BEGIN SELECT raise(ABORT, 'decisions are never deleted'); END;
     CREATE TRIGGER decisions_keep BEFORE UPDATE ON decisions
@@ -69,4 +72,33 @@ pub fn add(connection: &Connection, at: SystemTime, decision: &Decision) -> Resu
     let mut statement = connection
         .prepare_cached("INSERT INTO decisions (at_ms, decision) VALUES (?1, ?2) RETURNING id")?;
     Ok(statement.query_row(params![at_ms, text], |row| row.get(0))?)
+}
+
+/// Takes a forgotten person out of the log: entries are written anew, or deleted where nothing is left of
+/// them. The only act for which what protects the log is lifted; to be called inside a transaction.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn rewrite(
+    connection: &Connection,
+    rewritten: &[(DecisionId, Option<Decision>)],
+) -> Result<()> {
+    connection.execute_batch("DROP TRIGGER decisions_stay; DROP TRIGGER decisions_keep;")?;
+    for (id, decision) in rewritten {
+        match decision {
+            Some(decision) => {
+                let text = serde_json::to_string(decision)
+                    .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+                connection
+                    .prepare_cached("UPDATE decisions SET decision = ?2 WHERE id = ?1")?
+                    .execute(params![id, text])?;
+            }
+            None => {
+                connection
+                    .prepare_cached("DELETE FROM decisions WHERE id = ?1")?
+                    .execute([id])?;
+            }
+        }
+    }
+    Ok(connection.execute_batch(PROTECT)?)
 }

@@ -104,7 +104,7 @@ pub(super) fn landmarks_from(bytes: &[u8; 40]) -> [[f32; 2]; 5] {
     std::array::from_fn(|point| [number(point * 8), number(point * 8 + 4)])
 }
 
-fn landmark_bytes(landmarks: &[[f32; 2]; 5]) -> Vec<u8> {
+pub(super) fn landmark_bytes(landmarks: &[[f32; 2]; 5]) -> Vec<u8> {
     landmarks
         .iter()
         .flatten()
@@ -224,5 +224,20 @@ pub fn set_gone(connection: &Connection, id: FaceId) -> Result<()> {
     connection
         .prepare_cached("UPDATE faces SET gone = 1 WHERE id = ?1")?
         .execute([id])?;
+    Ok(())
+}
+
+/// Deletes a face for good, with all that was derived of it. Its number is not used again.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn remove(connection: &Connection, id: FaceId) -> Result<()> {
+    for sql in [
+        "DELETE FROM placements WHERE face = ?1",
+        "DELETE FROM embeddings WHERE face = ?1",
+        "DELETE FROM faces WHERE id = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([id])?;
+    }
     Ok(())
 }

@@ -113,3 +113,12 @@ pub fn put_to_use(connection: &Connection, version: Option<u32>, model: &str) ->
     )?;
     Ok(changed == 1)
 }
+
+/// Deletes all versions.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn remove_all(connection: &Connection) -> Result<()> {
+    connection.execute("DELETE FROM learned", [])?;
+    Ok(())
+}

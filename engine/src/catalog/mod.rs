@@ -18,6 +18,7 @@ pub mod embeddings;
 pub mod faces;
 pub(crate) mod file;
 pub mod folders;
+pub mod forgotten;
 pub mod learned;
 pub mod looks;
 pub mod maps;
@@ -28,6 +29,7 @@ pub mod questions;
 pub(crate) mod salvage;
 mod seals;
 pub mod stacks;
+pub mod transfer;
 
 /// Marks a file as a Kith catalog (`PRAGMA application_id`): "KITH" in ASCII.
 const APPLICATION_ID: i32 = 0x4B49_5448;
@@ -39,6 +41,7 @@ const MIGRATIONS: &[&[&str]] = &[
         photos::CREATE,
         faces::CREATE,
         decisions::CREATE,
+        decisions::PROTECT,
         placements::CREATE,
     ],
     &[questions::CREATE],
@@ -51,6 +54,7 @@ const MIGRATIONS: &[&[&str]] = &[
     &[placements::CREATE_DERIVED],
     &[photos::BY_CONTENT_FIRST, folders::ADD_VOLUME],
     &[seals::CREATE],
+    &[forgotten::CREATE],
 ];
 
 /// An open catalog. Each thread that needs one for long opens its own.
@@ -265,21 +269,29 @@ impl Catalog {
                  UPDATE photos SET model = 'none' WHERE model IS NOT NULL;",
             )?;
             connection.execute_batch(decisions::CREATE)?;
+            connection.execute_batch(decisions::PROTECT)?;
             seals::arm(connection)?;
             for entry in kept {
                 decisions::add(connection, entry.at, &entry.decision)?;
             }
             Ok(())
         })?;
-        self.connection.execute_batch("VACUUM")?;
-        self.empty_log()
+        self.write_anew()
     }
 
-    /// Brings all that was written into the catalog itself, and cuts its write-ahead log to nothing, as
-    /// far as others who have it open let it.
-    fn empty_log(&self) -> Result<()> {
-        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
-        Ok(self.connection.query_row(checkpoint, [], |_| Ok(()))?)
+    /// Writes the file anew, so that nothing of what was deleted is left in it or in its write-ahead log.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`] when it cannot be written, or others keep an old state of it in use.
+    pub(crate) fn write_anew(&self) -> Result<()> {
+        self.connection.execute_batch("VACUUM")?;
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let busy: bool = self.connection.query_row(sql, [], |row| row.get(0))?;
+        if busy {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+            return Err(rusqlite::Error::SqliteFailure(code, None).into());
+        }
+        Ok(())
     }
 
     /// The connection, for the queries of the tables.

@@ -27,6 +27,7 @@ use self::compare::Plan;
 use self::roots::Roots;
 use crate::alike::{self, Look, Shown};
 use crate::catalog::faces::{self as face_rows, NewFace};
+use crate::catalog::forgotten::{self, Forgotten};
 use crate::catalog::photos::{self, Header, Stamp};
 use crate::catalog::{Catalog, looks, stacks};
 use crate::faces::{FaceFinder, FoundFace, MODEL, overlap};
@@ -225,11 +226,13 @@ impl Job<'_> {
             contents: photos::contents(connection, &MODEL)?,
             pictures: photos::pictures(connection, &MODEL)?,
         };
+        let forgotten = forgotten::all(connection)?;
         let mut finder = (self.finder)()?;
         if files.len() >= LONG_RUN {
             finder = finder.with_worker();
         }
-        let (finder, thumbnails, known) = (&finder, self.thumbnails, &known);
+        let (finder, thumbnails) = (&finder, self.thumbnails);
+        let (known, forgotten) = (&known, &forgotten);
         let stands_back = self.control.stands_back();
         let quiet = stands_back.then(|| quiet::threads(0)).flatten();
         let quiet = quiet.as_ref();
@@ -251,7 +254,7 @@ impl Job<'_> {
                             networks.spawn(move |_| {
                                 let sight = read.map_err(Unseen::Photo).and_then(|photo| {
                                     let replaces = files[at].replaces;
-                                    look(&photo, replaces, finder, thumbnails, known)
+                                    look(&photo, replaces, finder, thumbnails, known, forgotten)
                                 });
                                 // Nobody waits for it when the run was cancelled.
                                 let _ = done.send((at, sight));
@@ -395,7 +398,13 @@ impl Job<'_> {
         };
         let mut faces = match photo.faces.take() {
             Some(found) => found,
-            None => embedded(finder, finder.find(&upright.pixels)?)?,
+            None => {
+                let forgotten = forgotten::all(connection)?;
+                let picture = facts.picture.map(|of| (of, facts.orientation.tag()));
+                let mut found = finder.find(&upright.pixels)?;
+                found.retain(|face| !forgotten.covers(&facts.content, picture, &face.box_upright));
+                embedded(finder, found)?
+            }
         };
         let same = Calibration::built_in().surely_same();
         for old in drawn {
@@ -536,6 +545,7 @@ fn look(
     finder: &FaceFinder,
     thumbnails: &Thumbnails,
     known: &KnownPictures,
+    forgotten: &Forgotten,
 ) -> Sight {
     // A panic would leave the run waiting for this photo.
     catch_unwind(AssertUnwindSafe(|| {
@@ -544,7 +554,15 @@ fn look(
             let before = image::load_from_memory(&before).ok()?;
             Some(photo::is_edit(&before.into_rgb8(), &upright.pixels))
         });
-        let seen = seen(upright, facts.clone(), is_edit, finder, thumbnails, known);
+        let seen = seen(
+            upright,
+            facts.clone(),
+            is_edit,
+            finder,
+            thumbnails,
+            known,
+            forgotten,
+        );
         seen.map_err(|error| match error {
             error if error.is_of_one_photo() => Unseen::Photo(PhotoError::NotStored {
                 said: error.to_string(),
@@ -565,6 +583,7 @@ fn seen(
     finder: &FaceFinder,
     thumbnails: &Thumbnails,
     known: &KnownPictures,
+    forgotten: &Forgotten,
 ) -> Result<Seen> {
     if thumbnails.photo(&facts.content).is_none() {
         thumbnails.make_photo(&facts.content, &upright.pixels)?;
@@ -577,7 +596,9 @@ fn seen(
             is_edit,
         });
     }
-    let faces = finder.find(&upright.pixels)?;
+    let mut faces = finder.find(&upright.pixels)?;
+    let picture = facts.picture.map(|of| (of, facts.orientation.tag()));
+    faces.retain(|face| !forgotten.covers(&facts.content, picture, &face.box_upright));
     for face in &faces {
         let box_upright = &face.box_upright;
         if thumbnails.face(&facts.content, box_upright).is_none() {

@@ -16,8 +16,8 @@ pub(super) struct Before<'a> {
     rows: &'a Rows,
     decided: &'a Decided,
     faces_of: BTreeMap<PersonId, Vec<FaceId>>,
-    /// A face that was added just now, and its photo: the rows do not know it yet.
-    added: Option<(FaceId, PhotoId)>,
+    /// Faces that were added just now, and their photos: the rows do not know them yet.
+    added: BTreeMap<FaceId, PhotoId>,
 }
 
 impl<'a> Before<'a> {
@@ -32,26 +32,24 @@ impl<'a> Before<'a> {
             rows,
             decided: &rows.decided,
             faces_of,
-            added: None,
+            added: BTreeMap::new(),
         }
     }
 
     /// Knows a face that was added just now.
     pub(super) fn add(&mut self, face: FaceId, photo: PhotoId) {
-        self.added = Some((face, photo));
+        self.added.insert(face, photo);
     }
 
     /// Whether there is a face that the rows do not know.
     pub(super) fn has_added(&self) -> bool {
-        self.added.is_some()
+        !self.added.is_empty()
     }
 
     /// The photo that a face is on.
     pub(super) fn photo_of(&self, face: FaceId) -> Option<PhotoId> {
-        match self.added {
-            Some((added, photo)) if added == face => Some(photo),
-            _ => self.rows.facts.face(face).map(|face| face.photo),
-        }
+        let added = self.added.get(&face).copied();
+        added.or_else(|| self.rows.facts.face(face).map(|face| face.photo))
     }
 
     /// Whether a person has a face.
@@ -229,16 +227,8 @@ impl<'a> Before<'a> {
 
     /// A number that no album ever had.
     fn new_album(&self) -> AlbumId {
-        fn newest(decision: &Decision) -> AlbumId {
-            match decision {
-                Decision::Album { album, .. } | Decision::SavedSearch { album, .. } => *album,
-                Decision::Several { decisions } => {
-                    decisions.iter().map(newest).max().unwrap_or_default()
-                }
-                _ => 0,
-            }
-        }
-        let albums = self.rows.log.iter().map(|entry| newest(&entry.decision));
+        let log = self.rows.log.iter();
+        let albums = log.flat_map(|entry| entry.decision.albums());
         albums.max().unwrap_or_default() + 1
     }
 
@@ -492,6 +482,10 @@ pub(super) fn faces_in(decision: &Decision) -> Vec<FaceId> {
         Decision::Several { decisions } => {
             let all: BTreeSet<FaceId> = decisions.iter().flat_map(faces_in).collect();
             all.into_iter().collect()
+        }
+        Decision::Import { answers } => {
+            let people = answers.people.iter();
+            people.flat_map(|of| of.confirmed.clone()).collect()
         }
         _ => Vec::new(),
     }

@@ -9,6 +9,7 @@ mod backups;
 mod before;
 mod by_folder;
 mod folder;
+mod forget;
 mod keeping;
 mod learned;
 mod networks;
@@ -18,6 +19,7 @@ mod rows;
 mod search;
 mod sentences;
 mod sureness;
+mod transfer;
 mod upgrade;
 
 use std::collections::BTreeSet;
@@ -34,7 +36,7 @@ use self::rows::{Rows, Stamp, best_first, spot_of};
 use self::sentences::said;
 use crate::catalog::photos::Photo;
 use crate::catalog::{
-    Catalog, decisions, faces, folders, learned as learned_rows, maps, photos, questions,
+    Catalog, decisions, faces, folders, forgotten, learned as learned_rows, maps, photos, questions,
 };
 use crate::faces::{FaceFinder, MODEL};
 use crate::indexing::{DECODED_SIDE, Job, embedded, resolved};
@@ -103,7 +105,7 @@ impl Library {
             }
         };
         let cache = dir.join("cache");
-        Ok(Self {
+        let library = Self {
             catalog: Mutex::new(catalog),
             rows: Mutex::new(None),
             groups: Mutex::new(Groups::of(&cache.join("index"))),
@@ -112,7 +114,11 @@ impl Library {
             folder: dir,
             notices,
             open: Mutex::new(open),
-        })
+        };
+        if library.read_only().is_none() {
+            library.finish_forgetting()?;
+        }
+        Ok(library)
     }
 
     /// Opens the catalog to write.
@@ -525,6 +531,7 @@ impl Library {
         self.record(at, |before, connection| {
             let id = faces::add(connection, photo, &face, &MODEL)?;
             faces::set_drawn(connection, id)?;
+            forgotten::remove_at(connection, &row.header.content, &box_upright)?;
             before.add(id, photo);
             let draw = Decision::Draw { face: id };
             match name {
@@ -551,47 +558,7 @@ impl Library {
             let rows = self.rows_of(connection)?;
             let mut before = Before::of(&rows);
             let decision = decision(&mut before, connection)?;
-            let person = person_of(&decision);
-            let id = decisions::add(connection, at, &decision)?;
-            let mut log = rows.log.clone();
-            log.push(decisions::Entry {
-                id,
-                at,
-                decision: decision.clone(),
-            });
-            let decided = Decided::replay(&log);
-            let drawn = before.has_added();
-            let said_of = before.photos_of(&decision);
-            let placements = if said_of.is_some() {
-                rows.placements.clone()
-            } else {
-                let faces = if drawn {
-                    group_faces(&faces::all(connection)?, &decided)
-                } else {
-                    group_faces(&rows.facts.faces, &decided)
-                };
-                groups.derive(connection, faces, &decided, &rows.placements)?
-            };
-            let changed: Vec<FaceId> = placements
-                .iter()
-                .filter(|(face, placement)| rows.placements.get(face) != Some(placement))
-                .map(|(face, _)| *face)
-                .collect();
-            let photos: BTreeSet<PhotoId> = changed
-                .iter()
-                .filter_map(|face| before.photo_of(*face))
-                .collect();
-            let outcome = Outcome {
-                decision: id,
-                person: person.or_else(|| before.person_taken_back(&decision)),
-                faces_changed: changed.len() as u32,
-                photos_changed: said_of.map_or(photos.len(), |photos| photos.len()) as u32,
-                said: said(&decision, &log, &decided),
-            };
-            let facts = Arc::clone(&rows.facts);
-            // What was just written need not be read again.
-            let now = (!drawn).then(|| Arc::new(Rows::of(facts, log, decided, placements)));
-            Ok((outcome, now.zip(Some(Stamp::of(connection)?))))
+            add_to_log(connection, &mut groups, &rows, &before, decision, at)
         })?;
         if let Some((rows, stamp)) = now {
             *self.kept_rows() = Some((stamp, rows));
@@ -778,6 +745,59 @@ impl Drop for Library {
         // Where it fails, the next opening does it.
         let _ = self.catalog().seal();
     }
+}
+
+/// Adds a decision to the log, and derives who is who anew: what that changed, and the rows as they are
+/// now where they need not be read again. To be called inside a transaction.
+fn add_to_log(
+    connection: &Connection,
+    groups: &mut Groups,
+    rows: &Rows,
+    before: &Before<'_>,
+    decision: Decision,
+    at: SystemTime,
+) -> Result<(Outcome, Option<(Arc<Rows>, Stamp)>)> {
+    let person = person_of(&decision);
+    let id = decisions::add(connection, at, &decision)?;
+    let mut log = rows.log.clone();
+    log.push(decisions::Entry {
+        id,
+        at,
+        decision: decision.clone(),
+    });
+    let decided = Decided::replay(&log);
+    let added = before.has_added();
+    let said_of = before.photos_of(&decision);
+    let placements = if said_of.is_some() {
+        rows.placements.clone()
+    } else {
+        let faces = if added {
+            group_faces(&faces::all(connection)?, &decided)
+        } else {
+            group_faces(&rows.facts.faces, &decided)
+        };
+        groups.derive(connection, faces, &decided, &rows.placements)?
+    };
+    let changed: Vec<FaceId> = placements
+        .iter()
+        .filter(|(face, placement)| rows.placements.get(face) != Some(placement))
+        .map(|(face, _)| *face)
+        .collect();
+    let photos: BTreeSet<PhotoId> = changed
+        .iter()
+        .filter_map(|face| before.photo_of(*face))
+        .collect();
+    let outcome = Outcome {
+        decision: id,
+        person: person.or_else(|| before.person_taken_back(&decision)),
+        faces_changed: changed.len() as u32,
+        photos_changed: said_of.map_or(photos.len(), |photos| photos.len()) as u32,
+        said: said(&decision, &log, &decided),
+    };
+    let facts = Arc::clone(&rows.facts);
+    // What was just written need not be read again.
+    let now = (!added).then(|| Arc::new(Rows::of(facts, log, decided, placements)));
+    Ok((outcome, now.zip(Some(Stamp::of(connection)?))))
 }
 
 fn seconds_since_1970(at: SystemTime) -> f64 {

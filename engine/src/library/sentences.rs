@@ -87,6 +87,14 @@ pub(super) fn said(decision: &Decision, log: &[decisions::Entry], decided: &Deci
             album: name_in_log(log, *album),
         },
         Decision::Inherit { .. } => Said::Inherited,
+        Decision::Import { answers } => Said::Imported {
+            people: number(answers.people.iter().filter(|of| of.known).count()),
+            faces: number(answers.people.iter().map(|of| of.confirmed.len()).sum()),
+            photos: number(answers.photos().len()),
+        },
+        Decision::Forget { faces } => Said::Forgotten {
+            faces: number(*faces),
+        },
         Decision::Redo { decision } => Said::Again {
             said: entry_of(log, *decision)
                 .map(|entry| Box::new(said(&entry.decision, log, decided))),
@@ -139,6 +147,10 @@ fn name_in(decision: &Decision, of: AlbumId) -> Option<&str> {
             (*album == of).then_some(name.as_str())
         }
         Decision::Several { decisions } => decisions.iter().find_map(|each| name_in(each, of)),
+        Decision::Import { answers } => {
+            let album = answers.albums.iter().find(|album| album.album == of)?;
+            Some(&album.name)
+        }
         _ => None,
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::AnswerSet;
 use crate::catalog::decisions::Entry;
 use crate::{AlbumId, DecisionId, FaceId, PersonId, PhotoId, Sureness};
 
@@ -178,6 +179,16 @@ pub enum Decision {
         /// What was said, in this order.
         decisions: Vec<Decision>,
     },
+    /// Answers that came from another library, or from another program.
+    Import {
+        /// What of them was new.
+        answers: AnswerSet,
+    },
+    /// A person was forgotten: nothing of them is left in the log. Cannot be taken back.
+    Forget {
+        /// How many faces they had.
+        faces: usize,
+    },
     /// That decision is taken back.
     Undo {
         /// The decision.
@@ -191,6 +202,41 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// Every person that it mentions.
+    #[must_use]
+    pub fn people(&self) -> Vec<PersonId> {
+        match self {
+            Self::Name { person, .. }
+            | Self::Unname { person, .. }
+            | Self::Confirm { person, .. }
+            | Self::Reject { person, .. }
+            | Self::Hide { person, .. }
+            | Self::Unsure { person, .. }
+            | Self::BestFace { person, .. }
+            | Self::Aliases { person, .. }
+            | Self::Birthday { person, .. } => vec![*person],
+            Self::Merge { person, into, .. } => vec![*person, *into],
+            Self::Several { decisions } => decisions.iter().flat_map(Self::people).collect(),
+            Self::Import { answers } => answers.people.iter().map(|of| of.person).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Every album that it mentions.
+    #[must_use]
+    pub fn albums(&self) -> Vec<AlbumId> {
+        match self {
+            Self::Album { album, .. }
+            | Self::SavedSearch { album, .. }
+            | Self::AddToAlbum { album, .. }
+            | Self::RemoveFromAlbum { album, .. }
+            | Self::DropAlbum { album } => vec![*album],
+            Self::Several { decisions } => decisions.iter().flat_map(Self::albums).collect(),
+            Self::Import { answers } => answers.albums.iter().map(|of| of.album).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The photos that it is about as such; none where it is about faces and people, who then have
     /// to be derived anew.
     #[must_use]
@@ -218,7 +264,7 @@ impl Decision {
     pub fn is_undoable(&self) -> bool {
         !matches!(
             self,
-            Self::Undo { .. } | Self::Redo { .. } | Self::Inherit { .. }
+            Self::Undo { .. } | Self::Redo { .. } | Self::Inherit { .. } | Self::Forget { .. }
         )
     }
 
@@ -258,7 +304,12 @@ impl Decision {
                     decision.mentions(faces, photos);
                 }
             }
+            Self::Import { answers } => {
+                faces.extend(answers.faces());
+                photos.extend(answers.photos());
+            }
             Self::Unname { .. }
+            | Self::Forget { .. }
             | Self::Album { .. }
             | Self::SavedSearch { .. }
             | Self::DropAlbum { .. }
@@ -463,7 +514,8 @@ impl Decided {
                     self.inherit_face(*from, *to);
                 }
             }
-            Decision::Undo { .. } | Decision::Redo { .. } => {}
+            Decision::Import { answers } => self.adopt(answers),
+            Decision::Forget { .. } | Decision::Undo { .. } | Decision::Redo { .. } => {}
             of_photos => self.apply_to_photos(of_photos),
         }
     }
@@ -625,6 +677,66 @@ impl Decided {
         }
     }
 
+    /// Takes over what was said elsewhere. A name, a birthday or a best face that is there already
+    /// gives way: an import lists only what it changes.
+    fn adopt(&mut self, answers: &AnswerSet) {
+        self.drawn.extend(&answers.drawn);
+        for of in &answers.people {
+            if of.known || !of.confirmed.is_empty() {
+                let person = self.people.entry(of.person).or_default();
+                if of.name.is_some() {
+                    person.name.clone_from(&of.name);
+                }
+                if of.birthday.is_some() {
+                    person.birthday.clone_from(&of.birthday);
+                }
+                person.best_face = of.best_face.or(person.best_face);
+                person.hidden |= of.hidden;
+                for alias in &of.aliases {
+                    if !person.aliases.contains(alias) {
+                        person.aliases.push(alias.clone());
+                    }
+                }
+            }
+            self.confirm(&of.confirmed, of.person);
+        }
+        for of in &answers.people {
+            for face in &of.rejected {
+                if self.confirmed.get(face) != Some(&of.person) {
+                    self.rejected.insert((*face, of.person));
+                }
+            }
+            let unsure = of.unsure.iter().map(|face| (*face, of.person));
+            self.unsure.extend(unsure);
+        }
+        for of in &answers.apart {
+            let pair = |other: &FaceId| (of.face.min(*other), of.face.max(*other));
+            self.apart.extend(of.from.iter().map(pair));
+        }
+        let groups = answers.unsure_groups.iter();
+        let set = |faces: &Vec<FaceId>| faces.iter().copied().collect();
+        self.unsure_groups
+            .extend(groups.map(|[one, other]| [set(one), set(other)]));
+        let confirmed = &self.confirmed;
+        let ignored = answers.ignored.iter();
+        self.ignored
+            .extend(ignored.filter(|face| !confirmed.contains_key(face)));
+        self.favourites.extend(&answers.favourites);
+        for of in &answers.stars {
+            self.stars
+                .extend(of.photos.iter().map(|photo| (*photo, of.stars)));
+        }
+        for of in &answers.albums {
+            let album = self.albums.entry(of.album).or_default();
+            album.name.clone_from(&of.name);
+            if of.query.is_some() {
+                album.query.clone_from(&of.query);
+            }
+            album.photos.extend(&of.photos);
+        }
+        self.sureness = answers.sureness.unwrap_or(self.sureness);
+    }
+
     fn confirm(&mut self, faces: &[FaceId], person: PersonId) {
         for face in faces {
             self.confirmed.insert(*face, person);
@@ -668,8 +780,7 @@ impl Decided {
     }
 }
 
-/// The entries that still hold, newest first, without the words that took others back or said them
-/// again.
+/// The entries that still hold and can be taken back, newest first.
 #[must_use]
 pub fn standing(log: &[Entry]) -> Vec<&Entry> {
     let undone = undone(log);
@@ -717,7 +828,8 @@ fn of_face(pairs: &BTreeSet<(FaceId, PersonId)>, face: FaceId) -> impl Iterator<
     pairs.map(|(_, person)| *person)
 }
 
-fn folded(name: &str) -> String {
+/// A name as it is compared: without case and doubled spaces.
+pub(crate) fn folded(name: &str) -> String {
     name.split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")
@@ -725,14 +837,14 @@ fn folded(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::SystemTime;
 
     use proptest::prelude::*;
 
     use super::*;
 
-    fn log(decisions: &[Decision]) -> Vec<Entry> {
+    pub(in crate::people) fn log(decisions: &[Decision]) -> Vec<Entry> {
         decisions
             .iter()
             .zip(1..)
@@ -744,7 +856,7 @@ mod tests {
             .collect()
     }
 
-    fn any_decision() -> impl Strategy<Value = Decision> {
+    pub(in crate::people) fn any_decision() -> impl Strategy<Value = Decision> {
         let faces = || prop::collection::vec(1_u32..12, 1..5);
         let person = || 1_u32..6;
         prop_oneof![

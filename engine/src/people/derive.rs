@@ -43,14 +43,24 @@ pub fn group_faces(faces: &[StoredFace], decided: &Decided) -> Vec<GroupFace> {
         .iter()
         .filter(|face| !face.drawn || decided.drawn.contains(&face.id))
         .filter(|face| face.present || decided.confirmed.contains_key(&face.id))
-        .map(|face| GroupFace {
-            id: face.id,
-            photo: face.photo,
-            day: face.taken_at.map(DateTime::date),
-            code: face.found.code,
-            quality: face.found.quality,
-        })
+        .map(group_face)
         .collect()
+}
+
+/// All faces, also those that are shown nowhere.
+#[must_use]
+pub fn every_face(faces: &[StoredFace]) -> Vec<GroupFace> {
+    faces.iter().map(group_face).collect()
+}
+
+fn group_face(face: &StoredFace) -> GroupFace {
+    GroupFace {
+        id: face.id,
+        photo: face.photo,
+        day: face.taken_at.map(DateTime::date),
+        code: face.found.code,
+        quality: face.found.quality,
+    }
 }
 
 /// The neighbours of all faces, and what was learned from the faces the last time.

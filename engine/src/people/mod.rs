@@ -5,10 +5,12 @@
 //! one time to the next changes no outcome: the same input gives the same people. Distances are those of the library's
 //! [`Metric`], and what they mean stands in the [`Calibration`].
 
+mod answers;
 mod calibration;
 mod days;
 mod decided;
 mod derive;
+mod forget;
 mod grouping;
 mod learning;
 mod limits;
@@ -16,9 +18,12 @@ mod linkage;
 mod metric;
 mod split;
 
+pub use answers::{AlbumAnswers, AnswerSet, Apart, PersonAnswers, Stars};
 pub use calibration::{Answers, Calibration, Rate};
+pub(crate) use decided::folded;
 pub use decided::{Decided, DecidedAlbum, DecidedPerson, Decision, standing, to_redo};
-pub use derive::{Groups, group_faces};
+pub use derive::{Groups, every_face, group_faces};
+pub(crate) use forget::Forgotten;
 pub(crate) use grouping::free_number;
 pub use grouping::{GroupFace, Grouped, Question, Sighting, Unlabelled};
 pub(crate) use learning::wrong;

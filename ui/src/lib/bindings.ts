@@ -1000,6 +1000,18 @@ album: string | null } |
 album: string | null } | 
 /**  `A copy took the place of a deleted photo` */
 { kind: "inherited" } | 
+/**  `Imported: 3 people, 12 faces, 4 photos` */
+{ kind: "imported"; 
+/**  People about whom something is new. */
+people: number; 
+/**  Faces that are theirs now. */
+faces: number; 
+/**  Photos with stars, marks and albums. */
+photos: number } | 
+/**  `A person with 12 faces was forgotten` */
+{ kind: "forgotten"; 
+/**  How many faces. */
+faces: number } | 
 /**  `Again: 12 faces are now Anna` */
 { kind: "again"; 
 /**  What is said again. */

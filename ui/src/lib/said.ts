@@ -62,6 +62,14 @@ export function sayingOf(said: Said): string {
       return t('said.album-removed', { album: called(said.album) });
     case 'inherited':
       return t('said.inherited');
+    case 'forgotten':
+      return t('said.forgotten', { n: said.faces });
+    case 'imported':
+      return t('said.imported', {
+        people: t('count.people', { n: said.people }),
+        faces: t('count.faces', { n: said.faces }),
+        photos: t('count.photos', { n: said.photos }),
+      });
     case 'again':
       return said.said ? t('said.again', { said: sayingOf(said.said) }) : t('said.again.something');
     case 'taken_back':
