@@ -1,5 +1,6 @@
 //! `kith index`: reads folders, shows how far it is, and says who was found.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use crate::away;
 use crate::output::{Output, count};
 use crate::progress::Shown;
+use crate::skipped;
 
 /// Find the faces on the photos of some folders
 ///
@@ -26,7 +28,8 @@ Examples:
   kith index                                look for what is new in all of them
   kith --library /tmp/try index ~/Pictures  try it without touching your library
 
-Photos: JPEG, PNG, WebP, TIFF, GIF, BMP, cameras' raw files (the picture inside). `kith failed` lists those that could not be read.")]
+Photos: JPEG, PNG, WebP, TIFF, GIF, BMP, cameras' raw files (the picture inside). `kith failed` lists those that could not be read,
+`kith skipped` what was left out: caches and trash of other programs, hidden files, what your patterns say.")]
 pub struct Index {
     /// Folders of photos
     #[arg(value_name = "FOLDER")]
@@ -44,7 +47,7 @@ const ON_MAINS: &str = "On the mains again.";
 
 /// The summary as the contract has it.
 #[derive(Serialize)]
-struct Summary {
+pub struct Summary {
     photos: u32,
     faces: u32,
     groups: u32,
@@ -52,7 +55,24 @@ struct Summary {
     unchanged: u32,
     away: u32,
     moved_folders: Vec<MovedFolder>,
+    skipped: BTreeMap<String, u32>,
     seconds: f64,
+}
+
+impl From<&IndexSummary> for Summary {
+    fn from(of: &IndexSummary) -> Self {
+        Self {
+            photos: of.photos,
+            faces: of.faces,
+            groups: of.groups,
+            failed: of.failed,
+            unchanged: of.unchanged,
+            away: of.away,
+            moved_folders: of.moved_folders.clone(),
+            skipped: of.skipped.clone(),
+            seconds: of.seconds,
+        }
+    }
 }
 
 impl Index {
@@ -70,16 +90,7 @@ impl Index {
         })?;
         drop(shown);
         if out.is_json() {
-            out.object(&Summary {
-                photos: summary.photos,
-                faces: summary.faces,
-                groups: summary.groups,
-                failed: summary.failed,
-                unchanged: summary.unchanged,
-                away: summary.away,
-                moved_folders: summary.moved_folders.clone(),
-                seconds: summary.seconds,
-            })?;
+            out.object(&Summary::from(&summary))?;
         } else {
             tell(library, &summary, out)?;
         }
@@ -94,12 +105,19 @@ impl Index {
     }
 }
 
+/// Cancels the job at the first Ctrl+C, and ends the program at the second.
 pub fn stop_on_ctrl_c(control: Arc<Control>) -> anyhow::Result<()> {
+    on_ctrl_c(control, || ())
+}
+
+/// The same, and runs `then` at the first.
+pub fn on_ctrl_c(control: Arc<Control>, then: impl Fn() + Send + 'static) -> anyhow::Result<()> {
     ctrlc::set_handler(move || {
         if control.is_cancelled() {
             process::exit(KILLED);
         }
         control.cancel();
+        then();
     })
     .context("Cannot listen for Ctrl+C")
 }
@@ -186,6 +204,9 @@ fn tell(library: &Library, summary: &IndexSummary, out: &mut Output) -> anyhow::
         out.line(&format!(
             "{files} could not be read; `kith failed` says why."
         ))?;
+    }
+    if let Some(sentence) = skipped::told(&summary.skipped) {
+        out.line(&sentence)?;
     }
     if let Some(person) = people.iter().find(|person| person.name.is_none()) {
         out.line(&format!("Give a name: kith name {} \"…\"", person.person))?;

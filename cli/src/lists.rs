@@ -172,7 +172,12 @@ impl Failed {
             return Ok(());
         }
         if failed.is_empty() {
-            return out.line("Every file could be read.");
+            return out.line(match library.skipped()?.is_empty() {
+                true => "Every file could be read.",
+                false => {
+                    "Every photo could be read; `kith skipped` lists the files that were left out."
+                }
+            });
         }
         for file in failed {
             out.line(&format!("{}: {}", file.path, file.reason))?;

@@ -13,9 +13,11 @@ mod output;
 mod photos;
 mod progress;
 mod search;
+mod skipped;
 mod sureness;
 mod train;
 mod transfer;
+mod watch;
 
 use std::io;
 use std::path::PathBuf;
@@ -61,9 +63,11 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Index(index::Index),
+    Watch(watch::Watch),
     People(lists::People),
     Faces(lists::Faces),
     Failed(lists::Failed),
+    Skipped(skipped::Skipped),
     Alike(lists::Alike),
     Places(lists::Places),
     Suggest(lists::Suggest),
@@ -123,9 +127,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             let library = opened(Library::open(&dir()?)?)?;
             changing(library, |library| command.run(library, &mut out))
         }
+        Command::Watch(command) => command.run(&library()?, &mut out),
         Command::People(lists::People {}) => lists::People::run(&library()?, &mut out),
         Command::Faces(lists::Faces {}) => lists::Faces::run(&library()?, &mut out),
         Command::Failed(lists::Failed {}) => lists::Failed::run(&library()?, &mut out),
+        Command::Skipped(command) => changing(library()?, |library| command.run(library, &mut out)),
         Command::Alike(lists::Alike {}) => lists::Alike::run(&library()?, &mut out),
         Command::Places(lists::Places {}) => lists::Places::run(&library()?, &mut out),
         Command::Suggest(lists::Suggest {}) => lists::Suggest::run(&library()?, &mut out),

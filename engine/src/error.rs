@@ -177,6 +177,19 @@ pub enum Error {
         /// Faces it was tried on.
         of: usize,
     },
+    /// A line that is no pattern of gitignore.
+    #[error("“{pattern}” is no pattern for files and folders ({reason}). Nothing was changed.")]
+    IgnorePattern {
+        /// The line.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// More patterns than a library takes.
+    #[error(
+        "A library takes {0} patterns at most. Nothing was changed. Put more into files .kithignore."
+    )]
+    TooManyPatterns(usize),
     /// An album that is not there.
     #[error("There is no album number {0} in this library.")]
     NoAlbum(AlbumId),

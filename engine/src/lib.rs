@@ -35,6 +35,7 @@ mod transfer;
 mod types;
 mod upgrade;
 mod volume;
+mod watch;
 
 pub use control::Control;
 pub use doctor::{Checkup, Device, FolderCheck, Why, check, device};
@@ -46,6 +47,7 @@ pub use memory::keep_freed_memory_a_while;
 pub use outside::embed_photo;
 pub use said::Said;
 pub use types::*;
+pub use watch::{Due, FolderWatch, PollReason, WatchStopper};
 
 /// A result whose error is [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;

@@ -1,5 +1,6 @@
 //! What the library says and is told: the plain values that cross its front door.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -944,6 +945,8 @@ pub struct IndexSummary {
     pub away: u32,
     /// Folders that this run recognised at a new place.
     pub moved_folders: Vec<MovedFolder>,
+    /// Pictures and videos that this run left out, by rule: see [`Skipped::rule`].
+    pub skipped: BTreeMap<String, u32>,
     /// How long this run took.
     pub seconds: f64,
     /// Whether it was cancelled before the end.
@@ -970,6 +973,19 @@ impl MovedFolder {
             photos,
         }
     }
+}
+
+/// What the last look through the folders left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Skipped {
+    /// A file or folder, for reading.
+    pub path: String,
+    /// The rule: that of a program or marker, as [`SkipRule::as_str`](crate::scan::SkipRule::as_str), or the
+    /// extension of a picture or video that is not read.
+    pub rule: String,
+    /// Pictures and videos in it, by their names; 1 for a file.
+    pub files: u32,
 }
 
 /// A photo read outside any library: its faces and their embeddings.

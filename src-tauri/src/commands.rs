@@ -9,8 +9,8 @@ use std::time::SystemTime;
 use kith_engine::{
     Action, Album, AlbumId, BackupEntry, Companion, Device, Face, Folder, Found, Halves,
     HistoryEntry, LearnedVersion, Library, Notice, Outcome, Person, PersonId, PhotoDetail,
-    PhotoFolder, PhotoId, PhotoTile, PhotosOfPlace, ReadOnly, Storage, Suggestion, Sureness,
-    SurenessPreview, Unread,
+    PhotoFolder, PhotoId, PhotoTile, PhotosOfPlace, ReadOnly, Skipped, Storage, Suggestion,
+    Sureness, SurenessPreview, Unread,
 };
 use serde::Serialize;
 use tauri::ipc::Channel;
@@ -23,6 +23,7 @@ use crate::file_manager;
 use crate::job::JobNews;
 use crate::learning::LearningNews;
 use crate::problem::Problem;
+use crate::watching::Polled;
 
 type Answer<T> = Result<T, Problem>;
 
@@ -41,6 +42,11 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
             resume_job,
             cancel_job,
             wait_for_mains,
+            watch_folders,
+            polled_folders,
+            skipped,
+            ignore_patterns,
+            set_ignore_patterns,
             folders,
             photo_folders,
             folder_photos,
@@ -244,6 +250,49 @@ async fn cancel_job(desk: State<'_, Desk>) -> Answer<()> {
 #[specta::specta]
 async fn wait_for_mains(desk: State<'_, Desk>, wanted: bool) -> Answer<()> {
     desk.job().wait_for_mains(wanted);
+    Ok(())
+}
+
+/// From now on folders are watched for changes, or are not.
+#[tauri::command]
+#[specta::specta]
+async fn watch_folders(desk: State<'_, Desk>, wanted: bool) -> Answer<()> {
+    desk.watching().wanted(wanted);
+    Ok(())
+}
+
+/// The watched folders that are looked over every so often, because nobody tells of changes in them.
+#[tauri::command]
+#[specta::specta]
+async fn polled_folders(desk: State<'_, Desk>) -> Answer<Vec<Polled>> {
+    Ok(desk.watching().polled())
+}
+
+/// What the last look through the folders left out.
+#[tauri::command]
+#[specta::specta]
+async fn skipped(desk: State<'_, Desk>) -> Answer<Vec<Skipped>> {
+    with_library(&desk, Library::skipped).await
+}
+
+#[tauri::command]
+#[specta::specta]
+async fn ignore_patterns(desk: State<'_, Desk>) -> Answer<Vec<String>> {
+    with_library(&desk, Library::ignore_patterns).await
+}
+
+/// Takes other patterns of what is left out, and looks through the folders with them.
+#[tauri::command]
+#[specta::specta]
+async fn set_ignore_patterns(desk: State<'_, Desk>, patterns: Vec<String>) -> Answer<()> {
+    let has_folders = with_library(&desk, move |library| {
+        library.set_ignore_patterns(&patterns)?;
+        Ok(!library.folders()?.is_empty())
+    })
+    .await?;
+    if has_folders {
+        desk.job().start(Vec::new());
+    }
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! What every command works with: the library, opened once, the job that fills it, and the learning.
+//! What every command works with: the library, opened once, the job that fills it, the watch over its
+//! folders, and the learning.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +11,7 @@ use crate::drops::Drops;
 use crate::job::Job;
 use crate::learning::Learning;
 use crate::problem::Problem;
+use crate::watching::Watching;
 
 /// The copy of the day is made so long after the start, when the window has read what it shows…
 const FIRST_BACKUP: Duration = Duration::from_secs(60);
@@ -83,6 +85,7 @@ pub struct Desk {
     shelf: Shelf,
     job: Arc<Job>,
     learning: Learning,
+    watching: Watching,
     drops: Drops,
 }
 
@@ -94,8 +97,10 @@ impl Desk {
             library: Arc::default(),
         };
         let learning = Learning::new(shelf.clone());
+        let job = Arc::new(Job::new(shelf.clone(), learning.clone()));
         Self {
-            job: Arc::new(Job::new(shelf.clone(), learning.clone())),
+            watching: Watching::new(shelf.clone(), Arc::clone(&job)),
+            job,
             learning,
             shelf,
             drops: Drops::default(),
@@ -112,6 +117,10 @@ impl Desk {
 
     pub fn job(&self) -> &Arc<Job> {
         &self.job
+    }
+
+    pub fn watching(&self) -> &Watching {
+        &self.watching
     }
 
     pub fn learning(&self) -> &Learning {

@@ -1,12 +1,14 @@
 //! The one job that runs beside the window: looking through folders.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use kith_engine::{Control, IndexSummary, Phase, Progress};
+use kith_engine::{Control, Due, IndexSummary, Phase, Progress};
 use serde::Serialize;
 use tauri::ipc::Channel;
 
@@ -32,7 +34,11 @@ pub enum JobNews {
     Finished {
         /// What it did.
         summary: IndexSummary,
+        /// Whether a change in a watched folder began it, not the user.
+        watched: bool,
     },
+    /// A look at a watched folder is made later: another process reads photos.
+    Postponed,
     /// It could not go on.
     Failed {
         /// Why.
@@ -40,7 +46,16 @@ pub enum JobNews {
     },
 }
 
-/// The job: none, or one that runs, with the folders that wait for their turn.
+/// What the job is to look at.
+enum Work {
+    /// Folders that the user chose; all of the library if there are none.
+    Chosen(Vec<PathBuf>),
+    /// What changed in watched folders. The sender hears whether the look was made, or has to wait because
+    /// another process reads photos.
+    Watched(Due, Sender<bool>),
+}
+
+/// The job: none, or one that runs, with what waits for its turn.
 pub struct Job {
     shelf: Shelf,
     /// Waits for it.
@@ -53,7 +68,7 @@ pub struct Job {
 #[derive(Default)]
 struct State {
     running: Option<Running>,
-    waiting: Vec<Vec<PathBuf>>,
+    waiting: VecDeque<Work>,
     listener: Option<Channel<JobNews>>,
     news: Option<JobNews>,
 }
@@ -110,9 +125,22 @@ impl Job {
 
     /// Looks through `folders` (all known ones if there are none) as soon as nothing else runs.
     pub fn start(self: &Arc<Self>, folders: Vec<PathBuf>) {
+        self.begin(Work::Chosen(folders));
+    }
+
+    /// Looks at what changed as soon as nothing else runs, and waits until that is done; says whether the
+    /// look is to be made again later, because another process reads photos.
+    pub fn look(self: &Arc<Self>, due: Due) -> bool {
+        let (tell, told) = channel();
+        self.begin(Work::Watched(due, tell));
+        // Nothing is said of a look that the user cancelled.
+        told.recv().unwrap_or(false)
+    }
+
+    fn begin(self: &Arc<Self>, work: Work) {
         let mut state = self.state();
         if state.running.is_some() {
-            state.waiting.push(folders);
+            state.waiting.push_back(work);
             return;
         }
         let control = Arc::new(Control::in_the_background());
@@ -141,7 +169,7 @@ impl Job {
                     job.set_on_battery(waits);
                 }
             });
-            job.run(folders, &control);
+            job.run(work, &control);
         });
     }
 
@@ -190,33 +218,52 @@ impl Job {
         }
     }
 
-    fn run(&self, mut folders: Vec<PathBuf>, control: &Control) {
+    fn run(&self, mut work: Work, control: &Control) {
+        // Whether the user asked for any of it.
+        let mut watched = true;
         loop {
-            let result = self.index(&folders, control);
+            watched &= matches!(work, Work::Watched(..));
+            let result = self.index(&work, control);
+            let is_busy = matches!(result, Err(Problem::Busy));
+            let postponed = match &work {
+                Work::Watched(_, told) => {
+                    // The watch may have been ended meanwhile.
+                    drop(told.send(is_busy));
+                    is_busy
+                }
+                Work::Chosen(_) => false,
+            };
             let mut state = self.state();
-            if result.is_ok() && !state.waiting.is_empty() {
-                folders = state.waiting.remove(0);
+            if (result.is_ok() || postponed)
+                && let Some(next) = state.waiting.pop_front()
+            {
+                work = next;
                 continue;
             }
             state.running = None;
             state.waiting.clear();
             self.learning.wait_while_reading(false);
             state.tell(match result {
-                Ok(summary) => JobNews::Finished { summary },
+                Ok(summary) => JobNews::Finished { summary, watched },
+                Err(_) if postponed => JobNews::Postponed,
                 Err(problem) => JobNews::Failed { problem },
             });
             return;
         }
     }
 
-    fn index(&self, folders: &[PathBuf], control: &Control) -> Result<IndexSummary, Problem> {
+    fn index(&self, work: &Work, control: &Control) -> Result<IndexSummary, Problem> {
         let library = self.shelf.library()?;
         let mut pace = Pace::default();
-        let summary = library.index(folders, control, &mut |progress| {
+        let mut on_progress = |progress| {
             if let Some(progress) = pace.let_through(progress, Instant::now()) {
                 self.report(progress);
             }
-        });
+        };
+        let summary = match work {
+            Work::Chosen(folders) => library.index(folders, control, &mut on_progress),
+            Work::Watched(due, _) => library.look(due, control, &mut on_progress),
+        };
         if let Some(progress) = pace.finish() {
             self.report(progress);
         }

@@ -15,6 +15,7 @@ mod learning;
 mod pace;
 mod pictures;
 mod problem;
+mod watching;
 
 use std::path::PathBuf;
 

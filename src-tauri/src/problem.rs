@@ -78,6 +78,13 @@ pub enum Problem {
         /// As it was typed.
         text: String,
     },
+    /// A line that is no pattern for files and folders.
+    IgnorePattern {
+        /// The line.
+        pattern: String,
+        /// What is wrong with it, in English.
+        said: String,
+    },
     /// A file that is no backup.
     NoBackup {
         /// The file.
@@ -157,6 +164,10 @@ impl From<Error> for Problem {
             Error::FaceOutline => Self::FaceOutline,
             Error::AlbumNameInUse(name) => Self::AlbumNameInUse { name },
             Error::NoDay(text) => Self::NoDay { text },
+            Error::IgnorePattern { pattern, reason } => Self::IgnorePattern {
+                pattern,
+                said: reason,
+            },
             Error::NoBackup { path, .. } => Self::NoBackup { path: shown(&path) },
             Error::NothingToRedo => Self::NothingToRedo,
             Error::NothingToUndo => Self::NothingToUndo,

@@ -146,7 +146,9 @@ fn flaws_are_told(made: &Made) {
 }
 
 fn scan_finds_all(made: &Made, dir: &Path) {
-    let (found, troubles) = scan::walk(&[dir.to_owned()], &|| false);
+    let scan::Walked {
+        found, troubles, ..
+    } = scan::walk(&[dir.to_owned()], &scan::Chosen::default(), &|| false);
     let broken = made.broken.iter().filter(|(path, _)| path.is_file());
     let mut expected: Vec<_> = made
         .photos

@@ -136,6 +136,8 @@ pub(super) const DECODERS: &[(&str, Decode)] = &[
     ("embeddings", |row| bytes(row, "code", EMBEDDING_LEN)),
     ("looks", look),
     ("stacks", |row| number(row, "photo")),
+    ("ignore_patterns", |row| text(row, "pattern").map(drop)),
+    ("skipped", skipped),
     ("seals", |row| bytes(row, "sum", HASH_LEN)),
     ("forgotten", |row| bytes(row, "content", HASH_LEN)),
 ];
@@ -211,6 +213,12 @@ fn map(row: &Row<'_>) -> Checked {
         Some(_) => Ok(()),
         None => Err("its map cannot be read".to_owned()),
     }
+}
+
+fn skipped(row: &Row<'_>) -> Checked {
+    path(row, "path")?;
+    text(row, "rule")?;
+    number(row, "files")
 }
 
 fn look(row: &Row<'_>) -> Checked {

@@ -28,6 +28,7 @@ pub mod placements;
 pub mod questions;
 pub(crate) mod salvage;
 mod seals;
+pub mod skipped;
 pub mod stacks;
 pub mod transfer;
 
@@ -55,6 +56,7 @@ const MIGRATIONS: &[&[&str]] = &[
     &[photos::BY_CONTENT_FIRST, folders::ADD_VOLUME],
     &[seals::CREATE],
     &[forgotten::CREATE],
+    &[skipped::CREATE],
 ];
 
 /// An open catalog. Each thread that needs one for long opens its own.

@@ -9,12 +9,12 @@ use rayon::prelude::*;
 
 use super::identity::{self, File, Match, Unplaced};
 use super::roots::Roots;
-use super::{Job, Replaced, ToRead};
+use super::{Job, Replaced, ToRead, store_skipped};
 use crate::catalog::folders;
 use crate::catalog::photos::{self, Known, Stamp};
 use crate::faces::MODEL;
 use crate::photo::{self, Hashes, PhotoError};
-use crate::scan::{self, Found, Trouble, inode_of};
+use crate::scan::{self, Found, Walked, inode_of};
 use crate::{Phase, PhotoId, Progress, Result};
 
 /// A new file is hashed ahead if it is so much longer or shorter than a missing photo at most: editing
@@ -55,15 +55,19 @@ struct Changed<'a> {
 }
 
 impl Job<'_> {
-    /// Compares `found`, the files below the folders `read`, with the catalog.
+    /// Compares what was found below the folders `read` with the catalog.
     pub(super) fn compare(
         &mut self,
         read: &[PathBuf],
         roots: &Roots,
-        found: &[Found],
-        troubles: &[Trouble],
+        walked: &Walked,
         progress: &mut Progress,
     ) -> Result<Plan> {
+        let Walked {
+            found,
+            troubles,
+            skipped,
+        } = walked;
         let known = photos::known(self.catalog.connection())?;
         let mut plan = Plan::default();
         let mut changes = Changes::default();
@@ -93,9 +97,10 @@ impl Job<'_> {
         }
         place(&changed, &known, &missing, read, &mut plan, &mut changes);
         self.catalog.transaction(|connection| {
-            for folder in read {
+            for folder in self.named {
                 folders::add(connection, folder)?;
             }
+            store_skipped(connection, read, &self.chosen.roots, troubles, skipped)?;
             for trouble in troubles.iter().filter(|of| !roots.is_away(&of.path)) {
                 photos::store_failed(connection, &trouble.path, Stamp::default(), &trouble.why)?;
             }

@@ -29,13 +29,13 @@ use crate::alike::{self, Look, Shown};
 use crate::catalog::faces::{self as face_rows, NewFace};
 use crate::catalog::forgotten::{self, Forgotten};
 use crate::catalog::photos::{self, Header, Stamp};
-use crate::catalog::{Catalog, looks, stacks};
+use crate::catalog::{Catalog, looks, skipped as skipped_rows, stacks};
 use crate::faces::{FaceFinder, FoundFace, MODEL, overlap};
 use crate::people::Calibration;
 use crate::photo::{self, Facts, PhotoError, Upright};
 use crate::quiet;
 use crate::regrouping::Regrouping;
-use crate::scan;
+use crate::scan::{self, Chosen, Skipped, Trouble};
 use crate::thumbnails::Thumbnails;
 use crate::{Control, Error, IndexSummary, MovedFolder, Phase, PhotoId, Progress, Result, Speed};
 
@@ -61,6 +61,10 @@ const SAME_PLACE: f32 = 0.5;
 /// What a job works with.
 pub(crate) struct Job<'a> {
     pub(crate) catalog: Catalog,
+    /// The folders of the library, with those that the run adds, and what the user wants left out.
+    pub(crate) chosen: Chosen,
+    /// Those that the user named, which may be new.
+    pub(crate) named: &'a [PathBuf],
     /// Asked only when there is something to read: the networks take a moment to load.
     pub(crate) finder: &'a dyn Fn() -> Result<FaceFinder>,
     pub(crate) regrouping: Regrouping<'a>,
@@ -185,12 +189,13 @@ impl Job<'_> {
         };
         (self.on_progress)(progress.clone());
         let control = self.control;
-        let (found, troubles) = scan::walk(folders_to_read, &|| control.is_cancelled());
+        let walked = scan::walk(folders_to_read, &self.chosen, &|| control.is_cancelled());
+        let skipped = skipped_by_rule(&walked.skipped);
         let (plan, roots) = if control.is_cancelled() {
             (Plan::default(), Roots::default())
         } else {
-            let roots = self.place_roots(folders_to_read, &found)?;
-            let plan = self.compare(folders_to_read, &roots, &found, &troubles, &mut progress)?;
+            let roots = self.place_roots(&walked.found)?;
+            let plan = self.compare(folders_to_read, &roots, &walked, &mut progress)?;
             (plan, roots)
         };
         progress.seconds_left = None;
@@ -212,7 +217,7 @@ impl Job<'_> {
         (self.on_progress)(progress.clone());
         self.regrouping.at_once(&mut self.catalog)?;
         self.hash_older(&mut progress)?;
-        self.summary(plan.unchanged, roots.moved, started)
+        self.summary(plan.unchanged, roots.moved, skipped, started)
     }
 
     fn read_all(&mut self, files: &[ToRead], progress: &mut Progress) -> Result<()> {
@@ -516,6 +521,7 @@ impl Job<'_> {
         &self,
         unchanged: u32,
         moved_folders: Vec<MovedFolder>,
+        skipped: BTreeMap<String, u32>,
         started: Instant,
     ) -> Result<IndexSummary> {
         let connection = self.catalog.connection();
@@ -532,10 +538,45 @@ impl Job<'_> {
             unchanged,
             away: photos::count_away(connection)?,
             moved_folders,
+            skipped,
             seconds: started.elapsed().as_secs_f64(),
             cancelled: self.control.is_cancelled(),
         })
     }
+}
+
+/// How many files each rule left out.
+fn skipped_by_rule(skipped: &[Skipped]) -> BTreeMap<String, u32> {
+    let mut files = BTreeMap::new();
+    for skipped in skipped {
+        *files.entry(skipped.rule.as_str().to_owned()).or_default() += skipped.files;
+    }
+    files
+}
+
+/// Stores what a walk left out in the place of what walks before left out there. What could not be
+/// looked into stays as it was.
+fn store_skipped(
+    connection: &rusqlite::Connection,
+    read: &[PathBuf],
+    roots: &[PathBuf],
+    troubles: &[Trouble],
+    skipped: &[Skipped],
+) -> Result<()> {
+    let is_in = |path: &Path, folders: &[PathBuf]| folders.iter().any(|of| path.starts_with(of));
+    // A link may lead out of all folders of the library.
+    let was_looked_at = |path: &Path| {
+        let unreadable = troubles
+            .iter()
+            .any(|trouble| path.starts_with(&trouble.path));
+        !unreadable && (is_in(path, read) || !is_in(path, roots))
+    };
+    let rows = skipped.iter().map(|of| skipped_rows::Skipped {
+        path: of.path.clone(),
+        rule: of.rule.as_str().to_owned(),
+        files: of.files,
+    });
+    skipped_rows::replace(connection, was_looked_at, rows)
 }
 
 /// Looks for the faces of a photo, unless they are known, and makes its thumbnails.

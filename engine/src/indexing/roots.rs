@@ -37,8 +37,9 @@ impl Roots {
 
 impl Job<'_> {
     /// Follows volumes and folders that are at a new place, and says what cannot be reached. `found` are
-    /// the files below `roots`.
-    pub(super) fn place_roots(&mut self, roots: &[PathBuf], found: &[Found]) -> Result<Roots> {
+    /// the files of this look.
+    pub(super) fn place_roots(&mut self, found: &[Found]) -> Result<Roots> {
+        let roots = self.named;
         let mounted = volume::mounts();
         let mut placed = Roots::default();
         self.follow_volumes(&mounted, &mut placed)?;
@@ -73,7 +74,7 @@ impl Job<'_> {
                 placed.moved.push(MovedFolder::new(&was, root, photos));
             }
         }
-        self.note_mounts(&mounted, roots)?;
+        self.note_mounts(&mounted)?;
         Ok(placed)
     }
 
@@ -116,10 +117,11 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Keeps which volumes these folders lie on, and which are mounted inside of them.
-    fn note_mounts(&mut self, mounted: &[Mount], roots: &[PathBuf]) -> Result<()> {
+    /// Keeps which volumes the folders lie on, and which are mounted inside of them.
+    fn note_mounts(&mut self, mounted: &[Mount]) -> Result<()> {
         self.catalog.transaction(|connection| {
-            for root in roots.iter().filter(|root| root.is_dir()) {
+            let roots = folders::all(connection)?;
+            for root in self.named.iter().chain(&roots).filter(|root| root.is_dir()) {
                 let above = mounted.iter().filter(|mount| root.starts_with(&mount.path));
                 let holds = above.max_by_key(|mount| mount.path.as_os_str().len());
                 let inside = mounted.iter().filter(|mount| mount.path.starts_with(root));

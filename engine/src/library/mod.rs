@@ -18,9 +18,11 @@ mod repair;
 mod rows;
 mod search;
 mod sentences;
+mod skipped;
 mod sureness;
 mod transfer;
 mod upgrade;
+mod watching;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -36,13 +38,15 @@ use self::rows::{Rows, Stamp, best_first, spot_of};
 use self::sentences::said;
 use crate::catalog::photos::Photo;
 use crate::catalog::{
-    Catalog, decisions, faces, folders, forgotten, learned as learned_rows, maps, photos, questions,
+    Catalog, decisions, faces, folders, forgotten, learned as learned_rows, maps, photos,
+    questions, skipped as skipped_rows,
 };
 use crate::faces::{FaceFinder, MODEL};
 use crate::indexing::{DECODED_SIDE, Job, embedded, resolved};
 use crate::people::{Calibration, Decided, Decision, Groups, group_faces, standing};
 use crate::places::{Place, Spot};
 use crate::regrouping::Regrouping;
+use crate::scan::Chosen;
 use crate::thumbnails::Thumbnails;
 use crate::{
     Action, BackupReason, Companion, Control, DecisionId, Error, Face, FaceId, FaceState, Folder,
@@ -180,25 +184,54 @@ impl Library {
         control: &Control,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<IndexSummary> {
-        let known = folders::all(self.catalog().connection())?;
+        let mut chosen = self.chosen()?;
         let to_read = if folders.is_empty() {
-            known
+            chosen.roots.clone()
         } else {
-            resolved(folders, &known)?
+            resolved(folders, &chosen.roots)?
         };
         if to_read.is_empty() {
             return Err(Error::NoFolders);
         }
+        chosen.roots.extend(to_read.iter().cloned());
+        let named = if folders.is_empty() { &[] } else { &*to_read };
+        self.read_folders(&to_read, named, chosen, control, on_progress)
+    }
+
+    /// Reads what is new and changed in some folders that lie in the library's, as [`index`](Self::index)
+    /// does, without making them folders of the library.
+    ///
+    /// # Errors
+    /// As [`index`](Self::index).
+    fn look_at(
+        &self,
+        folders: &[PathBuf],
+        control: &Control,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<IndexSummary> {
+        self.read_folders(folders, &[], self.chosen()?, control, on_progress)
+    }
+
+    fn read_folders(
+        &self,
+        to_read: &[PathBuf],
+        named: &[PathBuf],
+        chosen: Chosen,
+        control: &Control,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<IndexSummary> {
         let _reading = self.lock_reading()?;
         let mut job = Job {
             catalog: Catalog::open(&self.catalog_path())?,
+            chosen,
+            named,
             finder: &|| self.finder(),
             regrouping: Regrouping::of(&self.groups),
             thumbnails: &self.thumbnails,
             control,
             on_progress,
         };
-        let summary = job.run(&to_read)?;
+        let summary = job.run(to_read)?;
         job.catalog.seal()?;
         Ok(summary)
     }
@@ -241,6 +274,10 @@ impl Library {
                 .ok_or_else(|| Error::NoFolder { path: path.into() })?;
             folders::remove(connection, folder)?;
             let kept: Vec<&PathBuf> = all.iter().filter(|other| *other != folder).collect();
+            let is_dropped = |path: &Path| {
+                path.starts_with(folder) && !kept.iter().any(|other| path.starts_with(other))
+            };
+            skipped_rows::replace(connection, is_dropped, std::iter::empty())?;
             for photo in photos::known(connection)? {
                 let elsewhere = kept.iter().any(|other| photo.path.starts_with(other));
                 if photo.path.starts_with(folder) && !elsewhere {

@@ -108,6 +108,12 @@ pub enum PhotoError {
         /// What the catalog or the networks said, in English.
         said: String,
     },
+    /// A file `.kithignore` with a line that is no pattern.
+    #[error("a line of this file is no pattern ({said}); mend it, all other lines hold")]
+    IgnoreFile {
+        /// What is wrong with it, in English.
+        said: String,
+    },
     /// The picture makes no sense to its decoder.
     #[error("the picture is damaged ({said}); copy it again from where it came from")]
     Damaged {

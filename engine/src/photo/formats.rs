@@ -73,6 +73,11 @@ pub(super) fn skip_png_metadata(file: &mut [u8]) {
     }
 }
 
+/// Whether a file that begins so (16 bytes suffice) is a picture, or a video in an ISO container.
+pub fn begins_like_a_picture(start: &[u8]) -> bool {
+    !matches!(detect(start), Err(PhotoError::NotAPhoto)) || image::guess_format(start).is_ok()
+}
+
 /// Decodes the first picture of a file at full size, as the file stores it.
 pub(super) fn decode(file: &[u8], format: ImageFormat) -> Result<DynamicImage, PhotoError> {
     if format == ImageFormat::Tiff {

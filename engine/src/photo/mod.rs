@@ -34,6 +34,7 @@ use crate::memory::take_back_what_others_freed;
 pub use edit::is_edit;
 pub use error::PhotoError;
 pub use facts::Place;
+pub(crate) use formats::begins_like_a_picture;
 pub use jpeg::encode as encode_jpeg;
 pub use orientation::Orientation;
 pub use room::let_go as let_room_go;

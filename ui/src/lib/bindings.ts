@@ -25,6 +25,15 @@ export const commands = {
 	cancelJob: () => __TAURI_INVOKE<null>("cancel_job"),
 	/**  From now on the job waits while the power comes from a battery, or does not. */
 	waitForMains: (wanted: boolean) => __TAURI_INVOKE<null>("wait_for_mains", { wanted }),
+	/**  From now on folders are watched for changes, or are not. */
+	watchFolders: (wanted: boolean) => __TAURI_INVOKE<null>("watch_folders", { wanted }),
+	/**  The watched folders that are looked over every so often, because nobody tells of changes in them. */
+	polledFolders: () => __TAURI_INVOKE<Polled[]>("polled_folders"),
+	/**  What the last look through the folders left out. */
+	skipped: () => __TAURI_INVOKE<Skipped[]>("skipped"),
+	ignorePatterns: () => __TAURI_INVOKE<string[]>("ignore_patterns"),
+	/**  Takes other patterns of what is left out, and looks through the folders with them. */
+	setIgnorePatterns: (patterns: string[]) => __TAURI_INVOKE<null>("set_ignore_patterns", { patterns }),
 	folders: () => __TAURI_INVOKE<Folder[]>("folders"),
 	photoFolders: () => __TAURI_INVOKE<PhotoFolder[]>("photo_folders"),
 	/**  The photos in a folder that was told of, and below it. */
@@ -427,6 +436,8 @@ export type IndexSummary = {
 	away: number,
 	/**  Folders that this run recognised at a new place. */
 	moved_folders: MovedFolder[],
+	/**  Pictures and videos that this run left out, by rule: see [`Skipped::rule`]. */
+	skipped: { [key in string]: number },
 	/**  How long this run took. */
 	seconds: number | null,
 	/**  Whether it was cancelled before the end. */
@@ -446,11 +457,33 @@ on_battery: boolean } |
 /**  It is over, or was cancelled. */
 { kind: "finished"; 
 /**  What it did. */
-summary: IndexSummary } | 
+summary: IndexSummary; 
+/**  Whether a change in a watched folder began it, not the user. */
+watched: boolean } | 
+/**  A look at a watched folder is made later: another process reads photos. */
+{ kind: "postponed" } | 
 /**  It could not go on. */
 { kind: "failed"; 
 /**  Why. */
 problem: Problem };
+
+/**  A folder that is looked over every so often, because nobody tells of changes in it. */
+export type Polled = {
+	/**  The folder, for reading. */
+	path: string,
+	/**  Why. */
+	why: PolledWhy,
+};
+
+/**  Why nobody tells of changes in a folder. */
+export type PolledWhy = "network" | "limit" | "refused";
+
+/**  What the last look through the folders left out. */
+export type Skipped = {
+	path: string,
+	rule: string,
+	files: number,
+};
 
 /**  A version of what the library learned from the user's answers. */
 export type LearnedVersion = {
@@ -640,6 +673,7 @@ export type PhotoDetail = {
  *  it adds the path.
  */
 export type PhotoError = 
+{ kind: "ignore_file"; said: string } | 
 /**  No bytes at all. */
 { kind: "empty" } | 
 /**  A folder, a pipe, a device. */
@@ -839,6 +873,7 @@ why: Misunderstood } |
 why: PhotoError; 
 /**  The file. */
 path: string } | 
+{ kind: "ignore_pattern"; pattern: string; said: string } | 
 /**  The user's folder for pictures is gone. */
 { kind: "no_pictures" } | 
 /**  The system's chooser did not open. */

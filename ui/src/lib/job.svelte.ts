@@ -64,11 +64,12 @@ class JobState {
       return;
     }
     void this.#end();
+    if (news.kind === 'postponed') return;
     if (news.kind === 'failed') {
       notices.wrong(sentenceOf(news.problem));
     } else if (news.summary.cancelled) {
       notices.say(t('jobs.stopped'));
-    } else {
+    } else if (!news.watched) {
       const { photos, faces } = news.summary;
       notices.say(t('jobs.done', { photos, faces }));
     }

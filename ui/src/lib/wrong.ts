@@ -56,6 +56,8 @@ function sentence(problem: Problem): string {
       return t('wrong.album-name-in-use', { name: problem.name });
     case 'no_day':
       return t('wrong.no-day', { text: problem.text });
+    case 'ignore_pattern':
+      return t('wrong.ignore-pattern', { pattern: problem.pattern, said: problem.said });
     case 'no_backup':
       return t('wrong.no-backup', { path: problem.path });
     case 'nothing_to_redo':
@@ -142,6 +144,8 @@ function whyUnread(why: PhotoError): string {
       return t('unread.unreadable', { said: why.said });
     case 'not_stored':
       return t('unread.not-stored', { said: why.said });
+    case 'ignore_file':
+      return t('unread.ignore-file', { said: why.said });
     case 'damaged':
       return t('unread.damaged', { said: why.said });
   }
