@@ -20,7 +20,7 @@ pub(crate) fn draft_in(folder: &Path) -> io::Result<TempPath> {
 /// Deletes the drafts that killed processes left in a folder.
 pub(crate) fn remove_old_drafts(folder: &Path) -> io::Result<()> {
     /// Nobody writes one file for so long.
-    const OLD: std::time::Duration = std::time::Duration::from_hours(1);
+    const OLD: std::time::Duration = std::time::Duration::from_secs(60 * 60);
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -126,7 +126,7 @@ pub(crate) fn close_to_others(path: &Path) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             other => other?,
         };
-        if metadata.is_symlink() || metadata.permissions().mode() & 0o077 == 0 {
+        if metadata.is_symlink() || metadata.permissions().mode().trailing_zeros() >= 6 {
             return Ok(());
         }
         if metadata.is_dir() {

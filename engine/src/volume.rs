@@ -48,7 +48,7 @@ pub(crate) fn mounts() -> Vec<Mount> {
     Vec::new()
 }
 
-/// Mount point and mounted device of a line of `/proc/self/mountinfo` (proc_pid_mountinfo(5)): the fifth
+/// Mount point and mounted device of a line of `/proc/self/mountinfo` (`proc_pid_mountinfo(5)`): the fifth
 /// field, and the second behind the separator `-`.
 #[cfg(target_os = "linux")]
 fn mount_and_source(line: &[u8]) -> Option<(PathBuf, PathBuf)> {
@@ -71,15 +71,12 @@ fn unescaped(field: &[u8]) -> PathBuf {
             .then(|| std::str::from_utf8(after.get(..3)?).ok())
             .flatten()
             .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match octal {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[3..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
+        if let Some(byte) = octal {
+            bytes.push(byte);
+            rest = &after[3..];
+        } else {
+            bytes.push(*first);
+            rest = after;
         }
     }
     std::ffi::OsString::from_vec(bytes).into()

@@ -26,9 +26,9 @@ const QUIET_FOLDER: Duration = Duration::from_secs(30);
 /// A file is written no more when its size and time stay the same for so long.
 const STILL: Duration = Duration::from_secs(1);
 /// A folder that never comes to rest is looked at after so long all the same.
-const LONGEST_WAIT: Duration = Duration::from_mins(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
 /// Who has a file open for writing and writes nothing for so long has forgotten it.
-const IDLE_WRITER: Duration = Duration::from_mins(1);
+const IDLE_WRITER: Duration = Duration::from_secs(60);
 /// How often is looked whether folders came, went, or were replaced.
 const TICK: Duration = Duration::from_secs(5);
 /// How often folders are walked of which the system tells nothing, …
@@ -36,7 +36,7 @@ const POLL: Duration = Duration::from_secs(30);
 /// … and at least so many times as long as it takes.
 const POLL_SHARE: u32 = 20;
 /// How often everything is looked at, whatever the system tells.
-const REPAIR: Duration = Duration::from_hours(6);
+const REPAIR: Duration = Duration::from_secs(6 * 60 * 60);
 /// After so many changed folders everything is looked at.
 const MOST_FOLDERS: usize = 1_000;
 /// Files open for writing that are kept in mind.
@@ -546,7 +546,7 @@ impl Heard {
         };
         let parent = path.parent().unwrap_or(root);
         let around = below.parent().unwrap_or(below);
-        if around.iter().any(|folder| scan::is_left_out(folder)) {
+        if around.iter().any(scan::is_left_out) {
             return None;
         }
         if scan::is_marker(name) {

@@ -168,7 +168,7 @@ fn immutable(path: &Path) -> OsString {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
                 address.push(char::from(*byte));
             }
-            byte => address.push_str(&format!("%{byte:02X}")),
+            byte => address.extend([format!("%{byte:02X}")]),
         }
     }
     address.push_str("?immutable=1");

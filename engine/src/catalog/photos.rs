@@ -122,6 +122,7 @@ impl Stamp {
 
 /// What a scan needs to know of a row.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // Columns of the table, each with its own meaning.
 pub struct Known {
     /// The photo.
     pub id: PhotoId,

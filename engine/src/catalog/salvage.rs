@@ -216,7 +216,6 @@ impl Copying<'_> {
         };
         let names: Vec<String> = statement
             .column_names()
-            .into_iter()
             .filter(|name| *name != "rowid")
             .map(|name| format!("\"{name}\""))
             .collect();

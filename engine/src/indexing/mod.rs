@@ -401,15 +401,14 @@ impl Job<'_> {
             Ok(upright) => upright,
             Err(error) => return Ok(Err(error)),
         };
-        let mut faces = match photo.faces.take() {
-            Some(found) => found,
-            None => {
-                let forgotten = forgotten::all(connection)?;
-                let picture = facts.picture.map(|of| (of, facts.orientation.tag()));
-                let mut found = finder.find(&upright.pixels)?;
-                found.retain(|face| !forgotten.covers(&facts.content, picture, &face.box_upright));
-                embedded(finder, found)?
-            }
+        let mut faces = if let Some(found) = photo.faces.take() {
+            found
+        } else {
+            let forgotten = forgotten::all(connection)?;
+            let picture = facts.picture.map(|of| (of, facts.orientation.tag()));
+            let mut found = finder.find(&upright.pixels)?;
+            found.retain(|face| !forgotten.covers(&facts.content, picture, &face.box_upright));
+            embedded(finder, found)?
         };
         let same = Calibration::built_in().surely_same();
         for old in drawn {

@@ -91,17 +91,16 @@ fn replaced(
     let Some(before) = file.replaces else {
         return photos::never_read(connection, &file.path);
     };
-    let is_edit = match is_edit {
-        Some(is_edit) => is_edit,
-        None => {
-            let old = face_rows::on_photo(connection, before.photo)?;
-            let same = Calibration::built_in().surely_same();
-            old.iter().filter(|face| face.present).any(|old| {
-                faces
-                    .iter()
-                    .any(|new| apart(old, new) < same && shared(old, new) > SAME_PLACE)
-            })
-        }
+    let is_edit = if let Some(is_edit) = is_edit {
+        is_edit
+    } else {
+        let old = face_rows::on_photo(connection, before.photo)?;
+        let same = Calibration::built_in().surely_same();
+        old.iter().filter(|face| face.present).any(|old| {
+            faces
+                .iter()
+                .any(|new| apart(old, new) < same && shared(old, new) > SAME_PLACE)
+        })
     };
     Ok(is_edit.then_some(before.photo))
 }

@@ -293,7 +293,7 @@ pub(super) fn why_read_only(folder: &Path, error: &Error) -> Option<ReadOnly> {
     }
     let probe = || -> io::Result<()> {
         let draft = private::draft_in(folder)?;
-        fs::write(&draft, [0xA5; PROBE_LEN])?;
+        fs::write(&draft, vec![0xA5; PROBE_LEN])?;
         File::open(&draft)?.sync_all()?;
         // Who may write the folder may yet not write the file.
         let catalog = folder.join(CATALOG);

@@ -595,7 +595,7 @@ impl Library {
             let rows = self.rows_of(connection)?;
             let mut before = Before::of(&rows);
             let decision = decision(&mut before, connection)?;
-            add_to_log(connection, &mut groups, &rows, &before, decision, at)
+            add_to_log(connection, &mut groups, &rows, &before, &decision, at)
         })?;
         if let Some((rows, stamp)) = now {
             *self.kept_rows() = Some((stamp, rows));
@@ -784,6 +784,9 @@ impl Drop for Library {
     }
 }
 
+/// Rows with the state of the catalog that they are of.
+type KeptRows = (Arc<Rows>, Stamp);
+
 /// Adds a decision to the log, and derives who is who anew: what that changed, and the rows as they are
 /// now where they need not be read again. To be called inside a transaction.
 fn add_to_log(
@@ -791,11 +794,11 @@ fn add_to_log(
     groups: &mut Groups,
     rows: &Rows,
     before: &Before<'_>,
-    decision: Decision,
+    decision: &Decision,
     at: SystemTime,
-) -> Result<(Outcome, Option<(Arc<Rows>, Stamp)>)> {
-    let person = person_of(&decision);
-    let id = decisions::add(connection, at, &decision)?;
+) -> Result<(Outcome, Option<KeptRows>)> {
+    let person = person_of(decision);
+    let id = decisions::add(connection, at, decision)?;
     let mut log = rows.log.clone();
     log.push(decisions::Entry {
         id,
@@ -804,7 +807,7 @@ fn add_to_log(
     });
     let decided = Decided::replay(&log);
     let added = before.has_added();
-    let said_of = before.photos_of(&decision);
+    let said_of = before.photos_of(decision);
     let placements = if said_of.is_some() {
         rows.placements.clone()
     } else {
@@ -826,10 +829,10 @@ fn add_to_log(
         .collect();
     let outcome = Outcome {
         decision: id,
-        person: person.or_else(|| before.person_taken_back(&decision)),
+        person: person.or_else(|| before.person_taken_back(decision)),
         faces_changed: changed.len() as u32,
         photos_changed: said_of.map_or(photos.len(), |photos| photos.len()) as u32,
-        said: said(&decision, &log, &decided),
+        said: said(decision, &log, &decided),
     };
     let facts = Arc::clone(&rows.facts);
     // What was just written need not be read again.

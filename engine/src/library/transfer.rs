@@ -81,7 +81,8 @@ impl Library {
                 before.add(face, photo);
             }
             let decision = Decision::Import { answers };
-            let (outcome, now) = add_to_log(connection, &mut groups, &rows, &before, decision, at)?;
+            let (outcome, now) =
+                add_to_log(connection, &mut groups, &rows, &before, &decision, at)?;
             summary.decision = Some(outcome.decision);
             Ok(((summary, conflicts), now))
         })?;

@@ -30,7 +30,7 @@ fn hasher(format: &str) -> blake3::Hasher {
     hasher
 }
 
-/// ITU-T T.81, annex B: all but the application segments (APPn) and comments (COM), up to the end of the
+/// ITU-T T.81, annex B: all but the application segments (`APPn`) and comments (COM), up to the end of the
 /// first image. What follows it (other frames, a video, a maker's trailer) is not hashed.
 fn jpeg(file: &[u8]) -> Option<[u8; 32]> {
     let mut hasher = hasher("jpeg");
@@ -125,7 +125,7 @@ const PIXEL_TAGS: [u16; 14] = [
 /// Offsets and lengths of strips, or of tiles.
 const PIXEL_DATA: [(u16, u16); 2] = [(273, 279), (324, 325)];
 
-/// TIFF 6.0 and BigTIFF: the strips or tiles of the first page, wherever they lie in the file.
+/// TIFF 6.0 and `BigTIFF`: the strips or tiles of the first page, wherever they lie in the file.
 fn tiff(file: &[u8]) -> Option<[u8; 32]> {
     let tiff = Tiff::of(file)?;
     let entries = tiff.first_page()?;
@@ -231,7 +231,7 @@ impl<'a> Tiff<'a> {
     }
 }
 
-/// Bytes of one value of a type (TIFF 6.0, section 2, and BigTIFF's three).
+/// Bytes of one value of a type (TIFF 6.0, section 2, and `BigTIFF`'s three).
 fn width_of(kind: u16) -> Option<usize> {
     match kind {
         1 | 2 | 6 | 7 => Some(1),

@@ -101,6 +101,7 @@ const APPLE_ORIGINALS: [&str; 3] = ["originals", "masters", "modified"];
 
 /// Files and folders that a walk meets in one folder, as far as rules depend on them.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // One for each name that is looked for.
 pub(super) struct Markers {
     cachedir_tag: bool,
     nomedia: bool,

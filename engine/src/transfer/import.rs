@@ -301,21 +301,18 @@ impl Job<'_> {
             self.claim(photo, same);
         }
         let here = self.claims.get(&photo.photo).copied();
-        let id = match here {
-            Some(claim) => {
-                let counted = if claim.gone {
-                    &mut self.summary.photos_waiting
-                } else {
-                    &mut self.summary.photos_matched
-                };
-                *counted += 1;
-                self.match_faces(claim, faces, wanted)?;
-                claim.photo
-            }
-            None => {
-                self.summary.photos_waiting += 1;
-                self.add_waiting(photo, faces, wanted)?
-            }
+        let id = if let Some(claim) = here {
+            let counted = if claim.gone {
+                &mut self.summary.photos_waiting
+            } else {
+                &mut self.summary.photos_matched
+            };
+            *counted += 1;
+            self.match_faces(claim, faces, wanted)?;
+            claim.photo
+        } else {
+            self.summary.photos_waiting += 1;
+            self.add_waiting(photo, faces, wanted)?
         };
         self.numbers.photos.insert(photo.photo, id);
         Ok(())
