@@ -237,10 +237,20 @@ pub enum Error {
     /// The log has no decision that still holds.
     #[error("There is nothing to take back.")]
     NothingToUndo,
-    /// A decision that is not there, or was taken back already.
-    #[error("That was taken back already.")]
+    /// An entry that is not in the history.
+    #[error("There is no entry {0} in the history. `kith history` lists them all.")]
+    NoDecision(DecisionId),
+    /// A decision that is undone already.
+    #[error(
+        "Entry {0} of the history is undone already. `kith redo` brings back what was undone last, as long as nothing new was said since."
+    )]
     TakenBack(DecisionId),
-    /// Taking a decision back would give two people one name.
+    /// An entry that is no decision of the user's: it undid another one, or brought it back.
+    #[error(
+        "Entry {0} is nothing that you said: it undid another entry, or brought it back. Undo or redo that one: `kith history` shows its number."
+    )]
+    NotUndoable(DecisionId),
+    /// Two people would have one name.
     #[error("Somebody else is called {0} by now. Give them another name first, or join the two.")]
     NameInUse(String),
     /// A query with a word that is not understood.

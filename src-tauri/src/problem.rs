@@ -152,9 +152,11 @@ impl From<Error> for Problem {
             Error::NoFolder { path } => Self::NoFolder { path: shown(&path) },
             Error::NoFolders => Self::NoFolders,
             Error::Busy => Self::Busy,
-            Error::NoPhoto(_) | Error::NoFace(_) | Error::NoPerson(_) | Error::NoAlbum(_) => {
-                Self::NotThere
-            }
+            Error::NoPhoto(_)
+            | Error::NoFace(_)
+            | Error::NoPerson(_)
+            | Error::NoAlbum(_)
+            | Error::NoDecision(_) => Self::NotThere,
             Error::EmptyName => Self::EmptyName,
             Error::NameInUse(name) => Self::NameInUse { name },
             Error::SamePerson(_) => Self::SamePerson,
@@ -171,7 +173,7 @@ impl From<Error> for Problem {
             Error::NoBackup { path, .. } => Self::NoBackup { path: shown(&path) },
             Error::NothingToRedo => Self::NothingToRedo,
             Error::NothingToUndo => Self::NothingToUndo,
-            Error::TakenBack(_) => Self::TakenBack,
+            Error::TakenBack(_) | Error::NotUndoable(_) => Self::TakenBack,
             Error::Query(why) => Self::Query { why },
             Error::Photo { source, path } => Self::Photo {
                 why: source,

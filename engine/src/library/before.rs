@@ -8,7 +8,7 @@ use kith_models::Code;
 use super::MOST_STARS;
 use super::rows::Rows;
 use crate::catalog::decisions;
-use crate::people::{Decided, DecidedAlbum, Decision, free_number, halves, standing, to_redo};
+use crate::people::{Decided, DecidedAlbum, Decision, Numbers, face_of, halves, standing, to_redo};
 use crate::{Action, AlbumId, DecisionId, Error, FaceId, Halves, PersonId, PhotoId, Result};
 
 /// The library as it is before a decision.
@@ -58,7 +58,23 @@ impl<'a> Before<'a> {
     }
 
     /// What the action comes to, with the faces it is about.
+    ///
+    /// # Errors
+    /// When it cannot be meant.
     pub(super) fn decision(&self, action: Action) -> Result<Decision> {
+        Ok(self.keeping_numbers(self.said_by(action)?))
+    }
+
+    /// A name that two people would have if that were said, and do not share already.
+    pub(super) fn name_shared_by(&self, decided: &Decided) -> Option<String> {
+        let before = self.decided.shared_names();
+        let mut after = decided.shared_names().into_iter();
+        after
+            .find(|(folded, _)| !before.contains_key(folded))
+            .map(|(_, name)| name)
+    }
+
+    fn said_by(&self, action: Action) -> Result<Decision> {
         match action {
             Action::Name { person, name } => {
                 let faces = self.undecided_faces(self.known(person)?);
@@ -66,7 +82,7 @@ impl<'a> Before<'a> {
                     Some(same) if same != person => Ok(Decision::Merge {
                         person,
                         into: same,
-                        faces: self.faces(person),
+                        faces: self.joining(person, same),
                     }),
                     _ => Ok(Decision::Name {
                         person,
@@ -82,9 +98,8 @@ impl<'a> Before<'a> {
                 if let Some(person) = self.decided.named(&name) {
                     return Ok(Decision::Confirm { person, faces });
                 }
-                let taken = self.decided.people.keys().copied().collect();
                 Ok(Decision::Name {
-                    person: free_number(&faces, &taken),
+                    person: self.new_person(&faces),
                     name,
                     faces,
                 })
@@ -115,12 +130,10 @@ impl<'a> Before<'a> {
                 if person == into {
                     return Err(Error::SamePerson(person));
                 }
-                let mut faces = self.faces(person);
-                faces.extend(self.undecided_faces(self.known(into)?));
                 Ok(Decision::Merge {
                     person,
                     into,
-                    faces,
+                    faces: self.joining(person, self.known(into)?),
                 })
             }
             Action::Split { person } => self.split(person),
@@ -147,12 +160,7 @@ impl<'a> Before<'a> {
             Action::Redo => Ok(Decision::Redo {
                 decision: to_redo(&self.rows.log).ok_or(Error::NothingToRedo)?,
             }),
-            Action::Undo => {
-                let newest = standing(&self.rows.log).first().map(|entry| entry.id);
-                Ok(Decision::Undo {
-                    decision: newest.ok_or(Error::NothingToUndo)?,
-                })
-            }
+            Action::Undo => self.undo(),
             of_photos => self.of_photos(of_photos),
         }
     }
@@ -269,7 +277,7 @@ impl<'a> Before<'a> {
             person,
         };
         let but = Action::NameFaces { faces, name };
-        several(vec![self.decision(not)?, self.decision(but)?])
+        several(vec![self.said_by(not)?, self.said_by(but)?])
     }
 
     fn unname(&self, person: PersonId) -> Result<Decision> {
@@ -343,14 +351,10 @@ impl<'a> Before<'a> {
         let mut decisions: Vec<Decision> = people
             .iter()
             .filter(|person| **person != into)
-            .map(|person| {
-                let mut faces = self.faces(*person);
-                faces.extend(self.undecided_faces(into));
-                Decision::Merge {
-                    person: *person,
-                    into,
-                    faces,
-                }
+            .map(|person| Decision::Merge {
+                person: *person,
+                into,
+                faces: self.joining(*person, into),
             })
             .collect();
         if let Some(name) = name
@@ -368,28 +372,107 @@ impl<'a> Before<'a> {
         several(decisions)
     }
 
-    /// Any decision that holds can be taken back, whatever was said later, as long as it leaves no
-    /// two people of one name.
+    /// Any decision that holds can be taken back, whatever was said later.
     fn take_back(&self, decision: DecisionId) -> Result<Decision> {
-        if !standing(&self.rows.log)
-            .iter()
-            .any(|entry| entry.id == decision)
-        {
-            return Err(Error::TakenBack(decision));
+        let log = &self.rows.log;
+        let entry = entry_of(log, decision).ok_or(Error::NoDecision(decision))?;
+        if !entry.decision.is_undoable() {
+            return Err(Error::NotUndoable(decision));
         }
-        let undo = Decision::Undo { decision };
+        if standing(log).iter().any(|entry| entry.id == decision) {
+            Ok(Decision::Undo { decision })
+        } else {
+            Err(Error::TakenBack(decision))
+        }
+    }
+
+    /// Takes back the newest decision that holds. One that would leave two people of one name, as it
+    /// may where older ones were taken back before, waits for those before it.
+    fn undo(&self) -> Result<Decision> {
+        let entries = standing(&self.rows.log);
+        let newest = entries.first().ok_or(Error::NothingToUndo)?.id;
+        let undo = |decision| Decision::Undo { decision };
+        let leaves_names = |decision: &DecisionId| {
+            let after = self.after(&undo(*decision));
+            self.name_shared_by(&after).is_none()
+        };
+        let mut decisions = entries.iter().map(|entry| entry.id);
+        Ok(undo(decisions.find(leaves_names).unwrap_or(newest)))
+    }
+
+    /// What the log says with that at its end.
+    fn after(&self, decision: &Decision) -> Decided {
         let mut log = self.rows.log.clone();
         log.push(decisions::Entry {
             id: log.last().map_or(1, |last| last.id + 1),
             at: SystemTime::UNIX_EPOCH,
-            decision: undo.clone(),
+            decision: decision.clone(),
         });
-        let after = Decided::replay(&log);
-        let clash = after.people.iter().find_map(|(person, of)| {
-            let name = of.name.as_ref()?;
-            (after.named(name) != Some(*person)).then(|| name.clone())
-        });
-        clash.map_or(Ok(undo), |name| Err(Error::NameInUse(name)))
+        Decided::replay(&log)
+    }
+
+    /// The number of a person founded on these faces. A group that they are keeps its own.
+    fn new_person(&self, faces: &[FaceId]) -> PersonId {
+        let group = |face: &FaceId| self.group_of(*face);
+        let of_all = |group: &PersonId| self.faces(*group).iter().all(|face| faces.contains(face));
+        let own = faces.iter().filter_map(group).find(of_all);
+        own.unwrap_or_else(|| {
+            let groups = self.faces_of.keys().copied();
+            Numbers::of(self.decided).without(groups).free(faces)
+        })
+    }
+
+    /// The group of a face, if nothing is decided of it.
+    fn group_of(&self, face: FaceId) -> Option<PersonId> {
+        let group = self.rows.placements.get(&face)?.person?;
+        (!self.decided.people.contains_key(&group)).then_some(group)
+    }
+
+    /// The faces that become `into`'s in a merge: all of the person's, and those of `into` where nothing
+    /// was decided of it. A face that was said not to be the other stays out, where it was only grouped
+    /// with the rest and not said to be one of them; unless there is no rest.
+    fn joining(&self, person: PersonId, into: PersonId) -> Vec<FaceId> {
+        let stays_out = |face: &FaceId, other: PersonId| {
+            !self.decided.confirmed.contains_key(face)
+                && self.decided.rejected.contains(&(*face, other))
+        };
+        let joining = |faces: Vec<FaceId>, other: PersonId| {
+            let some = faces.iter().copied();
+            let some: Vec<FaceId> = some.filter(|face| !stays_out(face, other)).collect();
+            if some.is_empty() { faces } else { some }
+        };
+        let mut faces = joining(self.faces(person), into);
+        faces.extend(joining(self.undecided_faces(into), person));
+        faces
+    }
+
+    /// The decision, together with the numbers of groups that the face of that number leaves by it
+    /// while others remain.
+    fn keeping_numbers(&self, decision: Decision) -> Decision {
+        let mut leaving = BTreeSet::new();
+        let mut settled = BTreeSet::new();
+        leave_by(&decision, &mut leaving, &mut settled);
+        let groups = leaving.iter().filter_map(|face| self.group_of(*face));
+        let groups: BTreeSet<PersonId> = groups.filter(|group| !settled.contains(group)).collect();
+        let keeps = |group: PersonId| {
+            let mut faces = self.faces(group);
+            faces.retain(|face| !leaving.contains(face));
+            let carries = |face: &FaceId| match self.decided.group_numbers.get(&group) {
+                Some(remained) => remained.contains(face),
+                None => *face == face_of(group),
+            };
+            let lost = !faces.is_empty() && !faces.iter().any(carries);
+            lost.then_some(Decision::KeepNumber { group, faces })
+        };
+        let mut decisions: Vec<Decision> = groups.into_iter().filter_map(keeps).collect();
+        if decisions.is_empty() {
+            return decision;
+        }
+        match decision {
+            Decision::Several { decisions: said } => decisions.extend(said),
+            said => decisions.push(said),
+        }
+        Decision::Several { decisions }
     }
 
     fn known(&self, person: PersonId) -> Result<PersonId> {
@@ -454,6 +537,27 @@ impl<'a> Before<'a> {
 
     fn entry(&self, id: DecisionId) -> Option<&decisions::Entry> {
         entry_of(&self.rows.log, id)
+    }
+}
+
+/// The faces that a decision takes out of their groups, and the groups whose numbers it settles
+/// itself.
+fn leave_by(decision: &Decision, leaving: &mut BTreeSet<FaceId>, settled: &mut BTreeSet<PersonId>) {
+    match decision {
+        Decision::Name { person, faces, .. } | Decision::Confirm { person, faces } => {
+            leaving.extend(faces);
+            settled.insert(*person);
+        }
+        Decision::Ignore { faces } => leaving.extend(faces),
+        Decision::Reject { person, others, .. } if !others.is_empty() => {
+            settled.insert(*person);
+        }
+        Decision::Several { decisions } => {
+            for decision in decisions {
+                leave_by(decision, leaving, settled);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -532,8 +532,9 @@ impl Library {
     ///
     /// # Errors
     /// [`Error::NoPerson`], [`Error::NoFace`], [`Error::NoFaces`], [`Error::EmptyName`],
-    /// [`Error::SamePerson`], [`Error::NothingToUndo`] when it cannot be meant; nothing is changed
-    /// then. [`Error::Catalog`] when it cannot be stored.
+    /// [`Error::SamePerson`], [`Error::NameInUse`], [`Error::NothingToUndo`], [`Error::NoDecision`],
+    /// [`Error::NotUndoable`], [`Error::TakenBack`] when it cannot be meant; nothing is changed then.
+    /// [`Error::Catalog`] when it cannot be stored.
     pub fn decide(&self, action: Action, at: SystemTime) -> Result<Outcome> {
         self.record(at, |before, _| before.decision(action))
     }
@@ -649,6 +650,15 @@ impl Library {
         let mut names: Vec<String> = named.into_iter().map(|(_, name)| name).collect();
         names.sort_by_cached_key(|name| name.to_lowercase());
         Ok(names)
+    }
+
+    /// The people of that name, in any case; if nobody has it, whoever is also called so. More than one
+    /// only where an older version let two people have one name.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`].
+    pub fn people_called(&self, name: &str) -> Result<Vec<PersonId>> {
+        Ok(self.rows()?.decided.called(name))
     }
 
     /// A small picture of a photo: JPEG, upright, long side 400 pixels or less.
@@ -806,6 +816,11 @@ fn add_to_log(
         decision: decision.clone(),
     });
     let decided = Decided::replay(&log);
+    // An import settles the names itself, as its user was shown.
+    let imports = matches!(decision, Decision::Import { .. });
+    if let Some(name) = before.name_shared_by(&decided).filter(|_| !imports) {
+        return Err(Error::NameInUse(name));
+    }
     let added = before.has_added();
     let said_of = before.photos_of(decision);
     let placements = if said_of.is_some() {

@@ -7,7 +7,7 @@ use crate::{AlbumId, PersonId, Said};
 
 /// What the decision says; `log` has the one that it may take back, `decided` the names.
 pub(super) fn said(decision: &Decision, log: &[decisions::Entry], decided: &Decided) -> Said {
-    let name_of = |person: &PersonId| decided.people.get(person)?.name.clone();
+    let name_of = |person: &PersonId| name_of_person(*person, log, decided);
     match decision {
         Decision::Name { name, faces, .. } if faces.is_empty() => {
             Said::Renamed { name: name.clone() }
@@ -52,6 +52,11 @@ pub(super) fn said(decision: &Decision, log: &[decisions::Entry], decided: &Deci
             name: name_of(person),
         },
         Decision::Draw { .. } => Said::Drawn,
+        // Never said alone.
+        Decision::KeepNumber { faces, .. } => Said::Named {
+            faces: number(faces.len()),
+            name: None,
+        },
         Decision::Sureness { sureness } => Said::Sureness {
             sureness: *sureness,
         },
@@ -113,9 +118,15 @@ fn of_several(
     log: &[decisions::Entry],
     decided: &Decided,
 ) -> Said {
-    let name_of = |person: &PersonId| decided.people.get(person)?.name.clone();
-    let into = || decisions.last().and_then(person_of);
-    match (decisions.first(), decisions.last()) {
+    let name_of = |person: &PersonId| name_of_person(*person, log, decided);
+    // What a group's number is concerns nobody who reads this.
+    let told = |each: &&Decision| !matches!(each, Decision::KeepNumber { .. });
+    let decisions: Vec<&Decision> = decisions.iter().filter(told).collect();
+    if let [only] = decisions[..] {
+        return said(only, log, decided);
+    }
+    let into = || decisions.last().copied().and_then(person_of);
+    match (decisions.first().copied(), decisions.last().copied()) {
         (Some(Decision::Draw { .. }), _) => Said::DrawnOf {
             name: into().as_ref().and_then(name_of),
         },
@@ -129,6 +140,24 @@ fn of_several(
             faces: number(faces_in(all).len()),
             name: into().as_ref().and_then(name_of),
         },
+    }
+}
+
+/// What a person is called; of one who was merged into another what they were called last.
+fn name_of_person(person: PersonId, log: &[decisions::Entry], decided: &Decided) -> Option<String> {
+    if !decided.merged.contains(&person) {
+        return decided.people.get(&person)?.name.clone();
+    }
+    let mut entries = log.iter().rev();
+    entries.find_map(|entry| name_given(&entry.decision, person).map(str::to_owned))
+}
+
+/// The name that a decision gives a person.
+fn name_given(decision: &Decision, to: PersonId) -> Option<&str> {
+    match decision {
+        Decision::Name { person, name, .. } => (*person == to).then_some(name.as_str()),
+        Decision::Several { decisions } => decisions.iter().find_map(|each| name_given(each, to)),
+        _ => None,
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{FaceId, Result};
 
 /// The rules by which faces and decisions become people, of this module's neighbours and of the index.
 /// Counted up when they change, so that the people of an older version are derived anew.
-const RULES: u32 = 1;
+const RULES: u32 = 2;
 
 /// The faces that take part, in the order of their numbers, and the log as a whole.
 ///
@@ -209,12 +209,16 @@ fn source(faces: &[GroupFace], decided: &Decided, head: Option<&Head>) -> i64 {
         drawn,
         unsure,
         unsure_groups,
+        presumed,
+        group_numbers,
+        merged,
         favourites: _,
         stars: _,
         albums: _,
     } = decided;
     (people, confirmed, rejected, apart, ignored).hash(&mut hasher);
     (sureness, drawn, unsure, unsure_groups).hash(&mut hasher);
+    (presumed, group_numbers, merged).hash(&mut hasher);
     head.map(Head::to_bytes).hash(&mut hasher);
     for face in faces {
         let GroupFace {
@@ -327,6 +331,9 @@ mod tests {
             with_decided(|decided| decided.drawn.extend([1])),
             with_decided(|decided| decided.unsure.extend([(1, 2)])),
             with_decided(|decided| decided.unsure_groups.push([[1].into(), [2].into()])),
+            with_decided(|decided| decided.presumed.extend([(1, 1)])),
+            with_decided(|decided| decided.group_numbers.extend([(1, [2].into())])),
+            with_decided(|decided| decided.merged.extend([1])),
             of(&faces[..2], &decided),
         ] {
             assert_ne!(changed, before);

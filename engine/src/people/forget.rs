@@ -208,6 +208,10 @@ impl Forgotten {
                 true
             }
             Decision::Draw { face } => !self.faces.contains(face),
+            Decision::KeepNumber { faces, .. } => {
+                *faces = self.others(faces);
+                !faces.is_empty()
+            }
             Decision::Album { name, .. } => {
                 *name = self.redacted(name);
                 true

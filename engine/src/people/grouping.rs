@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use super::days::Days;
 use super::limits::Limits;
 use super::linkage::{Candidate, Graph, Group, Linkage, Told};
+use super::numbers::Numbers;
 use super::{Decided, FOUNDING_QUALITY, Lessons, Metric, MetricKind};
 use crate::catalog::placements::Placement;
 use crate::index::FaceIndex;
@@ -34,10 +35,6 @@ pub struct GroupFace {
     /// How well it can be recognised, 0 to 1.
     pub quality: f32,
 }
-
-/// Where a person's number is taken already and all the group's faces' numbers are, too, the
-/// group's first face is counted up by this.
-const NEXT_NUMBERS: u32 = 1_000_000_000;
 
 /// Who is who, and what to ask.
 #[derive(Debug, Default)]
@@ -365,7 +362,7 @@ impl Named<'_> {
         let mut joins: Vec<(usize, usize)> = Vec::new();
         for PoorFace { position, near } in poor {
             let (position, face) = (*position, &faces[*position]);
-            if decided.ignored.contains(&face.id) || decided.confirmed.contains_key(&face.id) {
+            if decided.ignored.contains(&face.id) || decided.person_of(face.id).is_some() {
                 continue;
             }
             let alone = self.linkage.single(position, face, None, decided);
@@ -397,24 +394,25 @@ impl Named<'_> {
         }
     }
 
-    /// The person, or the number of a new one, for each group.
+    /// The number of each group: its person's, or one of its own.
     fn numbers(&self, decided: &Decided) -> BTreeMap<usize, PersonId> {
-        let mut taken: BTreeSet<PersonId> = decided.people.keys().copied().collect();
-        let mut number_of = BTreeMap::new();
-        for (home, group) in self.linkage.all() {
-            let person = group.person.unwrap_or_else(|| {
-                let mut ids: Vec<FaceId> = group
-                    .members
-                    .iter()
-                    .map(|member| self.linkage.face_id(*member))
-                    .collect();
-                ids.sort_unstable();
-                free_number(&ids, &taken)
-            });
-            taken.insert(person);
-            number_of.insert(home, person);
-        }
-        number_of
+        let (known, unknown): (Vec<_>, Vec<_>) = self
+            .linkage
+            .all()
+            .partition(|(_, group)| group.person.is_some());
+        let faces_of = |(_, group): &(usize, &Group)| {
+            let members = group.members.iter();
+            let mut ids: Vec<FaceId> = members.map(|of| self.linkage.face_id(*of)).collect();
+            ids.sort_unstable();
+            ids
+        };
+        let groups: Vec<Vec<FaceId>> = unknown.iter().map(faces_of).collect();
+        let numbers = Numbers::of(decided).of_groups(&groups);
+        let known = known
+            .into_iter()
+            .filter_map(|(home, group)| Some((home, group.person?)));
+        let unknown = unknown.into_iter().map(|(home, _)| home);
+        known.chain(unknown.zip(numbers)).collect()
     }
 
     /// For each group of which the user said nothing, the nearest one that it may belong to.
@@ -487,7 +485,9 @@ impl Named<'_> {
                     state: FaceState::Confirmed,
                 };
             }
-            let person = self.linkage.group_of[position].map(|home| number_of[&home]);
+            let home = self.linkage.group_of[position];
+            let person = decided.presumed.get(&face.id).copied();
+            let person = person.or_else(|| home.map(|home| number_of[&home]));
             let state = match person {
                 None => FaceState::Unassigned,
                 Some(_) => FaceState::Automatic,
@@ -500,19 +500,6 @@ impl Named<'_> {
             .map(|(position, face)| (face.id, place(position, face)))
             .collect()
     }
-}
-
-/// The number for a person founded on these faces: that of the first face whose number is free.
-pub(crate) fn free_number(faces: &[FaceId], taken: &BTreeSet<PersonId>) -> PersonId {
-    let free = |number: &PersonId| !taken.contains(number);
-    let first = faces.first().copied().unwrap_or_default();
-    faces.iter().copied().find(free).unwrap_or_else(|| {
-        let mut number = first;
-        while taken.contains(&number) {
-            number = number.wrapping_add(NEXT_NUMBERS);
-        }
-        number
-    })
 }
 
 /// Whether a face is good enough to found a group.

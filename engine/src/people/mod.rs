@@ -16,6 +16,7 @@ mod learning;
 mod limits;
 mod linkage;
 mod metric;
+mod numbers;
 mod split;
 
 pub use answers::{AlbumAnswers, AnswerSet, Apart, PersonAnswers, Stars};
@@ -24,11 +25,12 @@ pub(crate) use decided::folded;
 pub use decided::{Decided, DecidedAlbum, DecidedPerson, Decision, standing, to_redo};
 pub use derive::{Groups, every_face, group_faces};
 pub(crate) use forget::Forgotten;
-pub(crate) use grouping::free_number;
 pub use grouping::{GroupFace, Grouped, Question, Sighting, Unlabelled};
 pub(crate) use learning::wrong;
 pub use learning::{Learned, Lessons, Mistakes, Trial};
 pub use metric::{Metric, MetricKind};
+use numbers::next_number;
+pub(crate) use numbers::{Numbers, face_of, free_number};
 pub(crate) use split::halves;
 
 /// Faces below this quality found no group; they may join one.

@@ -315,7 +315,7 @@ impl<'a> Linkage<'a> {
             new_links,
             replay: Replay::default(),
         };
-        let person = |face: &GroupFace| decided.confirmed.get(&face.id).copied();
+        let person = |face: &GroupFace| decided.person_of(face.id);
         for face in faces {
             if let Some(person) = person(face) {
                 let photos = linkage.photos_of.entry(person).or_default();
@@ -352,8 +352,8 @@ impl<'a> Linkage<'a> {
         let mut not_people: BTreeSet<PersonId> = rejected.map(|pair| pair.1).collect();
         let not_faces = self.apart.get(&id).cloned().unwrap_or_default();
         // Held apart from a face is held apart from its person, whatever they look like elsewhere.
-        let of_faces = not_faces.iter().filter_map(|of| decided.confirmed.get(of));
-        not_people.extend(of_faces.filter(|of| Some(**of) != person));
+        let of_faces = not_faces.iter().filter_map(|of| decided.person_of(*of));
+        not_people.extend(of_faces.filter(|of| Some(*of) != person));
         Group {
             sum: *self.limits.metric.point(position),
             offset: self.limits.metric.offset(position),

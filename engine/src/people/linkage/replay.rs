@@ -167,7 +167,7 @@ impl Linkage<'_> {
         let mut people = BTreeSet::new();
         let mut changed: BTreeSet<FaceId> = BTreeSet::new();
         for face in faces {
-            let person = |decided: &Decided| decided.confirmed.get(&face.id).copied();
+            let person = |decided: &Decided| decided.person_of(face.id);
             let (was, is) = (person(before), person(decided));
             if was != is {
                 people.extend(was.into_iter().chain(is));
@@ -189,9 +189,8 @@ impl Linkage<'_> {
             .collect();
         changed.extend(of_pairs);
 
-        let person_before = |face: &GroupFace| {
-            founds(face, before).then(|| before.confirmed.get(&face.id).copied())?
-        };
+        let person_before =
+            |face: &GroupFace| founds(face, before).then(|| before.person_of(face.id))?;
         self.replay.told_person = faces.iter().map(person_before).collect();
         self.replay.other = faces
             .iter()
@@ -223,11 +222,11 @@ impl Linkage<'_> {
             }
         }
         for (face, awake) in faces.iter().zip(&mut awake) {
-            let of = [before, decided].map(|decided| decided.confirmed.get(&face.id));
+            let of = [before, decided].map(|decided| decided.person_of(face.id));
             *awake |= of
                 .into_iter()
                 .flatten()
-                .any(|person| people.contains(person));
+                .any(|person| people.contains(&person));
         }
         self.replay.people = people;
         self.replay.beside = vec![false; faces.len()];
