@@ -1,8 +1,9 @@
-//! What the user says about faces and people: name, confirm, reject, merge, split, hide, ignore, undo, redo.
+//! What the user says about faces and people: name, confirm, reject, merge, split, hide, ignore; its
+//! history, undo and redo.
 
 use std::time::SystemTime;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use kith_engine::{Action, DecisionId, FaceId, Library, Outcome, PersonId};
 use serde::Serialize;
@@ -217,23 +218,100 @@ impl Ignore {
     }
 }
 
-/// Take back the last thing you said
+/// List what you said, newest first
 ///
-/// Again takes back the one before it, and so on to the first.
+/// Each entry has a number, which `kith undo` takes.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
-  kith undo
-  kith undo; kith undo            the last two")]
-pub struct Undo {}
+  kith history                    all entries
+  kith history --json             for scripts
+  kith undo 3                     undo entry 3, whatever was said since
 
-impl Undo {
+JSON, one line an entry: entry, time (ISO 8601, UTC), text, undone.")]
+pub struct History {}
+
+/// An entry of the history as the contract has it.
+#[derive(Serialize)]
+struct EntryLine {
+    entry: DecisionId,
+    time: String,
+    text: String,
+    undone: bool,
+}
+
+impl History {
     pub fn run(library: &Library, out: &mut Output) -> anyhow::Result<()> {
-        decide(library, Action::Undo, out)
+        let mut lines = Vec::new();
+        // That an entry was undone is seen on the entry itself.
+        for entry in library
+            .history()?
+            .into_iter()
+            .filter(|of| of.stands || of.undone)
+        {
+            lines.push(EntryLine {
+                entry: entry.decision,
+                time: iso_8601(entry.at)?,
+                text: entry.said.to_string(),
+                undone: entry.undone,
+            });
+        }
+        if out.is_json() {
+            return lines.iter().try_for_each(|line| out.object(line));
+        }
+        if lines.is_empty() {
+            return out.line("Nothing yet. `kith name PERSON NAME` says who somebody is.");
+        }
+        let undone = |undone| {
+            if undone {
+                "undone".to_owned()
+            } else {
+                String::new()
+            }
+        };
+        let rows: Vec<_> = lines
+            .into_iter()
+            .map(|of| [of.entry.to_string(), of.time, of.text, undone(of.undone)])
+            .collect();
+        out.table(["ENTRY", "TIME", "WHAT YOU SAID", ""], &rows)
     }
 }
 
-/// Say again what you took back last
+/// Seconds since 1970 as `2026-11-30T17:05:09Z`.
+fn iso_8601(seconds: f64) -> anyhow::Result<String> {
+    let time = jiff::Timestamp::from_second(seconds as i64);
+    Ok(time.context("An entry has no time")?.to_string())
+}
+
+/// Undo the last thing you said, or an earlier one
+///
+/// Without a number the newest entry of the history that holds; once more, the one before it, and so
+/// on to the first. With a number that entry, whatever was said since.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  kith undo                       the last one
+  kith undo; kith undo            the last two
+  kith undo 3                     entry 3: see `kith history`
+
+`kith redo` brings it back.")]
+pub struct Undo {
+    /// The entry, by number
+    #[arg(value_name = "ENTRY")]
+    entry: Option<DecisionId>,
+}
+
+impl Undo {
+    pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
+        let action = match self.entry {
+            Some(decision) => Action::TakeBack { decision },
+            None => Action::Undo,
+        };
+        decide(library, action, out)
+    }
+}
+
+/// Bring back what you undid last
 ///
 /// Works until you say something new.
 #[derive(Args)]
@@ -281,31 +359,14 @@ pub fn decide(library: &Library, action: Action, out: &mut Output) -> anyhow::Re
     }
 }
 
-/// A number is a person's number; anything else is a name, in any case where that is enough to
-/// tell.
+/// A number is a person's number; anything else is a name, in any case.
 pub fn person_called(library: &Library, person: &str) -> anyhow::Result<PersonId> {
     if let Ok(number) = person.parse() {
         return Ok(number);
     }
-    let people = library.people()?;
-    let named: Vec<(String, PersonId)> = people
-        .into_iter()
-        .filter_map(|known| {
-            let names = std::iter::once(known.name?).chain(known.aliases);
-            Some(names.map(move |name| (name, known.person)))
-        })
-        .flatten()
-        .collect();
-    if let Some((_, number)) = named.iter().find(|(name, _)| name == person) {
-        return Ok(*number);
-    }
-    let wanted = person.to_lowercase();
-    let mut alike = named
-        .iter()
-        .filter(|(name, _)| name.to_lowercase() == wanted);
-    match (alike.next(), alike.next()) {
-        (Some((_, number)), None) => Ok(*number),
-        (Some(_), Some(_)) => bail!("More than one person is called “{person}”: give the number."),
-        (None, _) => bail!("Nobody is called “{person}”. `kith people` lists everyone."),
+    match library.people_called(person)?[..] {
+        [number] => Ok(number),
+        [] => bail!("Nobody is called “{person}”. `kith people` lists everyone."),
+        _ => bail!("More than one person is called “{person}”: give the number."),
     }
 }

@@ -79,6 +79,7 @@ enum Command {
     Hide(decisions::Hide),
     Ignore(decisions::Ignore),
     Forget(forget::Forget),
+    History(decisions::History),
     Undo(decisions::Undo),
     Redo(decisions::Redo),
     Search(search::Search),
@@ -143,9 +144,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Hide(command) => changing(library()?, |library| command.run(library, &mut out)),
         Command::Ignore(command) => changing(library()?, |library| command.run(library, &mut out)),
         Command::Forget(command) => changing(library()?, |library| command.run(library, &mut out)),
-        Command::Undo(decisions::Undo {}) => changing(library()?, |library| {
-            decisions::Undo::run(library, &mut out)
-        }),
+        Command::History(decisions::History {}) => decisions::History::run(&library()?, &mut out),
+        Command::Undo(command) => changing(library()?, |library| command.run(library, &mut out)),
         Command::Redo(decisions::Redo {}) => changing(library()?, |library| {
             decisions::Redo::run(library, &mut out)
         }),

@@ -628,3 +628,100 @@ fn ctrl_c_stops_and_the_next_run_goes_on() {
     assert_eq!(rest["photos"], 40);
     assert_eq!(rest["unchanged"], stored);
 }
+
+#[test]
+fn the_history_is_listed_and_any_entry_is_undone_and_redone() {
+    let place = Place::with(&["obama.jpg", "biden.jpg"]);
+    place.index();
+    assert_eq!(place.json(&["history"]).len(), 0);
+    for (photo, name) in [("obama.jpg", "Barack"), ("biden.jpg", "Joe")] {
+        let person = place.face_on(photo)["person"].to_string();
+        place.json(&["name", &person, name]);
+    }
+    let history = place.json(&["history"]);
+    assert_eq!(
+        keys(&history[0]),
+        BTreeSet::from(["entry", "time", "text", "undone"])
+    );
+    let texts = |history: &[Value]| -> Vec<String> {
+        let text = |entry: &Value| entry["text"].as_str().unwrap().to_owned();
+        history.iter().map(text).collect()
+    };
+    assert_eq!(
+        texts(&history),
+        ["1 face is now Joe", "1 face is now Barack"]
+    );
+    let time = history[0]["time"].as_str().unwrap();
+    let shape: String = time
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    assert_eq!(shape, "0000-00-00T00:00:00Z");
+
+    // The first of the two, by its number.
+    let first = history[1]["entry"].to_string();
+    let undone = &place.json(&["undo", &first])[0];
+    assert_eq!(
+        keys(undone),
+        BTreeSet::from([
+            "decision",
+            "person",
+            "faces_changed",
+            "photos_changed",
+            "said"
+        ])
+    );
+    let flags = |place: &Place| -> Vec<Value> {
+        let history = place.json(&["history"]);
+        history
+            .iter()
+            .map(|entry| entry["undone"].clone())
+            .collect()
+    };
+    assert_eq!(flags(&place), [false, true]);
+    assert_eq!(place.face_on("obama.jpg")["name"], Value::Null);
+    assert_eq!(place.face_on("biden.jpg")["name"], "Joe");
+    let said = refused(&place.run(&["undo", &first]));
+    assert!(
+        said.contains("undone already") && said.contains("kith redo"),
+        "{said}"
+    );
+    let said = refused(&place.run(&["undo", "99"]));
+    assert!(
+        said.contains("no entry 99") && said.contains("kith history"),
+        "{said}"
+    );
+    let said = refused(&place.run(&["undo", &undone["decision"].to_string()]));
+    assert!(said.contains("only undid"), "{said}");
+
+    place.json(&["redo"]);
+    assert_eq!(flags(&place), [false, false]);
+    place.json(&["undo"]);
+    place.json(&["undo"]);
+    assert_eq!(flags(&place), [true, true]);
+    let said = refused(&place.run(&["undo"]));
+    assert!(said.contains("nothing"), "{said}");
+}
+
+/// Case 09: the photo whose face was rejected got the name, and only it.
+#[test]
+fn a_name_goes_to_the_faces_that_remain_and_not_to_the_rejected_one() {
+    let place = Place::with(&["obama.jpg", "obama2.jpg", "obama3.jpg"]);
+    place.index();
+    let mut faces = place.json(&["faces"]);
+    faces.sort_by_key(|face| face["face"].as_u64());
+    let group = faces[0]["person"].to_string();
+    assert_eq!(group, faces[0]["face"].to_string());
+    place.json(&["reject", &group, &group]);
+    place.json(&["name", &group, "Barack"]);
+    let named: Vec<Value> = place
+        .json(&["faces"])
+        .into_iter()
+        .filter(|face| face["name"] == "Barack")
+        .collect();
+    assert_eq!(named.len(), 2);
+    assert!(named.iter().all(|face| face["face"] != faces[0]["face"]));
+    // A name in any case and with doubled spaces.
+    place.json(&["name", &group, "Barack Obama"]);
+    place.json(&["hide", "barack  OBAMA"]);
+}

@@ -138,6 +138,9 @@ impl AnswerSet {
             drawn,
             unsure,
             unsure_groups,
+            presumed,
+            group_numbers: _,
+            merged: _,
         } = decided;
         let mut answers: BTreeMap<PersonId, PersonAnswers> = BTreeMap::new();
         for (person, of) in people {
@@ -158,7 +161,7 @@ impl AnswerSet {
             of.person = person;
             add(of);
         };
-        for (face, person) in confirmed {
+        for (face, person) in confirmed.iter().chain(presumed) {
             about(*person, &|of| of.confirmed.push(*face));
         }
         for (face, person) in rejected {
