@@ -622,11 +622,14 @@ impl Said {
 
     fn merge_confirms(&mut self, decision: &Decision) {
         if let Decision::Merge { into, faces, .. } = decision {
-            let others = faces.iter().filter(|face| !self.confirmed.contains_key(face));
+            let others = faces
+                .iter()
+                .filter(|face| !self.confirmed.contains_key(face));
             self.joined.extend(others.map(|face| (*face, *into)));
             let (confirmed, joined) = (&self.confirmed, &self.joined);
             let may_be = |face: &FaceId| confirmed.get(face).or(joined.get(face)) == Some(into);
-            self.rejected.retain(|(face, of)| of != into || !may_be(face));
+            self.rejected
+                .retain(|(face, of)| of != into || !may_be(face));
             self.apart.retain(|(a, b)| !(may_be(a) && may_be(b)));
         }
     }
