@@ -135,7 +135,10 @@ fn from_a_folder_to_a_name_a_search_and_back() {
             "groups",
             "failed",
             "unchanged",
-            "seconds"
+            "seconds",
+            "skipped",
+            "away",
+            "moved_folders"
         ])
     );
     assert_eq!(summary["photos"], 3);
@@ -692,7 +695,7 @@ fn the_history_is_listed_and_any_entry_is_undone_and_redone() {
         "{said}"
     );
     let said = refused(&place.run(&["undo", &undone["decision"].to_string()]));
-    assert!(said.contains("only undid"), "{said}");
+    assert!(said.contains("it undid another entry"), "{said}");
 
     place.json(&["redo"]);
     assert_eq!(flags(&place), [false, false]);
