@@ -127,20 +127,8 @@ fn refused(output: &Output) -> String {
 fn from_a_folder_to_a_name_a_search_and_back() {
     let place = Place::with(&["obama.jpg", "obama2.jpg", "biden.jpg"]);
     let summary = place.index();
-    assert_eq!(
-        keys(&summary),
-        BTreeSet::from([
-            "photos",
-            "faces",
-            "groups",
-            "failed",
-            "unchanged",
-            "seconds",
-            "skipped",
-            "away",
-            "moved_folders"
-        ])
-    );
+    let fields = "photos faces groups failed unchanged seconds skipped away moved_folders";
+    assert_eq!(keys(&summary), fields.split(' ').collect());
     assert_eq!(summary["photos"], 3);
     assert_eq!(summary["faces"], 3);
     assert_eq!(summary["groups"], 2);

@@ -6,6 +6,7 @@ use crate::people::{Decided, Decision};
 use crate::{AlbumId, PersonId, Said};
 
 /// What the decision says; `log` has the one that it may take back, `decided` the names.
+#[allow(clippy::too_many_lines)] // One arm for each kind of decision.
 pub(super) fn said(decision: &Decision, log: &[decisions::Entry], decided: &Decided) -> Said {
     let name_of = |person: &PersonId| name_of_person(*person, log, decided);
     match decision {
@@ -17,7 +18,12 @@ pub(super) fn said(decision: &Decision, log: &[decisions::Entry], decided: &Deci
             name: Some(name.clone()),
         },
         Decision::Unname { name, .. } => Said::Unnamed { name: name.clone() },
-        Decision::Confirm { person, faces } => Said::Named {
+        // The second is never said alone.
+        Decision::Confirm { person, faces }
+        | Decision::KeepNumber {
+            group: person,
+            faces,
+        } => Said::Named {
             faces: number(faces.len()),
             name: name_of(person),
         },
@@ -52,11 +58,6 @@ pub(super) fn said(decision: &Decision, log: &[decisions::Entry], decided: &Deci
             name: name_of(person),
         },
         Decision::Draw { .. } => Said::Drawn,
-        // Never said alone.
-        Decision::KeepNumber { faces, .. } => Said::Named {
-            faces: number(faces.len()),
-            name: None,
-        },
         Decision::Sureness { sureness } => Said::Sureness {
             sureness: *sureness,
         },

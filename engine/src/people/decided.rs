@@ -450,7 +450,7 @@ impl Decided {
             if let Some(until) = undone.get(&entry.id) {
                 gone.note(&entry.decision, *until);
             } else {
-                let decision = decided.renumbered(&entry.decision, gone.merged_at(entry.id));
+                let decision = Self::renumbered(&entry.decision, &gone.merged_at(entry.id));
                 let held = gone.held_at(entry.id);
                 decided.lean(&decision, &held);
                 decided.apply(&decision, &held);
@@ -536,11 +536,7 @@ impl Decided {
 
     /// The decision as it is, but for people whose number belonged to somebody who was `merged` into
     /// another then and is not any more: an older version used numbers again. They get another one.
-    fn renumbered<'d>(
-        &self,
-        decision: &'d Decision,
-        merged: BTreeSet<PersonId>,
-    ) -> Cow<'d, Decision> {
+    fn renumbered<'d>(decision: &'d Decision, merged: &BTreeSet<PersonId>) -> Cow<'d, Decision> {
         if merged.is_empty() {
             return Cow::Borrowed(decision);
         }
