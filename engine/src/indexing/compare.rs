@@ -278,6 +278,7 @@ fn place(
             path: &photo.path,
             content: photo.content,
             picture: photo.picture,
+            inode: photo.stamp.inode,
         })
         .collect();
     let files: Vec<File<'_>> = changed
@@ -286,6 +287,7 @@ fn place(
             path: file.path,
             hashes: file.hashes,
             at_path: file.at_path.map(|photo| photo.id),
+            inode: file.stamp.inode,
         })
         .collect();
     let mut placed: HashSet<PhotoId> = HashSet::new();

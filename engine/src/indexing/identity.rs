@@ -19,6 +19,8 @@ pub(super) struct File<'a> {
     pub(super) hashes: Option<Hashes>,
     /// The photo that was at its path.
     pub(super) at_path: Option<PhotoId>,
+    /// Tells which of two files of one content it is, where the file system keeps inodes.
+    pub(super) inode: Option<u64>,
 }
 
 /// A photo whose file is not where it was, as far as is known before the files are hashed: it is missing,
@@ -29,6 +31,7 @@ pub(super) struct Unplaced<'a> {
     pub(super) path: &'a Path,
     pub(super) content: Option<[u8; 32]>,
     pub(super) picture: Option<[u8; 32]>,
+    pub(super) inode: Option<u64>,
 }
 
 /// Which photo a file shows.
@@ -56,6 +59,22 @@ pub(super) fn matches(files: &[File<'_>], photos: &[Unplaced<'_>]) -> Vec<Match>
         taken: HashSet::new(),
     };
     for kind in [Kind::Content, Kind::Picture] {
+        let with_hash = kind.by_hash(photos);
+        // Of copies that exchange their names, only the inode tells which is which.
+        for (at, file) in files.iter().enumerate() {
+            let photos = kind.of_file(file).and_then(|hash| with_hash.get(&hash));
+            let photos = photos.into_iter().flatten();
+            let same = photos.filter(|of| of.inode.is_some() && of.inode == file.inode);
+            if let Some(photo) = same.min_by_key(|of| of.id) {
+                let stays = file.at_path == Some(photo.id);
+                let found = if stays {
+                    kind.at_path(photo.id)
+                } else {
+                    kind.elsewhere(photo.id)
+                };
+                matching.take(at, photo.id, found);
+            }
+        }
         // Who is at their own path comes before anyone who could take it.
         for (at, file) in files.iter().enumerate() {
             let own = file.at_path.and_then(|id| by_id.get(&id));
@@ -63,12 +82,6 @@ pub(super) fn matches(files: &[File<'_>], photos: &[Unplaced<'_>]) -> Vec<Match>
                 && kind.of_photo(own) == Some(hash)
             {
                 matching.take(at, own.id, kind.at_path(own.id));
-            }
-        }
-        let mut with_hash: HashMap<[u8; 32], Vec<&Unplaced<'_>>> = HashMap::new();
-        for photo in photos {
-            if let Some(hash) = kind.of_photo(photo) {
-                with_hash.entry(hash).or_default().push(photo);
             }
         }
         // Of copies, each goes where its name goes; the others in the order of their numbers.
@@ -133,6 +146,19 @@ impl Kind {
         }
     }
 
+    fn by_hash<'a, 'b>(
+        self,
+        photos: &'b [Unplaced<'a>],
+    ) -> HashMap<[u8; 32], Vec<&'b Unplaced<'a>>> {
+        let mut by_hash: HashMap<[u8; 32], Vec<&Unplaced<'a>>> = HashMap::new();
+        for photo in photos {
+            if let Some(hash) = self.of_photo(photo) {
+                by_hash.entry(hash).or_default().push(photo);
+            }
+        }
+        by_hash
+    }
+
     fn at_path(self, photo: PhotoId) -> Match {
         match self {
             Self::Content => Match::Same(photo),
@@ -172,6 +198,7 @@ mod tests {
             path: Path::new(path),
             hashes: Some(hashes(content, picture)),
             at_path,
+            inode: None,
         }
     }
 
@@ -181,7 +208,21 @@ mod tests {
             path: Path::new(path),
             content: Some([content; 32]),
             picture: Some([picture; 32]),
+            inode: None,
         }
+    }
+
+    #[test]
+    fn of_copies_that_exchange_their_names_the_inode_tells_which_is_which() {
+        let photos = [1, 2].map(|id| Unplaced {
+            inode: Some(u64::from(id) + 70),
+            ..photo(id, if id == 1 { "/a" } else { "/b" }, 10, 10)
+        });
+        let files = [("/a", 72, 1), ("/b", 71, 2)].map(|(path, inode, at_path)| File {
+            inode: Some(inode),
+            ..file(path, 10, 10, Some(at_path))
+        });
+        assert_eq!(matches(&files, &photos), [Match::Moved(2), Match::Moved(1)]);
     }
 
     #[test]
@@ -256,6 +297,7 @@ mod tests {
                     path: &paths[usize::from(at)],
                     content: Some([at; 32]),
                     picture: Some([at + 100; 32]),
+                    inode: None,
                 })
                 .collect();
             // At path `at` lies what was at `order[at]`, perhaps with other metadata.
@@ -268,6 +310,7 @@ mod tests {
                         picture: Some([order[at] + 100; 32]),
                     }),
                     at_path: Some(at as u32 + 1),
+                    inode: None,
                 })
                 .collect();
             for (file, found) in files.iter().zip(matches(&files, &photos)) {

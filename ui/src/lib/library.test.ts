@@ -29,6 +29,7 @@ const tile = (photo: number, favourite = false): PhotoTile => ({
   favourite,
   stars: 0,
   stack: null,
+  away: false,
 });
 
 /** An answer that comes when it is told to. */
