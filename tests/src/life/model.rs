@@ -63,6 +63,19 @@ pub enum Said {
     Undo(DecisionId),
     /// An entry that was taken back holds again.
     Redo(DecisionId),
+    /// Kith wrote it, and nobody can take it back.
+    ByKith,
+}
+
+/// What was said of one photo holds for another from a moment on, where nothing else was said of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Took {
+    /// The photo that is gone.
+    pub from: PhotoNo,
+    /// The photo that has its answers now.
+    pub to: PhotoNo,
+    /// After how many entries of the log.
+    pub after: usize,
 }
 
 /// The log.
@@ -94,7 +107,7 @@ impl Log {
         let undone = self.undone();
         let all = self.0.iter().rev();
         all.filter(|(id, said)| {
-            !matches!(said, Said::Undo(_) | Said::Redo(_)) && !undone.contains(id)
+            !matches!(said, Said::Undo(_) | Said::Redo(_) | Said::ByKith) && !undone.contains(id)
         })
         .map(|(id, _)| *id)
         .collect()
@@ -108,22 +121,28 @@ impl Log {
             match said {
                 Said::Undo(entry) => taken_back.push(*entry),
                 Said::Redo(entry) => taken_back.retain(|of| of != entry),
+                Said::ByKith => {}
                 _ => taken_back.clear(),
             }
         }
         taken_back.pop()
     }
 
-    /// All that holds. `as_one` says under which number answers of a photo count: a photo that took
-    /// over another's answers has them as its own.
+    /// All that holds, where these photos took over the answers of others.
     #[must_use]
-    pub fn replay(&self, as_one: &dyn Fn(PhotoNo) -> PhotoNo) -> Answers {
+    pub fn replay(&self, took: &[Took]) -> Answers {
         let undone = self.undone();
         let mut answers = Answers::default();
-        for (id, said) in &self.0 {
-            if !undone.contains(id) {
-                answers.hear(said, as_one);
+        for (at, (id, said)) in self.0.iter().enumerate() {
+            for took in took.iter().filter(|took| took.after == at) {
+                answers.take_over(took);
             }
+            if !undone.contains(id) {
+                answers.hear(said);
+            }
+        }
+        for took in took.iter().filter(|took| took.after >= self.0.len()) {
+            answers.take_over(took);
         }
         answers
     }
@@ -199,13 +218,11 @@ impl Answers {
         by_name.or_else(by_alias).map(|(person, _)| *person)
     }
 
-    fn hear(&mut self, said: &Said, as_one: &dyn Fn(PhotoNo) -> PhotoNo) {
-        let face = |(photo, face): FaceKey| (as_one(photo), face);
-        let faces = |of: &[FaceKey]| -> Vec<FaceKey> { of.iter().copied().map(face).collect() };
+    fn hear(&mut self, said: &Said) {
         match said {
             Said::Name(person, name, of) => {
                 self.people.entry(*person).or_default().name = Some(name.clone());
-                self.confirm(&faces(of), *person);
+                self.confirm(of, *person);
             }
             Said::Unname(person) => {
                 let of = self.people.entry(*person).or_default();
@@ -214,42 +231,41 @@ impl Answers {
             }
             Said::Confirm(person, of) => {
                 self.people.entry(*person).or_default();
-                self.confirm(&faces(of), *person);
+                self.confirm(of, *person);
             }
             Said::Reject(person, of, others) => {
-                for one in faces(of) {
+                for one in of.iter().copied() {
                     self.rejected.insert((one, *person));
                     if self.confirmed.get(&one) == Some(person) {
                         self.confirmed.remove(&one);
                     }
-                    for other in faces(others) {
+                    for other in others.iter().copied() {
                         self.apart.insert((one.min(other), one.max(other)));
                     }
                 }
             }
-            Said::Merge(person, into, of) => self.merge(*person, *into, &faces(of)),
+            Said::Merge(person, into, of) => self.merge(*person, *into, of),
             Said::Hide(person, hidden, of) => {
                 self.people.entry(*person).or_default().hidden = *hidden;
-                self.confirm(&faces(of), *person);
+                self.confirm(of, *person);
             }
             Said::Ignore(of) => {
-                for one in faces(of) {
-                    self.confirmed.remove(&one);
-                    self.ignored.insert(one);
+                for one in of {
+                    self.confirmed.remove(one);
+                    self.ignored.insert(*one);
                 }
             }
             Said::Unsure(person, of) => {
-                self.unsure
-                    .extend(faces(of).into_iter().map(|one| (one, *person)));
+                self.unsure.extend(of.iter().map(|one| (*one, *person)));
             }
             Said::BestFace(person, best, others) => {
-                let best = face(*best);
+                let best = *best;
                 self.people.entry(*person).or_default().best_face = Some(best);
                 self.confirm(&[best], *person);
-                self.confirm(&faces(others), *person);
+                self.confirm(others, *person);
             }
             Said::Draw(drawn) => {
-                self.drawn.insert(face(*drawn));
+                self.drawn.insert(*drawn);
             }
             Said::Aliases(person, aliases, of) => {
                 self.people
@@ -257,7 +273,7 @@ impl Answers {
                     .or_default()
                     .aliases
                     .clone_from(aliases);
-                self.confirm(&faces(of), *person);
+                self.confirm(of, *person);
             }
             Said::Birthday(person, birthday, of) => {
                 self.people
@@ -265,18 +281,18 @@ impl Answers {
                     .or_default()
                     .birthday
                     .clone_from(birthday);
-                self.confirm(&faces(of), *person);
+                self.confirm(of, *person);
             }
-            Said::Several(all) => all.iter().for_each(|said| self.hear(said, as_one)),
-            Said::Other | Said::Undo(_) | Said::Redo(_) => {}
-            of_photos => self.hear_of_photos(of_photos, as_one),
+            Said::Several(all) => all.iter().for_each(|said| self.hear(said)),
+            Said::Other | Said::ByKith | Said::Undo(_) | Said::Redo(_) => {}
+            of_photos => self.hear_of_photos(of_photos),
         }
     }
 
-    fn hear_of_photos(&mut self, said: &Said, as_one: &dyn Fn(PhotoNo) -> PhotoNo) {
+    fn hear_of_photos(&mut self, said: &Said) {
         match said {
             Said::Favourite(photos, favourite) => {
-                for photo in photos.iter().copied().map(as_one) {
+                for photo in photos.iter().copied() {
                     if *favourite {
                         self.favourites.insert(photo);
                     } else {
@@ -285,7 +301,7 @@ impl Answers {
                 }
             }
             Said::Stars(photos, stars) => {
-                for photo in photos.iter().copied().map(as_one) {
+                for photo in photos.iter().copied() {
                     self.stars.insert(photo, *stars);
                 }
             }
@@ -299,12 +315,12 @@ impl Answers {
             }
             Said::AddToAlbum(album, photos) => {
                 if let Some(album) = self.albums.get_mut(album) {
-                    album.photos.extend(photos.iter().copied().map(as_one));
+                    album.photos.extend(photos.iter().copied());
                 }
             }
             Said::RemoveFromAlbum(album, photos) => {
                 if let Some(album) = self.albums.get_mut(album) {
-                    for photo in photos.iter().copied().map(as_one) {
+                    for photo in photos.iter().copied() {
                         album.photos.remove(&photo);
                     }
                 }
@@ -313,6 +329,66 @@ impl Answers {
                 self.albums.remove(album);
             }
             _ => {}
+        }
+    }
+
+    /// A photo has the answers of another where it has none of its own.
+    fn take_over(&mut self, took: &Took) {
+        let &Took { from, to, .. } = took;
+        if self.favourites.contains(&from) {
+            self.favourites.insert(to);
+        }
+        if let Some(stars) = self.stars.get(&from).copied() {
+            let own = self.stars.entry(to).or_default();
+            *own = if *own == 0 { stars } else { *own };
+        }
+        for album in self.albums.values_mut() {
+            if album.photos.contains(&from) {
+                album.photos.insert(to);
+            }
+        }
+        let new = |(_, face): FaceKey| (to, face);
+        let is_old = |face: &FaceKey| face.0 == from;
+        let drawn: Vec<FaceKey> = self.drawn.iter().copied().filter(is_old).collect();
+        self.drawn.extend(drawn.into_iter().map(new));
+        let rejected: Vec<(FaceKey, PersonId)> = self
+            .rejected
+            .iter()
+            .copied()
+            .filter(|(face, person)| {
+                is_old(face) && self.confirmed.get(&new(*face)) != Some(person)
+            })
+            .collect();
+        self.rejected.extend(
+            rejected
+                .into_iter()
+                .map(|(face, person)| (new(face), person)),
+        );
+        let said = |answers: &Self, face: &FaceKey| {
+            answers.confirmed.contains_key(face) || answers.ignored.contains(face)
+        };
+        let ignored: Vec<FaceKey> = self.ignored.iter().copied().filter(is_old).collect();
+        let confirmed: Vec<(FaceKey, PersonId)> = self
+            .confirmed
+            .iter()
+            .map(|(face, person)| (*face, *person))
+            .filter(|(face, _)| is_old(face))
+            .collect();
+        for face in ignored.into_iter().map(new) {
+            if !said(self, &face) {
+                self.ignored.insert(face);
+            }
+        }
+        for (face, person) in confirmed {
+            let face = new(face);
+            if !said(self, &face) && !self.rejected.contains(&(face, person)) {
+                self.confirmed.insert(face, person);
+            }
+        }
+        for person in self.people.values_mut() {
+            if let Some(best) = person.best_face.filter(is_old) {
+                person.best_face = Some(new(best));
+            }
         }
     }
 
@@ -367,24 +443,14 @@ pub struct Row {
     pub path: PathBuf,
     /// What was seen there.
     pub content: Arc<Content>,
-    /// The photos whose answers it has: its own first, then those that it took over.
-    pub photos: Vec<PhotoNo>,
+    /// The photo.
+    pub photo: PhotoNo,
+    /// Whose answers it took over.
+    pub took: Vec<Took>,
     /// Its file is gone, and not only away.
     pub gone: bool,
     /// Another took over its answers.
     pub taken_over: bool,
-}
-
-impl Row {
-    /// Under which number answers of a photo count on this row.
-    #[must_use]
-    pub fn as_one(&self, photo: PhotoNo) -> PhotoNo {
-        if self.photos.contains(&photo) {
-            self.photos[0]
-        } else {
-            photo
-        }
-    }
 }
 
 /// A file whose photo cannot be told for sure from what a look sees: any of these may be it.
@@ -392,8 +458,8 @@ impl Row {
 pub struct Doubt {
     /// The row's place in [`Model::rows`].
     pub row: usize,
-    /// The photos that it may be, the most likely first.
-    pub either: Vec<Vec<PhotoNo>>,
+    /// What it may have taken over, the most likely first.
+    pub either: Vec<Vec<Took>>,
 }
 
 /// What must be, after all that happened.
@@ -432,29 +498,46 @@ impl Model {
         self.photos = self.photos.max(other.photos);
     }
 
-    /// Any of these photos may be what a row has. What is said of it from now on belongs to it in any
-    /// case, so it gets a number of its own.
-    fn doubt(&mut self, row: usize, mut either: Vec<Vec<PhotoNo>>) {
-        let own = self.new_photo();
-        let known = self.doubts.iter().position(|doubt| doubt.row == row);
-        if let Some(known) = known {
-            let before = self.doubts.remove(known).either;
-            let both: Vec<Vec<PhotoNo>> = before
-                .iter()
-                .flat_map(|one| either.iter().map(|other| [&one[..], other].concat()))
-                .collect();
-            either = [both, either, before].concat();
-        }
-        for photos in &mut either {
-            photos.sort_unstable();
-            photos.dedup();
-            photos.retain(|photo| *photo != own);
-            photos.insert(0, own);
-        }
+    fn new_row(&mut self, path: PathBuf, content: Arc<Content>) -> usize {
+        let photo = self.new_photo();
+        self.rows.push(Row {
+            path,
+            content,
+            photo,
+            took: Vec::new(),
+            gone: false,
+            taken_over: false,
+        });
+        self.rows.len() - 1
+    }
+
+    /// What a row may have taken over, and then another photo all that is said of it.
+    fn taken_from(&self, row: usize, to: PhotoNo) -> Vec<Vec<Took>> {
+        let took = Took {
+            from: self.rows[row].photo,
+            to,
+            after: self.log.0.len(),
+        };
+        let doubt = self.doubts.iter().find(|doubt| doubt.row == row);
+        let before = match doubt {
+            Some(doubt) => doubt.either.clone(),
+            None => vec![self.rows[row].took.clone()],
+        };
+        before
+            .into_iter()
+            .map(|before| [before, vec![took]].concat())
+            .collect()
+    }
+
+    /// Any of these may be what a row took over.
+    fn doubt(&mut self, row: usize, mut either: Vec<Vec<Took>>) {
         let mut seen = BTreeSet::new();
-        either.retain(|photos| seen.insert(photos.clone()));
-        self.rows[row].photos.clone_from(&either[0]);
-        self.doubts.push(Doubt { row, either });
+        either.retain(|took| seen.insert(took.clone()));
+        self.doubts.retain(|doubt| doubt.row != row);
+        self.rows[row].took.clone_from(&either[0]);
+        if either.len() > 1 {
+            self.doubts.push(Doubt { row, either });
+        }
     }
 
     /// Rows that must be listed.
@@ -494,28 +577,18 @@ impl Model {
         self.edited(sight, &mut left, &mut known);
         // What is left was never seen.
         for (path, content) in left {
-            let photo = self.new_photo();
+            let scene = content.scene;
+            let at = self.new_row(path, content);
             // Its picture may be an edit of one that was renamed as well, which only eyes can tell.
-            let edit_of: Vec<Vec<PhotoNo>> = self
-                .rows
-                .iter()
-                .filter(|row| row.content.scene == content.scene && !row.gone)
-                .map(|row| row.photos.clone())
-                .collect();
-            self.rows.push(Row {
-                path,
-                content,
-                photos: vec![photo],
-                gone: false,
-                taken_over: false,
-            });
-            let at = self.rows.len() - 1;
-            known.insert(at);
-            if !edit_of.is_empty() {
-                let mut either = vec![vec![photo]];
-                either.extend(edit_of);
-                self.doubt(at, either);
+            let photo = self.rows[at].photo;
+            let mut either = vec![Vec::new()];
+            for other in 0..at {
+                if self.rows[other].content.scene == scene {
+                    either.extend(self.taken_from(other, photo));
+                }
             }
+            known.insert(at);
+            self.doubt(at, either);
         }
         self.vanished(sight, &known);
     }
@@ -568,48 +641,44 @@ impl Model {
                 || !stale.is_empty()
                 || candidates.iter().any(|at| self.rows[*at].taken_over)
                 || (!surely.is_empty() && !back.is_empty());
-            let mut either: Vec<Vec<PhotoNo>> = Vec::new();
-            if doubtful {
-                let all = surely.iter().chain(&back).chain(&stale);
-                let all: Vec<Vec<PhotoNo>> = all.map(|at| self.rows[*at].photos.clone()).collect();
-                let mut together: Vec<PhotoNo> = all.concat();
-                together.sort_unstable();
-                together.dedup();
-                either.push(together);
-                either.extend(all);
-            }
+            let all: Vec<usize> = surely.iter().chain(&back).chain(&stale).copied().collect();
             for path in paths {
                 let Some(content) = left.remove(&path) else {
                     continue;
                 };
-                let at = if candidates.is_empty() {
-                    if either.is_empty() {
+                if !doubtful {
+                    if candidates.is_empty() {
                         left.insert(path, content);
-                        continue;
+                    } else {
+                        let at = candidates.remove(0);
+                        let row = &mut self.rows[at];
+                        (row.path, row.content, row.gone) = (path, content, false);
+                        known.insert(at);
                     }
-                    let photo = self.new_photo();
-                    self.rows.push(Row {
-                        path: path.clone(),
-                        content,
-                        photos: vec![photo],
-                        gone: false,
-                        taken_over: false,
-                    });
-                    self.rows.len() - 1
+                    continue;
+                }
+                // Any of them may be here, or several, or none.
+                let photo = self.new_photo();
+                let mut each: Vec<Vec<Took>> = Vec::new();
+                for row in &all {
+                    each.extend(self.taken_from(*row, photo));
+                }
+                let mut together = each.concat();
+                together.dedup();
+                let mut either = vec![together];
+                either.extend(each);
+                either.push(Vec::new());
+                let at = if candidates.is_empty() {
+                    self.new_row(path, content)
                 } else {
                     let at = candidates.remove(0);
                     let row = &mut self.rows[at];
-                    (row.path, row.content) = (path.clone(), content);
-                    row.gone = false;
+                    (row.path, row.content, row.gone) = (path, content, false);
                     at
                 };
+                self.rows[at].photo = photo;
                 known.insert(at);
-                if !either.is_empty() {
-                    let mut either = either.clone();
-                    either.push(Vec::new());
-                    either.insert(0, self.rows[at].photos.clone());
-                    self.doubt(at, either);
-                }
+                self.doubt(at, either);
             }
         }
     }
@@ -636,7 +705,11 @@ impl Model {
             if let Some(now) = left.remove(&path) {
                 if sight.restored {
                     // Several edits at once may be too many to know it again.
-                    self.doubt(at, vec![self.rows[at].photos.clone(), Vec::new()]);
+                    let photo = self.new_photo();
+                    let mut either = self.taken_from(at, photo);
+                    either.push(Vec::new());
+                    self.rows[at].photo = photo;
+                    self.doubt(at, either);
                 }
                 self.rows[at].content = now;
                 known.insert(at);
@@ -651,7 +724,7 @@ impl Model {
             if row.gone || known.contains(&at) || !(sight.covers)(&row.path) {
                 continue;
             }
-            let (data, photos) = (row.content.data, row.photos.clone());
+            let data = row.content.data;
             self.rows[at].gone = true;
             let copies: Vec<usize> = self
                 .present()
@@ -661,20 +734,21 @@ impl Model {
             self.rows[at].taken_over = !copies.is_empty();
             let sure = copies.len() == 1 && known.contains(&copies[0]);
             for copy in copies {
-                let mut both = self.rows[copy].photos.clone();
-                both.extend(&photos);
-                if sure {
-                    self.rows[copy].photos.clone_from(&both);
-                    // What was open of the copy is open with the answers that came to it.
-                    for doubt in self.doubts.iter_mut().filter(|doubt| doubt.row == copy) {
-                        for either in &mut doubt.either {
-                            either.extend(&photos);
-                        }
-                    }
-                } else {
-                    let own = self.rows[copy].photos.clone();
-                    self.doubt(copy, vec![both, own]);
+                let photo = self.rows[copy].photo;
+                let old = self.taken_from(at, photo);
+                let doubt = self.doubts.iter().find(|doubt| doubt.row == copy);
+                let own = match doubt {
+                    Some(doubt) => doubt.either.clone(),
+                    None => vec![self.rows[copy].took.clone()],
+                };
+                let mut either: Vec<Vec<Took>> = own
+                    .iter()
+                    .flat_map(|own| old.iter().map(|old| [&own[..], &old[..]].concat()))
+                    .collect();
+                if !sure {
+                    either.extend(own);
                 }
+                self.doubt(copy, either);
             }
         }
     }

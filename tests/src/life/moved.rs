@@ -68,7 +68,7 @@ pub fn moved_library(
     if wrong.is_empty() {
         wrong = life.look()?;
     }
-    let answers = life.model.log.replay(&|photo| photo);
+    let answers = life.model.log.replay(&[]);
     Ok(Moved {
         photos,
         confirmed: answers.confirmed.len(),

@@ -30,8 +30,8 @@ pub struct Observed {
     pub people: BTreeMap<PersonId, Person>,
     /// By name.
     pub albums: Vec<Album>,
-    /// Entries of the log, the oldest first, and whether each was taken back.
-    pub history: Vec<(DecisionId, bool)>,
+    /// Entries of the log, the oldest first, whether each was taken back, and what it says.
+    pub history: Vec<(DecisionId, bool, String)>,
     /// Paths that are listed twice.
     pub twice: Vec<PathBuf>,
     /// Files that could not be read.
@@ -74,7 +74,7 @@ impl Observed {
             people: people.map(|person| (person.person, person)).collect(),
             albums: library.albums()?,
             history: history
-                .map(|entry| (entry.decision, entry.undone))
+                .map(|entry| (entry.decision, entry.undone, entry.said.to_string()))
                 .collect(),
             twice,
             failed: failed.map(|file| PathBuf::from(file.path)).collect(),
