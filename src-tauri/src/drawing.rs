@@ -12,21 +12,29 @@ use webkit2gtk::{CacheModel, WebContextExt as _, WebViewExt as _};
 
 /// What tells the web view not to hand its pictures over in the graphics processor's memory.
 const RENDERER: &str = "WEBKIT_DISABLE_DMABUF_RENDERER";
+/// What tells GLib how to learn of changes of the network; `base` opens no netlink socket for it.
+const NETWORK_MONITOR: &str = "GIO_USE_NETWORK_MONITOR";
 
-/// Begins the program anew with `WEBKIT_DISABLE_DMABUF_RENDERER` set where the system has no graphics processor, unless
-/// the user said something else: the web view would draw with the processor as if it were one, at a third of
-/// the frames and with more memory (`docs/window.md`).
+/// Restarts the program (`exec`) with the environment that the web view needs, unless the user set these
+/// variables: `GIO_USE_NETWORK_MONITOR=base`, so that WebKit's network process opens no socket to watch the
+/// network, and `WEBKIT_DISABLE_DMABUF_RENDERER=1` where the system has no GPU: the web view would draw
+/// with the CPU as if it were one, at a third of the frames and with more memory (`docs/window.md`).
 ///
-/// It reads its environment, which a running program cannot change safely.
-pub fn choose_renderer() {
-    if std::env::var_os(RENDERER).is_some() || has_graphics_processor() {
+/// A running program cannot change its own environment safely.
+pub fn set_environment() {
+    let mut missing = vec![(NETWORK_MONITOR, "base")];
+    if !has_graphics_processor() {
+        missing.push((RENDERER, "1"));
+    }
+    missing.retain(|(name, _)| std::env::var_os(name).is_none());
+    if missing.is_empty() {
         return;
     }
     if let Ok(program) = std::env::current_exe() {
         // Only comes back when it fails, and then the window is merely slower.
         let _ = Command::new(program)
             .args(std::env::args_os().skip(1))
-            .env(RENDERER, "1")
+            .envs(missing)
             .exec();
     }
 }

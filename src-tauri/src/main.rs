@@ -26,7 +26,7 @@ fn main() -> anyhow::Result<()> {
     #[cfg(target_os = "linux")]
     {
         kith_app::forgo_real_time();
-        kith_app::choose_renderer();
+        kith_app::set_environment();
     }
     let Arguments { folders, library } = Arguments::parse();
     kith_app::run(library, &folders)

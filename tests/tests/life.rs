@@ -67,3 +67,16 @@ fn no_program_opens_a_socket() {
         assert!(sockets.is_empty(), "kith {command:?}: {sockets:?}");
     }
 }
+#[test]
+fn the_window_opens_no_socket() {
+    if !life::can_take_network_away() || !life::can_count_calls() || !life::can_show_a_window() {
+        println!(
+            "Not tried: it needs unshare with a network namespace, strace, Xvfb and dbus-run-session."
+        );
+        return;
+    }
+    let (window, kith) = (built("kith-app").unwrap(), built("kith").unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let sockets = life::sockets_of_window(&window, &kith, portraits(), dir.path()).unwrap();
+    assert!(sockets.is_empty(), "{sockets:?}");
+}

@@ -12,6 +12,7 @@ const USAGE: &str = "\
 usage: life [--seed FIRST] [--seeds N] [--steps N] [--minutes M] [--shrink] [--without KIND,…]
        life --kills N [--seed FIRST]
        life --full-disk N
+       life --damages N [--seed FIRST]
        life --moved PHOTOS [--seed FIRST]";
 
 /// Set for the process that was started again without the superuser's rights.
@@ -56,7 +57,8 @@ fn without_rights() -> Option<ExitCode> {
 
 fn run() -> Result<()> {
     let (mut first, mut seeds, mut steps, mut time, mut shrink) = (1, None, 200, None, false);
-    let (mut kills, mut full, mut moved, mut without) = (None, None, None, Vec::new());
+    let (mut kills, mut full, mut moved, mut damages) = (None, None, None, None);
+    let mut without = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "--shrink" {
@@ -82,6 +84,7 @@ fn run() -> Result<()> {
             "--minutes" => time = Some(Duration::from_secs(60 * number)),
             "--kills" => kills = Some(number as u32),
             "--full-disk" => full = Some(number as u32),
+            "--damages" => damages = Some(number as u32),
             "--moved" => moved = Some(number as usize),
             _ => bail!("{USAGE}"),
         }
@@ -96,7 +99,24 @@ fn run() -> Result<()> {
         );
         return told(&kills.trace, &kills.wrong);
     }
+    if let Some(count) = damages {
+        let damages = life::damages(portraits, &kith, first, count)?;
+        println!(
+            "{} damaged files, {} refused",
+            damages.tried, damages.refused
+        );
+        return told(&[], &damages.wrong);
+    }
     if let Some(places) = full {
+        match life::read_only_disk(portraits, &kith)? {
+            Some(wrong) => {
+                println!("a read-only disk: {} wrong", wrong.len());
+                told(&[], &wrong)?;
+            }
+            None => {
+                println!("A read-only disk is not tried: it needs unshare with a mount namespace.")
+            }
+        }
         let full = life::full_disk(portraits, &kith, places)?;
         let full = full.context("It needs a C compiler.")?;
         println!(

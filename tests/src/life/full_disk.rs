@@ -95,23 +95,7 @@ struct Tried {
 
 impl Tried {
     fn prepare(dir: &Path, portraits: &Path, kith: &Path, shim: PathBuf) -> Result<Self> {
-        let photos = dir.join("photos");
-        fs::create_dir(&photos)?;
-        let mut studio = Studio::open(portraits)?;
-        let mut dice = Dice::new(1);
-        let mut add = |name: u32| -> Result<()> {
-            let photo = studio.photo(&mut dice)?;
-            let path = photos.join(format!("{name}.{}", photo.extension));
-            Ok(fs::write(path, &photo.bytes)?)
-        };
-        (0..4).try_for_each(&mut add)?;
-        let program = Program::new(kith, &dir.join("as it was"));
-        program.lines(&["index", &photos.display().to_string()])?;
-        let people = program.lines(&["people"])?;
-        let person = people[0]["person"].to_string();
-        program.lines(&["backup", &dir.join("older.kith").display().to_string()])?;
-        program.lines(&["name", &person, "Anna"])?;
-        (4..6).try_for_each(&mut add)?;
+        small_library(dir, portraits, kith)?;
         Ok(Self {
             dir: dir.to_owned(),
             kith: kith.to_owned(),
@@ -250,12 +234,95 @@ impl Tried {
     }
 }
 
-fn said(output: &Output) -> String {
+/// Makes a library below `dir` (`as it was`) of four photos of `photos`, where two more lie that it has not
+/// seen, with one name; and an older backup of it (`older.kith`) without the name.
+///
+/// # Errors
+/// When the command fails.
+pub(super) fn small_library(dir: &Path, portraits: &Path, kith: &Path) -> Result<()> {
+    let photos = dir.join("photos");
+    fs::create_dir(&photos)?;
+    let mut studio = Studio::open(portraits)?;
+    let mut dice = Dice::new(1);
+    let mut add = |name: u32| -> Result<()> {
+        let photo = studio.photo(&mut dice)?;
+        let path = photos.join(format!("{name}.{}", photo.extension));
+        Ok(fs::write(path, &photo.bytes)?)
+    };
+    (0..4).try_for_each(&mut add)?;
+    let program = Program::new(kith, &dir.join("as it was"));
+    program.lines(&["index", &photos.display().to_string()])?;
+    let people = program.lines(&["people"])?;
+    let person = people[0]["person"].to_string();
+    let backup = dir.join("older.kith").display().to_string();
+    program.lines(&["backup", &backup])?;
+    program.lines(&["name", &person, "Anna"])?;
+    (4..6).try_for_each(&mut add)
+}
+
+/// Works with a library on a disk that cannot be written, and says what is wrong. None where the system does
+/// not let us mount one.
+///
+/// # Errors
+/// When the harness itself fails.
+pub fn read_only_disk(portraits: &Path, kith: &Path) -> Result<Option<Vec<Violation>>> {
+    // In a namespace of its own, so that nothing of it is left.
+    const READ_ONLY: &str = r#"
+        mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@""#;
+    let dir = tempfile::Builder::new()
+        .prefix("kith-read-only-")
+        .tempdir()?;
+    let dir = dir.path().canonicalize()?;
+    let library = dir.join("as it was");
+    small_library(&dir, portraits, kith)?;
+    let run = |program: &Path, arguments: &[&str]| {
+        Command::new("unshare")
+            .args(["-rm", "sh", "-c", READ_ONLY, "-"])
+            .arg(&library)
+            .arg(program)
+            .args(arguments)
+            .output()
+    };
+    if !run(Path::new("true"), &[]).is_ok_and(|output| output.status.success()) {
+        return Ok(None);
+    }
+    let mut wrong = Vec::new();
+    let program = Program::new(kith, &library);
+    let path = library.display().to_string();
+    for command in ["people", "faces", "failed", "search Anna"] {
+        let words: Vec<&str> = command.split(' ').collect();
+        let arguments = [&words[..], &["--json", "--library", &path]].concat();
+        let before = program.run(&words)?;
+        let output = run(kith, &arguments)?;
+        if !output.status.success() || output.stdout != before.stdout {
+            let what = format!("kith {command}: {}", said(&output));
+            let kind = "not readable on a read-only disk";
+            wrong.push(Violation { kind, what });
+        }
+    }
+    for command in ["name Anna Berta", "index"] {
+        let words: Vec<&str> = command.split(' ').collect();
+        let arguments = [&words[..], &["--library", &path]].concat();
+        let output = run(kith, &arguments)?;
+        let told = said(&output);
+        let clear = ["written", "write", "read-only"]
+            .iter()
+            .any(|word| told.contains(word));
+        if output.status.code() != Some(1) || !clear || told.contains("panicked") {
+            let what = format!("kith {command}: {told}");
+            let kind = "unclear message on a read-only disk";
+            wrong.push(Violation { kind, what });
+        }
+    }
+    Ok(Some(wrong))
+}
+
+pub(super) fn said(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     format!("{}: {}", output.status, said.trim())
 }
 
-fn lines(output: &Output) -> Result<Vec<Value>> {
+pub(super) fn lines(output: &Output) -> Result<Vec<Value>> {
     let text = std::str::from_utf8(&output.stdout)?.lines();
     Ok(text
         .map(serde_json::from_str)
@@ -275,7 +342,7 @@ fn people(lines: &[Value]) -> Vec<(Option<String>, u64)> {
     people
 }
 
-fn copy_all(from: &Path, to: &Path) -> Result<()> {
+pub(super) fn copy_all(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;

@@ -3,6 +3,7 @@
 
 mod actions;
 mod check;
+mod damage;
 mod dice;
 mod disk;
 mod files;
@@ -26,9 +27,10 @@ use kith_engine::Library;
 
 pub use self::check::Violation;
 use self::check::{Scenes, violations};
+pub use self::damage::{Damages, damages};
 pub use self::dice::Dice;
 use self::disk::Disk;
-pub use self::full_disk::{FullDisk, full_disk};
+pub use self::full_disk::{FullDisk, full_disk, read_only_disk};
 pub use self::kills::{Kills, kills};
 use self::model::Model;
 pub use self::moved::{By, Moved, moved_library};
