@@ -228,7 +228,7 @@ impl Job {
             let postponed = match &work {
                 Work::Watched(_, told) => {
                     // The watch may have been ended meanwhile.
-                    drop(told.send(is_busy));
+                    let _ = told.send(is_busy);
                     is_busy
                 }
                 Work::Chosen(_) => false,
