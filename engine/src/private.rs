@@ -89,6 +89,18 @@ fn written(drafts: &Path, file: &Path, bytes: &[u8], synced: bool) -> io::Result
     draft.persist(file).map_err(|error| error.error)
 }
 
+/// Copies a file, without its permissions, under a fresh name beside the new one first.
+pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let folder = to.parent().unwrap_or(to);
+    let draft = draft_in(folder)?;
+    let mut copy = OpenOptions::new().write(true).open(&draft)?;
+    io::copy(&mut File::open(from)?, &mut copy)?;
+    copy.sync_all()?;
+    drop(copy);
+    draft.persist(to).map_err(|error| error.error)?;
+    sync_folder(folder)
+}
+
 /// Waits until the names in a folder are on the disk; where the system has no such call, nothing happens.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]

@@ -152,15 +152,13 @@ impl Catalog {
             .map_err(|reason| damaged(reason, &self.path))
     }
 
-    /// Checks that the rows are as they were written, and seals the tables that are not sealed.
+    /// Checks that the rows of the sealed tables are as they were written.
     ///
     /// # Errors
-    /// [`Error::CatalogDamaged`], and [`Error::Catalog`] when it cannot be written.
+    /// [`Error::CatalogDamaged`], and [`Error::Catalog`] when it cannot be read.
     pub(crate) fn check_seals(&mut self) -> Result<()> {
         let transaction = self.connection.transaction()?;
-        seals::check(&transaction).map_err(|reason| damaged(reason, &self.path))?;
-        drop(transaction);
-        self.seal()
+        seals::check(&transaction).map_err(|reason| damaged(reason, &self.path))
     }
 
     /// Seals the tables that are not sealed.
@@ -477,7 +475,7 @@ pub(crate) mod tests {
         catalog
             .transaction(|connection| folders::add(connection, Path::new("/home/anna/Pictures")))
             .unwrap();
-        catalog.check_seals().unwrap();
+        catalog.seal().unwrap();
         let other = Connection::open(&path).unwrap();
         other.execute("DELETE FROM folders", []).unwrap();
         catalog.check_seals().unwrap();
@@ -486,6 +484,8 @@ pub(crate) mod tests {
             "INSERT INTO stacks VALUES (1, 2)",
         ] {
             other.execute_batch(remade).unwrap();
+            catalog.check_seals().unwrap();
+            catalog.seal().unwrap();
             catalog.check_seals().unwrap();
         }
         drop(other);

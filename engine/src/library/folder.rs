@@ -277,7 +277,20 @@ pub(super) fn close_to_others(folder: &Path) -> Result<()> {
     if names.all(is_ours) {
         private::close_to_others(folder).map_err(closing)?;
     }
-    private::remove_old_drafts(folder).map_err(closing)
+    for inside in ["", "cache/thumbnails", "cache/index", BACKUPS, "networks"] {
+        let inside = folder.join(inside);
+        if inside.is_dir() {
+            private::remove_old_drafts(&inside).map_err(closing)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a process reads photos, or does what else nobody may do meanwhile.
+pub(super) fn is_being_read(folder: &Path) -> bool {
+    let lock = private::open(&folder.join(READING));
+    // Given back at once.
+    lock.is_ok_and(|lock| lock.try_lock().is_err())
 }
 
 /// Why a library that could not be opened for writing can still be read; none where it cannot, or

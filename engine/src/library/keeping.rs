@@ -51,7 +51,8 @@ impl Library {
             }
         }
         let mut catalog = self.catalog();
-        catalog.seal()?;
+        // A full disk must not keep the user from a copy on another.
+        let _ = catalog.seal();
         catalog.copy_to(&file, Existing::Replace)
     }
 

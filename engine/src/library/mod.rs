@@ -141,6 +141,9 @@ impl Library {
         }
         let mut catalog = Catalog::open(&path)?;
         catalog.check_seals()?;
+        if !folder::is_being_read(dir) {
+            catalog.seal()?;
+        }
         notices.extend(folder::interrupted_restore(dir, &catalog)?);
         Ok((catalog, notices, lock))
     }
@@ -789,8 +792,11 @@ impl Library {
 
 impl Drop for Library {
     fn drop(&mut self) {
-        // Where it fails, the next opening does it.
-        let _ = self.catalog().seal();
+        // While photos are read, their tables change all the time.
+        if self.read_only().is_none() && !folder::is_being_read(&self.folder) {
+            // Where it fails, the next opening does it.
+            let _ = self.catalog().seal();
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! Networks that the user adds: each is copied into the library's folder.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use kith_models::AddedEmbedder;
@@ -8,7 +7,7 @@ use kith_models::AddedEmbedder;
 use super::Library;
 use super::keeping::remove_if_there;
 use crate::catalog::networks;
-use crate::{Error, Network, Result};
+use crate::{Error, Network, Result, private};
 
 impl Library {
     /// Copies a file with a network into the library; it is called by the file's name from then on.
@@ -42,11 +41,11 @@ impl Library {
             }
         }
         let folder = self.networks_dir();
-        fs::create_dir_all(&folder).map_err(Error::io("Making a folder for networks", &folder))?;
+        private::create_folders(&folder)
+            .map_err(Error::io("Making a folder for networks", &folder))?;
         let name = &again.as_ref().unwrap_or(&network).name;
-        let (place, draft) = (self.network_file(name), folder.join("new.part"));
-        let copied = fs::copy(file, &draft).and_then(|_| fs::rename(&draft, &place));
-        copied.map_err(Error::io("Copying the network", &place))?;
+        let place = self.network_file(name);
+        private::copy(file, &place).map_err(Error::io("Copying the network", &place))?;
         if let Some(again) = again {
             return Ok(again);
         }
