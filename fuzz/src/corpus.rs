@@ -248,6 +248,7 @@ pub fn raws() -> anyhow::Result<Vec<Vec<u8>>> {
 }
 
 /// Files of networks: safetensors, an archive of `PyTorch`, and one as `PyTorch` 1.5 wrote it.
+#[must_use]
 pub fn networks() -> Vec<Vec<u8>> {
     let mut pickle = b"\x80\x02}q\0(".to_vec();
     for name in ["last_linear.weight", "last_bn.bias"] {
@@ -355,6 +356,7 @@ pub fn networks() -> Vec<Vec<u8>> {
 }
 
 /// Queries.
+#[must_use]
 pub fn queries() -> Vec<Vec<u8>> {
     [
         "anna ben -carl summer 2019",
@@ -367,6 +369,7 @@ pub fn queries() -> Vec<Vec<u8>> {
 }
 
 /// Frames between Kith and its worker.
+#[must_use]
 pub fn frames() -> Vec<Vec<u8>> {
     let frame = |header: &str, body: &[u8]| {
         let lengths = [header.len() as u32, body.len() as u32].map(u32::to_le_bytes);

@@ -16,7 +16,7 @@ use crate::watching::Watching;
 /// The copy of the day is made so long after the start, when the window has read what it shows…
 const FIRST_BACKUP: Duration = Duration::from_secs(60);
 /// …and looked for so often from then on.
-const NEXT_BACKUP: Duration = Duration::from_hours(1);
+const NEXT_BACKUP: Duration = Duration::from_secs(60 * 60);
 
 /// The library, opened beside the window, so that this appears at once.
 #[derive(Clone)]

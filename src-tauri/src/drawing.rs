@@ -12,11 +12,11 @@ use webkit2gtk::{CacheModel, WebContextExt as _, WebViewExt as _};
 
 /// What tells the web view not to hand its pictures over in the graphics processor's memory.
 const RENDERER: &str = "WEBKIT_DISABLE_DMABUF_RENDERER";
-/// What tells GLib how to learn of changes of the network; `base` opens no netlink socket for it.
+/// What tells `GLib` how to learn of changes of the network; `base` opens no netlink socket for it.
 const NETWORK_MONITOR: &str = "GIO_USE_NETWORK_MONITOR";
 
 /// Restarts the program (`exec`) with the environment that the web view needs, unless the user set these
-/// variables: `GIO_USE_NETWORK_MONITOR=base`, so that WebKit's network process opens no socket to watch the
+/// variables: `GIO_USE_NETWORK_MONITOR=base`, so that `WebKit`'s network process opens no socket to watch the
 /// network, and `WEBKIT_DISABLE_DMABUF_RENDERER=1` where the system has no GPU: the web view would draw
 /// with the CPU as if it were one, at a third of the frames and with more memory (`docs/window.md`).
 ///

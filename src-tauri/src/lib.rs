@@ -24,7 +24,7 @@ use tauri::{Manager as _, WindowEvent};
 
 use crate::desk::Desk;
 #[cfg(target_os = "linux")]
-pub use crate::drawing::{set_environment, forgo_real_time};
+pub use crate::drawing::{forgo_real_time, set_environment};
 use crate::pictures::PicturePool;
 
 /// Opens the window and stays until it is closed.

@@ -553,16 +553,15 @@ impl Life {
         let before: BTreeSet<u32> = shown.seen.albums.iter().map(|album| album.album).collect();
         let wrong = self.said(action, None, |_| Ok(Said::Other))?;
         if wrong.is_some() {
-            let album = match known {
-                Some(album) => album,
-                None => {
-                    let now = self.observed()?;
-                    let new = now
-                        .albums
-                        .iter()
-                        .find(|album| !before.contains(&album.album));
-                    new.context("no new album")?.album
-                }
+            let album = if let Some(album) = known {
+                album
+            } else {
+                let now = self.observed()?;
+                let new = now
+                    .albums
+                    .iter()
+                    .find(|album| !before.contains(&album.album));
+                new.context("no new album")?.album
             };
             let mut said = vec![Said::AddToAlbum(album, rows)];
             if known.is_none() {

@@ -22,7 +22,7 @@ impl Dice {
 
     /// A number below `end`, which must not be 0.
     pub fn below(&mut self, end: u32) -> u32 {
-        ((self.bits() >> 32) * u64::from(end) >> 32) as u32
+        (((self.bits() >> 32) * u64::from(end)) >> 32) as u32
     }
 
     /// A number from 0 to below 1.

@@ -110,6 +110,7 @@ pub fn kills(
 }
 
 impl Life {
+    #[allow(clippy::too_many_lines)] // A list of operations, one after the other.
     fn killed_while(
         &mut self,
         kind: Killed,

@@ -24,7 +24,9 @@ pub fn replaced(file: &[u8], note: Option<u32>, orientation: u16) -> Result<Vec<
         let length = 2 + parts.iter().map(|part| part.len()).sum::<usize>();
         new.extend([0xff, marker]);
         new.extend((length as u16).to_be_bytes());
-        parts.iter().for_each(|part| new.extend(*part));
+        for part in parts {
+            new.extend(*part);
+        }
     };
     let text = note.map(|note| format!("note {note}"));
     let kind = note.unwrap_or_default() % 3;
@@ -73,7 +75,9 @@ fn exif(note: Option<&str>, orientation: u16) -> Result<Vec<u8>> {
         value: Value::Ascii(vec![note.as_bytes().to_vec()]),
     }));
     let mut writer = Writer::new();
-    fields.iter().for_each(|field| writer.push_field(field));
+    for field in &fields {
+        writer.push_field(field);
+    }
     let mut block = Cursor::new(Vec::new());
     writer.write(&mut block, true)?;
     Ok(block.into_inner())
@@ -102,12 +106,12 @@ fn png(file: &[u8], note: Option<u32>, orientation: u16) -> Result<Vec<u8>> {
             if let Some(note) = note {
                 add_chunk(
                     &mut new,
-                    b"tEXt",
+                    *b"tEXt",
                     format!("Comment\0note {note}").as_bytes(),
                 );
             }
             if orientation != 1 {
-                add_chunk(&mut new, b"eXIf", &exif(None, orientation)?);
+                add_chunk(&mut new, *b"eXIf", &exif(None, orientation)?);
             }
         }
         rest = after;
@@ -115,7 +119,7 @@ fn png(file: &[u8], note: Option<u32>, orientation: u16) -> Result<Vec<u8>> {
     Ok(new)
 }
 
-fn add_chunk(file: &mut Vec<u8>, kind: &[u8; 4], data: &[u8]) {
+fn add_chunk(file: &mut Vec<u8>, kind: [u8; 4], data: &[u8]) {
     file.extend((data.len() as u32).to_be_bytes());
     let start = file.len();
     file.extend(kind);

@@ -320,8 +320,8 @@ impl Answers {
             }
             Said::RemoveFromAlbum(album, photos) => {
                 if let Some(album) = self.albums.get_mut(album) {
-                    for photo in photos.iter().copied() {
-                        album.photos.remove(&photo);
+                    for photo in photos {
+                        album.photos.remove(photo);
                     }
                 }
             }

@@ -95,7 +95,9 @@ impl Observed {
             }
         }
         let mut groups: Vec<Vec<String>> = groups.into_values().collect();
-        groups.iter_mut().for_each(|group| group.sort());
+        for group in &mut groups {
+            group.sort();
+        }
         groups.sort();
         groups
     }
