@@ -352,3 +352,61 @@ fn forgetting_that_was_interrupted_is_finished_when_the_library_is_opened() {
     drop(Library::open(dir.path()).unwrap());
     assert!(stray.exists() && !dir.path().join("forgetting").exists());
 }
+
+/// Imported stars and albums were among what was deleted, and names stayed in saved searches.
+#[test]
+fn deleting_all_face_data_keeps_what_was_imported_of_photos_and_no_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let photos = portraits();
+    let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+    let library = Library::open(&one).unwrap();
+    index(&library, photos.path());
+    name(&library, "obama.jpg", "Quincy Quartz");
+    let tiles = library.photos().unwrap();
+    let photo = tiles[0].photo;
+    let (photos_with, stars) = (vec![photo], 4);
+    say(
+        &library,
+        Action::Stars {
+            photos: photos_with,
+            stars,
+        },
+    );
+    let (photos_in, album) = (vec![photo], "Quincy Quartz on holiday".into());
+    say(
+        &library,
+        Action::AddToAlbum {
+            photos: photos_in,
+            name: album,
+        },
+    );
+    let (search, query) = ("Q".into(), "only Quincy Quartz".into());
+    say(
+        &library,
+        Action::SaveSearch {
+            name: search,
+            query,
+        },
+    );
+    let file = dir.path().join("kith.jsonl");
+    library.export(&file, &Control::new(), &mut |_| {}).unwrap();
+    let other = Library::open(&two).unwrap();
+    index(&other, photos.path());
+    other
+        .import(&file, false, NOW, &Control::new(), &mut |_| {})
+        .unwrap();
+    for (folder, library) in [(one, library), (two, other)] {
+        library.forget_faces().unwrap();
+        let starred = library.photos().unwrap();
+        let starred = starred.iter().filter(|tile| tile.stars == 4);
+        assert_eq!(starred.count(), 1);
+        let albums = library.albums().unwrap();
+        let albums: Vec<_> = albums
+            .iter()
+            .map(|of| (of.name.as_str(), of.photos))
+            .collect();
+        assert_eq!(albums, [("… on holiday", 1)]);
+        let names = written("Quincy Quartz");
+        assert_eq!(traces(&folder, &names), Vec::<PathBuf>::new());
+    }
+}

@@ -9,7 +9,7 @@ use rusqlite::backup::Backup;
 use rusqlite::{Connection, MAIN_DB, TransactionBehavior, ffi};
 
 use self::file::Access;
-use crate::people::standing;
+use crate::people::{Decision, Forgotten, standing};
 use crate::{Error, ReadOnly, Result, private};
 
 mod check;
@@ -257,11 +257,14 @@ impl Catalog {
         self.connection.pragma_update(None, "secure_delete", true)?;
         self.transaction(|connection| {
             let log = decisions::all(connection)?;
-            let kept: Vec<&decisions::Entry> = standing(&log)
-                .into_iter()
-                .rev()
-                .filter(|entry| entry.decision.photos().is_some())
-                .collect();
+            let everybody = Forgotten::everybody(&log);
+            // What copies took over is no word of the user's, and holds as well.
+            let mut kept = standing(&log);
+            kept.extend(
+                log.iter()
+                    .filter(|entry| matches!(entry.decision, Decision::Inherit { .. })),
+            );
+            kept.sort_by_key(|entry| entry.id);
             connection.execute_batch(
                 "DROP TABLE decisions; DELETE FROM placements; DELETE FROM questions;
                  DELETE FROM learned; DELETE FROM embeddings; DELETE FROM faces;
@@ -272,7 +275,9 @@ impl Catalog {
             connection.execute_batch(decisions::PROTECT)?;
             seals::arm(connection)?;
             for entry in kept {
-                decisions::add(connection, entry.at, &entry.decision)?;
+                if let Some(decision) = everybody.of_photos(&entry.decision) {
+                    decisions::add(connection, entry.at, &decision)?;
+                }
             }
             Ok(())
         })?;

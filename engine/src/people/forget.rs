@@ -11,7 +11,7 @@ use crate::{DecisionId, FaceId, PersonId};
 /// What stands where a name was.
 const NAMELESS: &str = "…";
 
-/// A person who is to be forgotten, or all of them.
+/// A person who is to be forgotten, or everybody.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Forgotten {
     /// Their number, and those of all who were joined with them.
@@ -55,6 +55,40 @@ impl Forgotten {
         forgotten.names = forgotten.names_in(log);
         forgotten.stale = forgotten.stale_in(log);
         forgotten
+    }
+
+    /// Everybody whom the log knows, with all faces.
+    #[must_use]
+    pub fn everybody(log: &[Entry]) -> Self {
+        let people = log.iter().flat_map(|entry| entry.decision.people());
+        let mut forgotten = Self {
+            people: people.collect(),
+            ..Self::default()
+        };
+        forgotten.names = forgotten.names_in(log);
+        forgotten
+    }
+
+    /// What a decision says of photos as such, without a name of the forgotten.
+    #[must_use]
+    pub fn of_photos(&self, decision: &Decision) -> Option<Decision> {
+        let of_photos = match decision {
+            Decision::Import { answers } => Decision::Import {
+                answers: AnswerSet {
+                    favourites: answers.favourites.clone(),
+                    stars: answers.stars.clone(),
+                    albums: answers.albums.clone(),
+                    ..AnswerSet::default()
+                },
+            },
+            Decision::Inherit { from, to, .. } => Decision::Inherit {
+                from: *from,
+                to: *to,
+                faces: Vec::new(),
+            },
+            decision => decision.photos().map(|_| decision.clone())?,
+        };
+        self.without(&of_photos)
     }
 
     /// Somebody else's faces that were said to be the person's and then not to be: without these words
@@ -110,9 +144,8 @@ impl Forgotten {
             .collect()
     }
 
-    /// Whether it says something of a text's part: a name of the person stands in it.
-    #[must_use]
-    pub fn is_named_in(&self, text: &str) -> bool {
+    /// Whether a name of the person stands in a text.
+    fn is_named_in(&self, text: &str) -> bool {
         self.redacted(text) != text
     }
 
