@@ -622,10 +622,12 @@ impl Said {
 
     fn merge_confirms(&mut self, decision: &Decision) {
         if let Decision::Merge { into, faces, .. } = decision {
-            let others = faces
-                .iter()
-                .filter(|face| !self.confirmed.contains_key(face));
-            self.joined.extend(others.map(|face| (*face, *into)));
+            for face in faces {
+                if self.confirmed.get(face) != Some(into) {
+                    self.confirmed.remove(face);
+                    self.joined.insert(*face, *into);
+                }
+            }
             let (confirmed, joined) = (&self.confirmed, &self.joined);
             let may_be = |face: &FaceId| confirmed.get(face).or(joined.get(face)) == Some(into);
             self.rejected
