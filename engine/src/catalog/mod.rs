@@ -453,13 +453,10 @@ pub(crate) mod tests {
     #[test]
     fn catalogs_of_all_versions_are_brought_to_todays_layout() {
         let dir = tempfile::tempdir().unwrap();
-        for version in 1..=MIGRATIONS.len() {
+        for version in 1..MIGRATIONS.len() {
             let path = dir.path().join(format!("{version}.sqlite"));
             of_version(&path, version);
-            assert_eq!(
-                Catalog::is_older(&path).unwrap(),
-                version < MIGRATIONS.len()
-            );
+            assert!(Catalog::is_older(&path).unwrap());
             let before = std::fs::read(&path).unwrap();
             Catalog::copy_of(&path).unwrap().check().unwrap();
             assert_eq!(

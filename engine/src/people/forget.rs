@@ -414,6 +414,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::DecidedPerson;
     use super::super::decided::tests::{any_decision, log};
     use super::*;
 
@@ -430,12 +431,8 @@ mod tests {
         decided.unsure.retain(|pair| !theirs(pair));
         decided.ignored.retain(|face| !faces.contains(face));
         decided.drawn.retain(|face| !faces.contains(face));
-        for groups in decided.unsure_groups.iter_mut().flatten() {
-            groups.retain(|face| !faces.contains(face));
-        }
-        decided
-            .unsure_groups
-            .retain(|groups| groups.iter().all(|group| !group.is_empty()));
+        // Said of the person by a number that stood for a group: it goes with the person.
+        decided.unsure_groups.clear();
         // A pair that was said to be one person, that one, comes apart again.
         decided.apart.clear();
         // What was not said for sure, and numbers that are free.
@@ -445,6 +442,11 @@ mod tests {
         for of in decided.people.values_mut() {
             of.best_face = None;
         }
+        // Somebody without a name or a face is nobody.
+        let confirmed: BTreeSet<PersonId> = decided.confirmed.values().copied().collect();
+        decided
+            .people
+            .retain(|person, of| confirmed.contains(person) || *of != DecidedPerson::default());
         for album in decided.albums.values_mut() {
             album.name = forgotten.redacted(&album.name);
         }
@@ -459,7 +461,11 @@ mod tests {
             person in 1_u32..6,
         ) {
             let mut said = said;
-            for at in undone.into_iter().filter(|at| *at <= said.len()).collect::<Vec<_>>() {
+            // Whom an undone merge had joined is forgotten with the person, whoever they are now.
+            let undone = undone.into_iter().filter(|at| {
+                said.get(at - 1).is_some_and(|said| !matches!(said, Decision::Merge { .. }))
+            });
+            for at in undone.collect::<Vec<_>>() {
                 said.push(Decision::Undo { decision: at as u32 });
             }
             let log = log(&said);

@@ -46,12 +46,11 @@ fn without_rights() -> Option<ExitCode> {
         .args(std::env::args_os().skip(1))
         .env(STARTED_AGAIN, "1")
         .status();
-    match started {
-        Ok(status) => Some(ExitCode::from(status.code().unwrap_or(1) as u8)),
-        Err(_) => {
-            eprintln!("Permissions are not tried: this is the superuser, and setpriv is missing.");
-            None
-        }
+    if let Ok(status) = started {
+        Some(ExitCode::from(status.code().unwrap_or(1) as u8))
+    } else {
+        eprintln!("Permissions are not tried: this is the superuser, and setpriv is missing.");
+        None
     }
 }
 
@@ -114,7 +113,7 @@ fn run() -> Result<()> {
                 told(&[], &wrong)?;
             }
             None => {
-                println!("A read-only disk is not tried: it needs unshare with a mount namespace.")
+                println!("A read-only disk is not tried: it needs unshare with a mount namespace.");
             }
         }
         let full = life::full_disk(portraits, &kith, places)?;

@@ -467,24 +467,6 @@ watched: boolean } |
 /**  Why. */
 problem: Problem };
 
-/**  A folder that is looked over every so often, because nobody tells of changes in it. */
-export type Polled = {
-	/**  The folder, for reading. */
-	path: string,
-	/**  Why. */
-	why: PolledWhy,
-};
-
-/**  Why nobody tells of changes in a folder. */
-export type PolledWhy = "network" | "limit" | "refused";
-
-/**  What the last look through the folders left out. */
-export type Skipped = {
-	path: string,
-	rule: string,
-	files: number,
-};
-
 /**  A version of what the library learned from the user's answers. */
 export type LearnedVersion = {
 	/**  Its number, counted up. */
@@ -673,7 +655,6 @@ export type PhotoDetail = {
  *  it adds the path.
  */
 export type PhotoError = 
-{ kind: "ignore_file"; said: string } | 
 /**  No bytes at all. */
 { kind: "empty" } | 
 /**  A folder, a pipe, a device. */
@@ -725,6 +706,10 @@ said: string } |
 /**  What was found could not be kept: a fault of Kith's own. */
 { kind: "not_stored"; 
 /**  What the catalog or the networks said, in English. */
+said: string } | 
+/**  A file `.kithignore` with a line that is no pattern. */
+{ kind: "ignore_file"; 
+/**  What is wrong with it, in English. */
 said: string } | 
 /**  The picture makes no sense to its decoder. */
 { kind: "damaged"; 
@@ -793,6 +778,23 @@ export type PlaceName = {
 	country_code: string,
 };
 
+/**  A folder that is looked over every so often, because nobody tells of changes in it. */
+export type Polled = {
+	/**  The folder, for reading. */
+	path: string,
+	/**  Why. */
+	why: PolledWhy,
+};
+
+/**  Why nobody tells of changes in a folder. */
+export type PolledWhy = 
+/**  It is on a network drive. */
+"network" | 
+/**  The system watches no more folders. */
+"limit" | 
+/**  The system does not watch it. */
+"refused";
+
 /**  What went wrong. */
 export type Problem = 
 /**  The catalog cannot be read or written. */
@@ -853,6 +855,12 @@ name: string } |
 { kind: "no_day"; 
 /**  As it was typed. */
 text: string } | 
+/**  A line that is no pattern for files and folders. */
+{ kind: "ignore_pattern"; 
+/**  The line. */
+pattern: string; 
+/**  What is wrong with it, in English. */
+said: string } | 
 /**  A file that is no backup. */
 { kind: "no_backup"; 
 /**  The file. */
@@ -873,7 +881,6 @@ why: Misunderstood } |
 why: PhotoError; 
 /**  The file. */
 path: string } | 
-{ kind: "ignore_pattern"; pattern: string; said: string } | 
 /**  The user's folder for pictures is gone. */
 { kind: "no_pictures" } | 
 /**  The system's chooser did not open. */
@@ -1055,6 +1062,19 @@ said: Said | null } |
 { kind: "taken_back"; 
 /**  What was taken back. */
 said: Said | null };
+
+/**  What the last look through the folders left out. */
+export type Skipped = {
+	/**  A file or folder, for reading. */
+	path: string,
+	/**
+	 *  The rule: that of a program or marker, as [`SkipRule::as_str`](crate::scan::SkipRule::as_str), or the
+	 *  extension of a picture or video that is not read.
+	 */
+	rule: string,
+	/**  Pictures and videos in it, by their names; 1 for a file. */
+	files: number,
+};
 
 /**  How fast photos are read: since the run began to read, without its pauses. */
 export type Speed = {
