@@ -265,6 +265,7 @@ fn what_was_learned_is_told_listed_and_taken_back() {
 #[test]
 fn a_network_is_added_listed_and_removed() {
     let place = Place::with(&[]);
+    place.json(&["index", place.photos.path().to_str().unwrap()]);
     // Kith's own parameters are such a file; one number of its last layer is changed.
     let shipped = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -326,13 +327,14 @@ fn a_network_is_added_listed_and_removed() {
 #[test]
 fn words_for_people_and_complaints_of_one_line() {
     let place = Place::with(&["obama.jpg", "biden.jpg"]);
+    assert!(refused(&place.run(&["people"])).contains("There is no library"));
+    refused(&place.run(&["index"]));
     let nobody = place.run(&["people"]);
     assert!(
         String::from_utf8(nobody.stdout)
             .unwrap()
             .starts_with("Nobody yet.")
     );
-    refused(&place.run(&["index"]));
     let missing = refused(&place.run(&["index", "/no/such/folder"]));
     assert!(missing.contains("/no/such/folder"), "{missing}");
 

@@ -250,11 +250,12 @@ fn the_scans_of_a_jpeg_are_counted() {
             outcome.err()
         );
     }
-    // The most that is decoded: 2.5 thousand million pixels, visited again and again.
+    // The most that is decoded: 2.5 thousand million pixels, visited again and again. Until the last scan
+    // three coefficients a pixel are kept, of two bytes each.
     let outcome = read(
         "a.jpg",
         &scans(3_600, 170),
-        3 * 3600 * 3600 / MB as u32 + 32,
+        9 * 3600 * 3600 / MB as u32 + 32,
     );
     assert!(!matches!(outcome, Err(PhotoError::TooManyScans { .. })));
 }
