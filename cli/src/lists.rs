@@ -172,12 +172,12 @@ impl Failed {
             return Ok(());
         }
         if failed.is_empty() {
-            return out.line(match library.skipped()?.is_empty() {
-                true => "Every file could be read.",
-                false => {
-                    "Every photo could be read; `kith skipped` lists the files that were left out."
-                }
-            });
+            let said = if library.skipped()?.is_empty() {
+                "Every file could be read."
+            } else {
+                "Every photo could be read; `kith skipped` lists the files that were left out."
+            };
+            return out.line(said);
         }
         for file in failed {
             out.line(&format!("{}: {}", file.path, file.reason))?;

@@ -118,41 +118,45 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let library = || {
         let path = dir()?;
         if Library::is_in(&path) {
-            opened(Library::open(&path)?)
+            anyhow::Ok(opened(Library::open(&path)?))
         } else {
             Err(kith_engine::Error::NoLibrary { path }.into())
         }
     };
     match cli.command {
         Command::Index(command) => {
-            let library = opened(Library::open(&dir()?)?)?;
-            changing(library, |library| command.run(library, &mut out))
+            let library = opened(Library::open(&dir()?)?);
+            changing(&library, |library| command.run(library, &mut out))
         }
         Command::Watch(command) => command.run(&library()?, &mut out),
         Command::People(lists::People {}) => lists::People::run(&library()?, &mut out),
         Command::Faces(lists::Faces {}) => lists::Faces::run(&library()?, &mut out),
         Command::Failed(lists::Failed {}) => lists::Failed::run(&library()?, &mut out),
-        Command::Skipped(command) => changing(library()?, |library| command.run(library, &mut out)),
+        Command::Skipped(command) => {
+            changing(&library()?, |library| command.run(library, &mut out))
+        }
         Command::Alike(lists::Alike {}) => lists::Alike::run(&library()?, &mut out),
         Command::Places(lists::Places {}) => lists::Places::run(&library()?, &mut out),
         Command::Suggest(lists::Suggest {}) => lists::Suggest::run(&library()?, &mut out),
-        Command::Name(command) => changing(library()?, |library| command.run(library, &mut out)),
-        Command::Confirm(command) => changing(library()?, |library| command.run(library, &mut out)),
-        Command::Reject(command) => changing(library()?, |library| command.run(library, &mut out)),
-        Command::Merge(command) => changing(library()?, |library| command.run(library, &mut out)),
-        Command::Split(command) => changing(library()?, |library| command.run(library, &mut out)),
-        Command::Hide(command) => changing(library()?, |library| command.run(library, &mut out)),
-        Command::Ignore(command) => changing(library()?, |library| command.run(library, &mut out)),
-        Command::Forget(command) => changing(library()?, |library| command.run(library, &mut out)),
+        Command::Name(command) => changing(&library()?, |library| command.run(library, &mut out)),
+        Command::Confirm(command) => {
+            changing(&library()?, |library| command.run(library, &mut out))
+        }
+        Command::Reject(command) => changing(&library()?, |library| command.run(library, &mut out)),
+        Command::Merge(command) => changing(&library()?, |library| command.run(library, &mut out)),
+        Command::Split(command) => changing(&library()?, |library| command.run(library, &mut out)),
+        Command::Hide(command) => changing(&library()?, |library| command.run(library, &mut out)),
+        Command::Ignore(command) => changing(&library()?, |library| command.run(library, &mut out)),
+        Command::Forget(command) => changing(&library()?, |library| command.run(library, &mut out)),
         Command::History(decisions::History {}) => decisions::History::run(&library()?, &mut out),
-        Command::Undo(command) => changing(library()?, |library| command.run(library, &mut out)),
-        Command::Redo(decisions::Redo {}) => changing(library()?, |library| {
+        Command::Undo(command) => changing(&library()?, |library| command.run(library, &mut out)),
+        Command::Redo(decisions::Redo {}) => changing(&library()?, |library| {
             decisions::Redo::run(library, &mut out)
         }),
         Command::Backup(command) => command.run(&dir()?, library, &mut out),
         Command::Restore(command) => command.run(&dir()?, &mut out),
         Command::Export(command) => command.run(&library()?, &mut out),
-        Command::Import(command) => changing(library()?, |library| command.run(library, &mut out)),
+        Command::Import(command) => changing(&library()?, |library| command.run(library, &mut out)),
         Command::Search(command) => command.run(&library()?, &mut out),
         Command::Sureness(command) => command.run(&library()?, &mut out),
         Command::Embed(command) => command.run(&mut out),
@@ -164,22 +168,22 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 /// Says what its user should know of a library that was just opened.
-fn opened(library: Library) -> anyhow::Result<Library> {
+fn opened(library: Library) -> Library {
     for notice in library.notices() {
         output::complain(&notice.to_string());
     }
     if let Some(why) = library.read_only() {
         output::complain(&format!("This library can only be read, because {why}."));
     }
-    Ok(library)
+    library
 }
 
 /// Runs a command that changes the library, and then keeps the copy of the day.
 fn changing(
-    library: Library,
+    library: &Library,
     run: impl FnOnce(&Library) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    run(&library)?;
+    run(library)?;
     if let Err(error) = library.back_up_daily() {
         output::complain(&format!(
             "All is stored, but today's backup could not be kept. {error}"

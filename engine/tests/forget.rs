@@ -84,7 +84,11 @@ fn written(name: &str) -> Vec<Vec<u8>> {
         } else {
             let mut units = [0; 2];
             let units = letter.encode_utf16(&mut units);
-            units.iter().map(|unit| format!("\\u{unit:04x}")).collect()
+            units
+                .iter()
+                .map(|unit| format!("\\u{unit:04x}"))
+                .collect::<Vec<_>>()
+                .concat()
         }
     };
     let escaped: String = name.chars().map(escape).collect();
@@ -135,6 +139,7 @@ fn told(library: &Library, but: &[&str]) -> Vec<String> {
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // One life of one library.
 fn nothing_of_a_forgotten_person_is_in_any_file_and_nobody_else_is_touched() {
     let dir = tempfile::tempdir().unwrap();
     let photos = portraits();
