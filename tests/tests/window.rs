@@ -1005,6 +1005,7 @@ fn german_is_spoken_once_it_is_chosen_also_after_a_restart() -> Result<()> {
     eventually("it speaks as the system does", &window, nav, "People")?;
     ensure!(lang(&window)? == "en");
     window.press(&["8"])?;
+    window.find("[data-testid=language-de]")?;
     window.run(PRESS, "[data-testid=language-de]")?;
     eventually("it speaks German", &window, nav, "Leute")?;
     ensure!(lang(&window)? == "de");
@@ -1027,6 +1028,7 @@ fn german_is_spoken_once_it_is_chosen_also_after_a_restart() -> Result<()> {
     let shots = shots()?;
     for (look, name) in [("dark", "german-dark"), ("light", "german-light")] {
         window.press(&["8"])?;
+        window.find(&format!("[data-testid=look-{look}]"))?;
         window.run(PRESS, &format!("[data-testid=look-{look}]"))?;
         let shot =
             |screen: &str| window.screenshot(&shots.join(format!("{name}-1280x800")).join(screen));
@@ -1054,6 +1056,7 @@ fn german_is_spoken_once_it_is_chosen_also_after_a_restart() -> Result<()> {
     let window = Window::open(&program()?, home.path(), Look::PLAIN)?;
     eventually("it still does", &window, nav, "Leute")?;
     window.press(&["8"])?;
+    window.find("[data-testid=language-system]")?;
     window.run(PRESS, "[data-testid=language-system]")?;
     eventually("it speaks as the system does", &window, nav, "People")
 }
