@@ -362,6 +362,20 @@ fn photos_on_a_drive_that_is_not_connected_are_away_and_still_listed() {
 }
 
 #[test]
+fn a_photo_found_elsewhere_can_be_reached_though_its_drive_cannot() {
+    let life = Life::with(&[("obama.jpg", "disk/1.jpg"), ("biden.jpg", "home/2.jpg")]);
+    life.index_folders(&[life.path("disk"), life.path("home")]);
+    life.name("disk/1.jpg", "Barack");
+    fs::copy(life.path("disk/1.jpg"), life.path("home/3.jpg")).unwrap();
+    // Something is missing at home, so that what is new there is looked at for it.
+    life.rename("home/2.jpg", "home/4.jpg");
+    life.rename("disk", "unplugged");
+    let summary = life.index_folders(&[life.path("home")]);
+    assert_eq!((summary.photos, summary.away), (2, 0));
+    assert_eq!(life.face("home/3.jpg").name.as_deref(), Some("Barack"));
+}
+
+#[test]
 fn a_photo_moved_between_folders_is_the_same_in_every_order_of_looking() {
     for first in ["x", "y"] {
         let life = Life::with(&[

@@ -334,6 +334,8 @@ fn place(
     let read_before = |id: &&PhotoId| by_id[*id].content.is_some();
     let lost = displaced.iter().filter(read_before).chain(&missing);
     changes.gone.extend(lost.filter(|id| !placed.contains(id)));
+    // One that was found elsewhere can be reached, though its drive cannot.
+    changes.away.retain(|id| !placed.contains(id));
     plan.to_read.sort_by(|a, b| {
         let bytes = |file: &ToRead| photos::bytes_of(&file.path).to_owned();
         bytes(a).cmp(&bytes(b))
