@@ -4,7 +4,7 @@
 //! *away*: nothing is concluded from it. A volume is known by its UUID wherever it is mounted; another folder
 //! is recognised by its files.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -64,7 +64,7 @@ impl Job<'_> {
                 .filter(|file| file.path.starts_with(root))
                 .collect();
             let was = all.iter().find(|folder| {
-                placed.away.contains(folder) && is_at_new_place(folder, root, &inside, &known)
+                placed.away.contains(folder) && is_at_new_place(folder, &inside, &known)
             });
             if let Some(was) = was.cloned() {
                 placed.away.retain(|away| *away != was);
@@ -143,9 +143,9 @@ fn is_reachable(folder: &Path) -> bool {
         .is_ok_and(|mut entries| entries.next().is_some_and(|first| first.is_ok()))
 }
 
-/// Whether the files `inside` of `root` are what was in the folder `was`: half of a sample of them are
+/// Whether the files `inside` of a folder are what was in the folder `was`: half of a sample of them are
 /// photos of it by their content, and half of a sample of its photos have a file of their size.
-fn is_at_new_place(was: &Path, root: &Path, inside: &[&Found], known: &[Known]) -> bool {
+fn is_at_new_place(was: &Path, inside: &[&Found], known: &[Known]) -> bool {
     let photos: Vec<&Known> = known
         .iter()
         .filter(|photo| !photo.gone && photo.content.is_some() && photo.path.starts_with(was))
@@ -160,17 +160,12 @@ fn is_at_new_place(was: &Path, root: &Path, inside: &[&Found], known: &[Known]) 
         return false;
     }
     let contents: HashSet<[u8; 32]> = photos.iter().filter_map(|photo| photo.content).collect();
-    let at_old_path: HashMap<&Path, u64> = photos
-        .iter()
-        .filter_map(|photo| Some((photo.path.strip_prefix(was).ok()?, photo.stamp.size)))
-        .collect();
     let sizes: HashSet<u64> = photos.iter().map(|photo| photo.stamp.size).collect();
     let sampled: Vec<_> = sample(inside).collect();
     let known_ones = sampled.iter().filter(|file| {
-        let path = file.path.strip_prefix(root).unwrap_or(&file.path);
         // A file of another size has another content, and need not be opened.
-        let may_be = at_old_path.get(path) == Some(&file.size) || sizes.contains(&file.size);
-        may_be && photo::hashes(&file.path).is_ok_and(|of| contents.contains(&of.content))
+        sizes.contains(&file.size)
+            && photo::hashes(&file.path).is_ok_and(|of| contents.contains(&of.content))
     });
     known_ones.count() * 2 >= sampled.len()
 }
@@ -183,18 +178,22 @@ fn sample<T>(all: &[T]) -> impl Iterator<Item = &T> {
 /// What lay below one folder lies below another now; says how many photos. A photo whose new path is
 /// another's stays: it is matched by its content.
 fn relocate(connection: &Connection, from: &Path, to: &Path) -> Result<u32> {
+    let moved_path = |path: &Path| -> Option<PathBuf> {
+        let below = path.strip_prefix(from).ok()?;
+        // Joining nothing would end the path with a separator.
+        Some(if below.as_os_str().is_empty() {
+            to.to_owned()
+        } else {
+            to.join(below)
+        })
+    };
     let mut moved = 0;
     for photo in photos::known(connection)?
         .iter()
         .filter(|photo| !photo.gone)
     {
-        let Ok(below) = photo.path.strip_prefix(from) else {
+        let Some(path) = moved_path(&photo.path) else {
             continue;
-        };
-        let path = if below.as_os_str().is_empty() {
-            to.to_owned()
-        } else {
-            to.join(below)
         };
         if photos::at_path(connection, &path)?.is_none() {
             photos::set_path(connection, photo.id, &path)?;
@@ -202,13 +201,8 @@ fn relocate(connection: &Connection, from: &Path, to: &Path) -> Result<u32> {
         }
     }
     for folder in folders::all(connection)? {
-        if let Ok(below) = folder.strip_prefix(from) {
+        if let Some(path) = moved_path(&folder) {
             folders::remove(connection, &folder)?;
-            let path = if below.as_os_str().is_empty() {
-                to.to_owned()
-            } else {
-                to.join(below)
-            };
             folders::add(connection, &path)?;
         }
     }
