@@ -6,6 +6,7 @@
 
 mod patterns;
 mod skip;
+mod stamp;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,17 +15,18 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::UNIX_EPOCH,
 };
 
 use self::{
     patterns::Patterns,
     skip::{Kind, Markers},
+    stamp::Inodes,
 };
 use crate::photo::{self, PhotoError};
 
 pub use patterns::{IGNORE_FILE, wrong_pattern};
 pub use skip::SkipRule;
+pub use stamp::FileStamp;
 
 /// Files that were left out are told one by one up to this number; beyond it, their folders are told
 /// with the number of files.
@@ -40,14 +42,8 @@ const MOST_OPENED: usize = 10_000;
 pub struct Found {
     /// Its canonical path.
     pub path: PathBuf,
-    /// Its length in bytes.
-    pub size: u64,
-    /// When its content changed last, in nanoseconds since 1970 (UTC).
-    pub modified_ns: i64,
-    /// When its inode changed last, as `modified_ns`; `None` where the file system does not keep that.
-    pub changed_ns: Option<i64>,
-    /// Its inode; `None` where the file system makes numbers up at each mount.
-    pub inode: Option<u64>,
+    /// Which version of the file it was.
+    pub stamp: FileStamp,
 }
 
 /// Something that could not be looked into.
@@ -98,25 +94,17 @@ pub struct Chosen {
 /// chosen, these folders are the roots. When cancelled, what was found so far is returned.
 #[must_use]
 pub fn walk(folders: &[PathBuf], chosen: &Chosen, cancelled: &dyn Fn() -> bool) -> Walked {
-    let mut walk = Walk::new(folders, chosen);
-    for folder in folders {
-        match canonical(folder) {
-            Ok((path, metadata)) if metadata.is_dir() => walk.start(path),
-            Ok((path, metadata)) => walk.file(path, &metadata),
-            Err(error) => walk.trouble(folder, error.into()),
-        }
-    }
-    while let Some((folder, patterns)) = walk.waiting.pop() {
-        if cancelled() {
-            break;
-        }
-        if walk.seen.insert(folder.clone())
-            && let Err(error) = walk.folder(&folder, patterns)
-        {
-            walk.trouble(&folder, error.into());
-        }
-    }
-    walk.finish()
+    Walk::new(folders, chosen, true).through(folders, cancelled)
+}
+
+/// The photos alone that [`walk`] finds, without the work of counting what is left out.
+pub(crate) fn found(
+    folders: &[PathBuf],
+    chosen: &Chosen,
+    cancelled: &dyn Fn() -> bool,
+) -> Vec<Found> {
+    let walk = Walk::new(folders, chosen, false);
+    walk.through(folders, cancelled).found
 }
 
 /// Whether a walk leaves out a file or folder of this name wherever it lies.
@@ -150,63 +138,6 @@ fn canonical(path: &Path) -> io::Result<(PathBuf, Metadata)> {
     let path = fs::canonicalize(path)?;
     let metadata = fs::metadata(&path)?;
     Ok((path, metadata))
-}
-
-/// What the inode of one file says, as [`Found`] has it; `None` for both when it cannot be asked.
-#[must_use]
-pub fn inode_of(path: &Path, metadata: &Metadata) -> (Option<i64>, Option<u64>) {
-    Inodes::default().of(path, metadata)
-}
-
-/// Knows of each device whether its inodes last from one mount to the next.
-#[derive(Default)]
-struct Inodes {
-    #[cfg(unix)]
-    last: std::collections::HashMap<u64, bool>,
-}
-
-impl Inodes {
-    /// Change time and inode of a file, where they mean something.
-    #[cfg(unix)]
-    fn of(&mut self, path: &Path, metadata: &Metadata) -> (Option<i64>, Option<u64>) {
-        use std::os::unix::fs::MetadataExt as _;
-        let device = self.last.entry(metadata.dev());
-        if !*device.or_insert_with(|| keeps_inodes(path)) {
-            return (None, None);
-        }
-        let changed = metadata.ctime().checked_mul(1_000_000_000);
-        let changed = changed.and_then(|seconds| seconds.checked_add(metadata.ctime_nsec()));
-        (changed, Some(metadata.ino()))
-    }
-
-    #[cfg(not(unix))]
-    fn of(&mut self, _: &Path, _: &Metadata) -> (Option<i64>, Option<u64>) {
-        (None, None)
-    }
-}
-
-/// Whether the file system gives a file the same inode at each mount and keeps its change time. FAT, exFAT
-/// and NTFS by way of a user's program (FUSE) make the numbers up, and so may network file systems.
-#[cfg(target_os = "linux")]
-fn keeps_inodes(path: &Path) -> bool {
-    // linux/magic.h: MSDOS, exFAT, FUSE, SMB, CIFS, SMB2, NFS, 9P, NTFS3.
-    const MADE_UP: [u32; 9] = [
-        0x4d44,
-        0x2011_bab0,
-        0x6573_5546,
-        0x517b,
-        0xff53_4d42,
-        0xfe53_4d42,
-        0x6969,
-        0x0102_1997,
-        0x7366_746e,
-    ];
-    rustix::fs::statfs(path).is_ok_and(|of| !MADE_UP.contains(&(of.f_type as u32)))
-}
-
-#[cfg(all(unix, not(target_os = "linux")))]
-fn keeps_inodes(_: &Path) -> bool {
-    true
 }
 
 /// The entries of a folder, as far as a walk goes by them.
@@ -248,6 +179,8 @@ struct Walk<'a> {
     roots: HashSet<PathBuf>,
     /// Canonical path of the library's own cache.
     own_cache: Option<PathBuf>,
+    /// Whether what is left out is listed and counted.
+    tells_skipped: bool,
     /// Canonical paths of folders to look into, with the patterns around them.
     waiting: Vec<(PathBuf, Around)>,
     /// Canonical paths of the folders and files that were met.
@@ -261,7 +194,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(folders: &[PathBuf], chosen: &'a Chosen) -> Self {
+    fn new(folders: &[PathBuf], chosen: &'a Chosen, tells_skipped: bool) -> Self {
         let there = |path: &PathBuf| fs::canonicalize(path).ok();
         let roots = if chosen.roots.is_empty() {
             folders
@@ -273,6 +206,7 @@ impl<'a> Walk<'a> {
             patterns: &chosen.patterns,
             roots: roots.iter().filter_map(there).collect(),
             own_cache: own_cache.as_ref().and_then(there),
+            tells_skipped,
             waiting: Vec::new(),
             seen: HashSet::new(),
             walked: Walked::default(),
@@ -281,6 +215,27 @@ impl<'a> Walk<'a> {
             counted: 0,
             opened: 0,
         }
+    }
+
+    fn through(mut self, folders: &[PathBuf], cancelled: &dyn Fn() -> bool) -> Walked {
+        for folder in folders {
+            match canonical(folder) {
+                Ok((path, metadata)) if metadata.is_dir() => self.start(path),
+                Ok((path, metadata)) => self.file(path, &metadata),
+                Err(error) => self.trouble(folder, error.into()),
+            }
+        }
+        while let Some((folder, patterns)) = self.waiting.pop() {
+            if cancelled() {
+                break;
+            }
+            if self.seen.insert(folder.clone())
+                && let Err(error) = self.folder(&folder, patterns)
+            {
+                self.trouble(&folder, error.into());
+            }
+        }
+        self.finish()
     }
 
     /// Lets a folder wait, unless a walk from the chosen root around it would leave it out. One that is
@@ -406,7 +361,11 @@ impl<'a> Walk<'a> {
             (entry.path(), None)
         };
         if !photo::is_supported(&path) {
-            self.passed_over(path);
+            // Opening a pipe would wait for somebody who writes to it.
+            let is_file = metadata.as_ref().map_or(kind.is_file(), Metadata::is_file);
+            if is_file {
+                self.passed_over(path);
+            }
         } else if let Some(rule) = patterns
             .as_ref()
             .and_then(|patterns| patterns.rule_for(&entry.path(), false))
@@ -441,6 +400,9 @@ impl<'a> Walk<'a> {
 
     /// A file that is not named like a photo that is read.
     fn passed_over(&mut self, path: PathBuf) {
+        if !self.tells_skipped {
+            return;
+        }
         match skip::kind(path.file_name().unwrap_or_default()) {
             Kind::NotRead(extension) => self.skip_file(path, SkipRule::Kind(extension)),
             Kind::Unclear(rule) => {
@@ -460,14 +422,8 @@ impl<'a> Walk<'a> {
         if !photo::is_supported(&path) {
             self.trouble(&path, PhotoError::NotAPhoto);
         } else if metadata.is_file() {
-            let (changed_ns, inode) = self.inodes.of(&path, metadata);
-            self.walked.found.push(Found {
-                path,
-                size: metadata.len(),
-                modified_ns: modified_ns(metadata),
-                changed_ns,
-                inode,
-            });
+            let stamp = self.inodes.stamp(&path, metadata);
+            self.walked.found.push(Found { path, stamp });
         } else {
             self.trouble(&path, PhotoError::NotAFile);
         }
@@ -500,7 +456,7 @@ impl<'a> Walk<'a> {
     }
 
     fn skip_file(&mut self, path: PathBuf, rule: SkipRule) {
-        if !self.seen.insert(path.clone()) {
+        if !self.tells_skipped || !self.seen.insert(path.clone()) {
             return;
         }
         if self.walked.skipped.len() < MOST_LISTED {
@@ -513,7 +469,7 @@ impl<'a> Walk<'a> {
     }
 
     fn skip_folder(&mut self, path: PathBuf, rule: SkipRule) {
-        if !self.seen.insert(path.clone()) {
+        if !self.tells_skipped || !self.seen.insert(path.clone()) {
             return;
         }
         let files = self.count_files(&path);
@@ -585,22 +541,10 @@ fn rule_for_folder(
         .or_else(|| patterns?.rule_for(folder, true))
 }
 
-/// When the content of a file changed last, as [`Found`] has it. A file system that keeps no times says 1970
-/// for every file.
-#[must_use]
-pub fn modified_ns(metadata: &Metadata) -> i64 {
-    let Ok(modified) = metadata.modified() else {
-        return 0;
-    };
-    match modified.duration_since(UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
-        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs::File;
+    use std::time::UNIX_EPOCH;
 
     use tempfile::TempDir;
 
@@ -725,10 +669,13 @@ mod tests {
         set("before.jpg", UNIX_EPOCH - std::time::Duration::from_mins(1));
         let found = look(&root).found;
         assert_eq!(
-            (found[0].size, found[0].modified_ns),
+            (found[0].stamp.size, found[0].stamp.modified_ns),
             (5, 1_500_000_000_125_000_000)
         );
-        assert_eq!((found[1].size, found[1].modified_ns), (0, -60_000_000_000));
+        assert_eq!(
+            (found[1].stamp.size, found[1].stamp.modified_ns),
+            (0, -60_000_000_000)
+        );
     }
 
     #[test]
@@ -1075,13 +1022,16 @@ mod tests {
         fn pipes_are_told_and_not_opened() {
             let (_guard, root) = folder(&[]);
             let pipe = root.join("pipe.jpg");
-            assert!(
-                Command::new("mkfifo")
-                    .arg(&pipe)
-                    .status()
-                    .expect("mkfifo runs")
-                    .success()
-            );
+            // Of the others the first bytes, or the patterns, would be read.
+            for pipe in [&pipe, &root.join("pipe"), &root.join(IGNORE_FILE)] {
+                assert!(
+                    Command::new("mkfifo")
+                        .arg(pipe)
+                        .status()
+                        .expect("mkfifo runs")
+                        .success()
+                );
+            }
             let Walked {
                 found, troubles, ..
             } = look(&root);

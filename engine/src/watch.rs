@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::DefaultHasher};
 use std::fs;
 use std::hash::{Hash as _, Hasher as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -73,7 +74,8 @@ struct Heard {
     library: Option<PathBuf>,
     /// Changed folders, with the first and the last change.
     folders: BTreeMap<PathBuf, (Instant, Instant)>,
-    everything: bool,
+    /// Since when everything is to be looked at.
+    everything: Option<Instant>,
     last: Option<Instant>,
     /// Files that are open for writing, with the last write.
     written: HashMap<PathBuf, Instant>,
@@ -173,7 +175,7 @@ impl<W: Watcher> FolderWatch<W> {
         let mut heard = self.ear.heard();
         let now = Instant::now();
         match due {
-            Due::Everything => heard.everything = true,
+            Due::Everything => heard.want_everything(now),
             Due::Folders(folders) => {
                 for folder in folders {
                     heard.note(folder, now);
@@ -224,8 +226,8 @@ impl<W: Watcher> FolderWatch<W> {
         let until = Instant::now() + TICK;
         loop {
             let now = Instant::now();
-            if now >= self.next_repair {
-                self.ear.heard().everything = true;
+            if now >= self.next_repair && !self.chosen.roots.is_empty() {
+                self.ear.heard().want_everything(now);
             }
             if now >= self.next_poll {
                 self.walk_polled();
@@ -258,51 +260,35 @@ impl<W: Watcher> FolderWatch<W> {
     }
 
     /// What of it comes to rest: folders with files that are being written are put back.
+    ///
+    /// Everything does not wait: what changes in the middle of the look is noted as ever.
     fn still(&self, due: Taken) -> Option<Due> {
-        let targets = match &due {
-            Taken::Everything => self.chosen.roots.clone(),
-            Taken::Folders(folders) => {
-                let paths = folders.iter().map(|(path, _)| self.there(path));
-                outermost(paths.collect())
-            }
+        let Taken::Folders(folders) = due else {
+            return Some(Due::Everything);
         };
-        let walked = |targets: &[PathBuf]| -> Vec<Found> {
-            scan::walk(targets, &self.chosen, &|| self.is_stopped()).found
-        };
-        let before = walked(&targets);
+        let targets = folders.iter().map(|(path, _)| self.there(path));
+        let targets = outermost(targets.collect());
+        let walked = || scan::found(&targets, &self.chosen, &|| self.is_stopped());
+        let before = walked();
         if !self.pause(STILL) {
             return None;
         }
-        let after = walked(&targets);
-        let mut unsteady = changed(&before, &after);
-        unsteady.extend(self.ear.heard().being_written());
-        match due {
-            Taken::Everything => {
-                let mut heard = self.ear.heard();
-                for path in unsteady {
-                    if let Some(folder) = path.parent() {
-                        heard.note(folder.to_owned(), Instant::now());
-                    }
-                }
-                Some(Due::Everything)
-            }
-            Taken::Folders(folders) => {
-                let now = Instant::now();
-                let mut looks = BTreeSet::new();
-                for (path, first) in folders {
-                    let target = self.there(&path);
-                    let waits = now.saturating_duration_since(first) < LONGEST_WAIT
-                        && unsteady.iter().any(|file| file.starts_with(&target));
-                    if waits {
-                        self.ear.heard().note_since(path, first, now);
-                    } else {
-                        looks.insert(target);
-                    }
-                }
-                let looks = outermost(looks);
-                (!looks.is_empty()).then_some(Due::Folders(looks))
+        let mut unsteady = changed(&before, &walked());
+        unsteady.extend(self.ear.being_written());
+        let now = Instant::now();
+        let mut looks = BTreeSet::new();
+        for (path, first) in folders {
+            let target = self.there(&path);
+            let waits = now.saturating_duration_since(first) < LONGEST_WAIT
+                && unsteady.iter().any(|file| file.starts_with(&target));
+            if waits {
+                self.ear.heard().note_since(path, first, now);
+            } else {
+                looks.insert(target);
             }
         }
+        let looks = outermost(looks);
+        (!looks.is_empty()).then_some(Due::Folders(looks))
     }
 
     /// The folder as the system names it without links; the nearest one around it where it is gone.
@@ -354,7 +340,7 @@ impl<W: Watcher> FolderWatch<W> {
 
     /// Begins to watch a folder.
     fn watched(&mut self, path: PathBuf) -> Root {
-        let identity = identity(&path);
+        let mut identity = identity(&path);
         let mut polled = self.poll.map(|_| PollReason::Asked);
         if identity.is_some() && polled.is_none() {
             polled = match &mut self.watcher {
@@ -364,7 +350,12 @@ impl<W: Watcher> FolderWatch<W> {
                     Err(error) => {
                         // Some of the folders in it may be watched.
                         self.unwatch(&path);
-                        reason(&error)
+                        let reason = reason(&error);
+                        if reason.is_none() {
+                            // A folder in it went meanwhile: it is watched anew at the next tick.
+                            identity = None;
+                        }
+                        reason
                     }
                 },
             };
@@ -421,12 +412,26 @@ impl Ear {
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
+    /// The files that are open for writing.
+    fn being_written(&self) -> Vec<PathBuf> {
+        let mut heard = self.heard();
+        heard.written.retain(|_, last| last.elapsed() < IDLE_WRITER);
+        let mut written: Vec<PathBuf> = heard.written.keys().cloned().collect();
+        // A drive that hangs must not keep the watch from being ended.
+        drop(heard);
+        written.retain(|file| file.exists());
+        written
+    }
+
     /// Takes note of a message of the system.
     fn hear(&self, event: notify::Result<notify::Event>) {
         let event = match event {
             Ok(event) => event,
             Err(error) => {
-                if let Some(reason) = reason(&error) {
+                // A folder that this user may not enter is none that a look could read.
+                let is_closed = matches!(&error.kind, ErrorKind::Io(error)
+                    if error.kind() == io::ErrorKind::PermissionDenied);
+                if let Some(reason) = reason(&error).filter(|_| !is_closed) {
                     self.heard()
                         .broken
                         .push((error.paths.into_iter().next(), reason));
@@ -438,7 +443,7 @@ impl Ear {
         let now = Instant::now();
         if event.need_rescan() {
             let mut heard = self.heard();
-            heard.everything = true;
+            heard.want_everything(now);
             heard.last = Some(now);
             drop(heard);
             self.changed.notify_all();
@@ -459,7 +464,7 @@ impl Ear {
                 continue;
             };
             heard.note(folder, now);
-            // Only there is told when a file is closed.
+            // Only inotify reports that a file is closed.
             if cfg!(target_os = "linux") {
                 let is_written = matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)));
                 if !is_written {
@@ -481,45 +486,47 @@ enum Taken {
 }
 
 impl Heard {
+    fn want_everything(&mut self, now: Instant) {
+        self.everything.get_or_insert(now);
+        self.folders.clear();
+    }
+
     fn note(&mut self, folder: PathBuf, now: Instant) {
         self.note_since(folder, now, now);
     }
 
     fn note_since(&mut self, folder: PathBuf, first: Instant, now: Instant) {
         self.last = self.last.max(Some(now));
-        if self.everything {
+        if self.everything.is_some() {
             return;
         }
         let times = self.folders.entry(folder).or_insert((first, now));
         *times = (times.0.min(first), times.1.max(now));
         if self.folders.len() > MOST_FOLDERS {
-            self.everything = true;
-            self.folders.clear();
+            self.want_everything(first);
         }
     }
 
     /// When a look is due; none when nothing changed.
     fn ready_at(&self, now: Instant) -> Option<Instant> {
         let quiet = self.last.map(|last| last + QUIET);
-        if self.everything {
-            return Some(quiet.unwrap_or(now));
+        if let Some(since) = self.everything {
+            return Some(quiet.map_or(now, |quiet| quiet.min(since + LONGEST_WAIT)));
         }
-        let last = self.folders.values().map(|(_, last)| *last).min()?;
-        Some(quiet.map_or(last + QUIET_FOLDER, |quiet| quiet.min(last + QUIET_FOLDER)))
+        let next = self.folders.values().copied().map(due_at).min()?;
+        Some(quiet.map_or(next, |quiet| quiet.min(next)))
     }
 
     fn take(&mut self, now: Instant) -> Taken {
-        if self.everything {
-            self.everything = false;
-            self.folders.clear();
+        if self.everything.take().is_some() {
             return Taken::Everything;
         }
         let all = self.last.is_none_or(|last| last + QUIET <= now);
         let mut due = Vec::new();
-        self.folders.retain(|folder, (first, last)| {
-            let taken = all || *last + QUIET_FOLDER <= now;
+        self.folders.retain(|folder, times| {
+            let taken = all || due_at(*times) <= now;
             if taken {
-                due.push((folder.clone(), *first));
+                due.push((folder.clone(), times.0));
             }
             !taken
         });
@@ -571,13 +578,11 @@ impl Heard {
             },
         }
     }
+}
 
-    /// The files that are open for writing.
-    fn being_written(&mut self) -> Vec<PathBuf> {
-        self.written
-            .retain(|file, last| last.elapsed() < IDLE_WRITER && file.exists());
-        self.written.keys().cloned().collect()
-    }
+/// When a folder with this first and last change is due, while others go on changing.
+fn due_at((first, last): (Instant, Instant)) -> Instant {
+    (last + QUIET_FOLDER).min(first + LONGEST_WAIT)
 }
 
 fn reason(error: &notify::Error) -> Option<PollReason> {
@@ -608,6 +613,8 @@ fn identity(folder: &Path) -> Option<(u64, u64)> {
 /// Whether others than this computer may change a folder, so that the system cannot tell of it.
 #[cfg(target_os = "linux")]
 fn is_on_network(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
     // linux/magic.h and the file systems' own sources: NFS, SMB, CIFS, SMB2, 9P (folders of a host in
     // WSL), Ceph, AFS, Coda, VirtualBox' shared folders, FUSE (sshfs, rclone, virtiofs).
     const NETWORK: [u32; 10] = [
@@ -622,7 +629,10 @@ fn is_on_network(folder: &Path) -> bool {
         0x786f_4256,
         0x6573_5546,
     ];
-    rustix::fs::statfs(folder).is_ok_and(|of| NETWORK.contains(&(of.f_type as u32)))
+    let is_of_kind =
+        rustix::fs::statfs(folder).is_ok_and(|of| NETWORK.contains(&(of.f_type as u32)));
+    // A local drive in FUSE (NTFS) has the number of its device, and the system tells of it.
+    is_of_kind && fs::metadata(folder).is_ok_and(|of| rustix::fs::major(of.dev()) == 0)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -632,16 +642,9 @@ fn is_on_network(_: &Path) -> bool {
 
 /// A number that changes when anything changes that a look would find.
 fn fingerprint(root: &Path, chosen: &Chosen, stopped: &dyn Fn() -> bool) -> u64 {
-    let walked = scan::walk(&[root.to_owned()], chosen, stopped);
     let mut hasher = DefaultHasher::new();
-    for file in &walked.found {
-        (&file.path, file.size, file.modified_ns).hash(&mut hasher);
-    }
-    for trouble in &walked.troubles {
-        trouble.path.hash(&mut hasher);
-    }
-    for skipped in &walked.skipped {
-        (&skipped.path, skipped.files).hash(&mut hasher);
+    for file in scan::found(&[root.to_owned()], chosen, stopped) {
+        (&file.path, file.stamp.size, file.stamp.modified_ns).hash(&mut hasher);
     }
     hasher.finish()
 }
@@ -775,6 +778,33 @@ mod tests {
         let lost = notify::Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
         watch.ear.hear(Ok(lost));
         assert_eq!(due(&mut watch, &chosen), Due::Everything);
+    }
+
+    #[test]
+    fn a_library_without_folders_is_not_looked_at() {
+        let mut watch = FolderWatch::<Silent>::with(None);
+        watch.follow(Chosen::default());
+        watch.stopper().stop();
+        assert_eq!(watch.wait(), None);
+        assert_eq!(watch.ear.heard().everything, None);
+    }
+
+    #[test]
+    fn a_folder_that_never_comes_to_rest_is_due_after_the_longest_wait() {
+        let first = Instant::now();
+        let last = first + LONGEST_WAIT + Duration::from_millis(500);
+        let mut heard = Heard::default();
+        heard.note_since(PathBuf::from("/busy"), first, last);
+        heard.note(PathBuf::from("/other"), last);
+        assert!(heard.ready_at(last).is_some_and(|ready| ready <= last));
+        let Taken::Folders(taken) = heard.take(last) else {
+            unreachable!("two folders are no reason to look at everything");
+        };
+        assert_eq!(taken, [(PathBuf::from("/busy"), first)]);
+        // The same of everything.
+        heard.want_everything(first);
+        heard.note(PathBuf::from("/busy"), last);
+        assert!(heard.ready_at(last).is_some_and(|ready| ready <= last));
     }
 
     #[test]

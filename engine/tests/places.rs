@@ -13,10 +13,10 @@ use kith_engine::{Error, Library};
 fn library_of(dir: &Path, taken: &[(&str, Option<[f64; 2]>)]) -> Library {
     let library = Library::open(dir).unwrap();
     let mut catalog = Catalog::open(&dir.join("catalog.sqlite")).unwrap();
-    let stamp = photos::Stamp {
+    let stamp = kith_engine::scan::FileStamp {
         size: 0,
         modified_ns: 0,
-        ..photos::Stamp::default()
+        ..kith_engine::scan::FileStamp::default()
     };
     catalog
         .transaction(|connection| {

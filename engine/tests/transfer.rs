@@ -402,10 +402,11 @@ mod made {
     use std::collections::{BTreeMap, BTreeSet};
     use std::path::{Path, PathBuf};
 
-    use kith_engine::catalog::photos::{self, Header, Stamp};
+    use kith_engine::catalog::photos::{self, Header};
     use kith_engine::catalog::{Catalog, decisions, faces, transfer};
     use kith_engine::faces::MODEL;
     use kith_engine::people::{AnswerSet, Decided, Decision, PersonAnswers};
+    use kith_engine::scan::FileStamp;
     use kith_engine::{FaceId, PhotoId, Sureness};
     use kith_models::{Code, EMBEDDING_LEN, unit};
     use proptest::prelude::*;
@@ -441,10 +442,10 @@ mod made {
                         height: 300,
                         ..Header::default()
                     };
-                    let stamp = Stamp {
+                    let stamp = FileStamp {
                         size: 1,
                         modified_ns: 1,
-                        ..Stamp::default()
+                        ..FileStamp::default()
                     };
                     let path = PathBuf::from(format!("{folder}/{photo}.jpg"));
                     let id = photos::store(connection, None, &path, stamp, &header, &MODEL)?;

@@ -8,10 +8,11 @@ use std::time::SystemTime;
 
 use kith_engine::catalog::decisions::Entry;
 use kith_engine::catalog::faces::NewFace;
-use kith_engine::catalog::photos::{Header, Stamp};
+use kith_engine::catalog::photos::Header;
 use kith_engine::catalog::{Catalog, decisions, faces, photos};
 use kith_engine::faces::MODEL;
 use kith_engine::people::{Decided, Decision, standing};
+use kith_engine::scan::FileStamp;
 use kith_engine::{Action, DecisionId, Error, Face, FaceId, FaceState, Library, Person, PersonId};
 use kith_models::{Code, Embedding, unit};
 
@@ -61,7 +62,7 @@ fn add(dir: &Path, embeddings: &[Embedding]) {
         .transaction(|connection| {
             let first = photos::known(connection)?.len();
             for (number, embedding) in (first..).zip(embeddings) {
-                let stamp = Stamp::default();
+                let stamp = FileStamp::default();
                 let mut content = [0; 32];
                 content[..8].copy_from_slice(&number.to_le_bytes());
                 let header = Header {

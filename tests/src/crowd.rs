@@ -311,7 +311,7 @@ fn copied(portraits: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
 fn known(
     catalog: &Catalog,
     originals: &[PathBuf],
-) -> Result<Vec<(photos::Photo, StoredFace, photos::Stamp)>> {
+) -> Result<Vec<(photos::Photo, StoredFace, kith_engine::scan::FileStamp)>> {
     let present = photos::present(catalog.connection())?;
     let files = photos::known(catalog.connection())?;
     originals
@@ -324,7 +324,7 @@ fn known(
             let file = files.iter().find(|file| file.id == photo.id);
             let file = file.context("a portrait has no file")?;
             // A link to it changes its inode.
-            let stamp = photos::Stamp {
+            let stamp = kith_engine::scan::FileStamp {
                 changed_ns: None,
                 inode: None,
                 ..file.stamp

@@ -139,6 +139,16 @@ pub fn on_photo(connection: &Connection, photo: PhotoId) -> Result<Vec<StoredFac
     rows.map(|row| Ok(row?)).collect()
 }
 
+/// Every face with the photo that it is on.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn photo_of_each(connection: &Connection) -> Result<Vec<(FaceId, PhotoId)>> {
+    let mut statement = connection.prepare_cached("SELECT id, photo FROM faces")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.map(|row| Ok(row?)).collect()
+}
+
 /// One face, gone or not.
 ///
 /// # Errors

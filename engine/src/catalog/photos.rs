@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::gathered;
 use crate::photo::PhotoError;
+use crate::scan::FileStamp;
 use crate::{PhotoId, Result};
 
 /// As the first version had it; [`BY_CONTENT_FIRST`] is today's.
@@ -81,45 +82,6 @@ pub(super) const BY_CONTENT_FIRST: &str = "
     -- Their reason was not kept in parts: it may have passed.
     UPDATE photos SET modified_ns = -1 WHERE failed IS NOT NULL AND why IS NULL;";
 
-/// What identifies a version of a file without opening it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Stamp {
-    /// Bytes.
-    pub size: u64,
-    /// When the content changed last: nanoseconds since 1970 in UTC.
-    pub modified_ns: i64,
-    /// When the inode changed last (a rename, other permissions, a replaced file whose time was set back);
-    /// `None` where the file system does not keep it.
-    pub changed_ns: Option<i64>,
-    /// The inode; `None` where the file system makes numbers up at each mount.
-    pub inode: Option<u64>,
-}
-
-/// FAT keeps times in full two seconds: a time may be rounded once the drive is mounted again.
-const COARSE_NS: i64 = 2_000_000_000;
-
-impl Stamp {
-    /// Whether the file with the stamp `now` is the very file of this stamp, so that it need not be opened.
-    #[must_use]
-    pub fn is_unchanged(&self, now: &Self) -> bool {
-        // What one of the two does not know says nothing.
-        fn agree<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
-            a.zip(b).is_none_or(|(a, b)| a == b)
-        }
-        self.size == now.size
-            && (self.modified_ns == now.modified_ns || self.is_rounded(now))
-            && agree(self.changed_ns, now.changed_ns)
-            && agree(self.inode, now.inode)
-    }
-
-    fn is_rounded(&self, now: &Self) -> bool {
-        let [a, b] = [self.modified_ns, now.modified_ns];
-        now.changed_ns.is_none()
-            && a.abs_diff(b) < COARSE_NS as u64
-            && (a % COARSE_NS == 0 || b % COARSE_NS == 0)
-    }
-}
-
 /// What a scan needs to know of a row.
 #[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools)] // Columns of the table, each with its own meaning.
@@ -129,7 +91,7 @@ pub struct Known {
     /// Where it is, or was.
     pub path: PathBuf,
     /// The version that was read.
-    pub stamp: Stamp,
+    pub stamp: FileStamp,
     /// Which networks read it; none if it could not be read.
     pub model: Option<String>,
     /// BLAKE3 of the file; none if it could not be read.
@@ -241,7 +203,7 @@ fn known_from(row: &Row<'_>) -> rusqlite::Result<Known> {
     Ok(Known {
         id: row.get(0)?,
         path: path_of(row.get(1)?),
-        stamp: Stamp {
+        stamp: FileStamp {
             size: row.get::<_, i64>(2)? as u64,
             modified_ns: row.get(3)?,
             changed_ns: row.get(4)?,
@@ -460,7 +422,7 @@ pub fn store(
     connection: &Connection,
     photo: Option<PhotoId>,
     path: &Path,
-    stamp: Stamp,
+    stamp: FileStamp,
     header: &Header,
     model: &str,
 ) -> Result<PhotoId> {
@@ -518,7 +480,7 @@ fn free_path(connection: &Connection, path: &Path, photo: Option<PhotoId>) -> Re
 pub fn store_failed(
     connection: &Connection,
     path: &Path,
-    stamp: Stamp,
+    stamp: FileStamp,
     why: &PhotoError,
 ) -> Result<()> {
     let parts = serde_json::to_string(why)
@@ -557,7 +519,12 @@ pub fn store_failed(
 ///
 /// # Errors
 /// [`crate::Error::Catalog`] when the catalog cannot be written.
-pub fn store_moved(connection: &Connection, id: PhotoId, path: &Path, stamp: Stamp) -> Result<()> {
+pub fn store_moved(
+    connection: &Connection,
+    id: PhotoId,
+    path: &Path,
+    stamp: FileStamp,
+) -> Result<()> {
     free_path(connection, path, Some(id))?;
     connection
         .prepare_cached(
@@ -580,7 +547,7 @@ pub fn store_moved(connection: &Connection, id: PhotoId, path: &Path, stamp: Sta
 ///
 /// # Errors
 /// [`crate::Error::Catalog`] when the catalog cannot be written.
-pub fn set_stamp(connection: &Connection, id: PhotoId, stamp: Stamp) -> Result<()> {
+pub fn set_stamp(connection: &Connection, id: PhotoId, stamp: FileStamp) -> Result<()> {
     connection
         .prepare_cached(
             "UPDATE photos SET size = ?2, modified_ns = ?3, changed_ns = ?4, inode = ?5, away = 0, passing = NULL
@@ -771,10 +738,10 @@ mod tests {
     fn why_a_file_could_not_be_read_is_told_in_parts_and_of_older_rows_as_it_was_said() {
         let dir = tempfile::tempdir().unwrap();
         let mut catalog = Catalog::open(&dir.path().join("catalog.sqlite")).unwrap();
-        let stamp = Stamp {
+        let stamp = FileStamp {
             size: 1,
             modified_ns: 1,
-            ..Stamp::default()
+            ..FileStamp::default()
         };
         let why = PhotoError::TooLarge {
             width: 30_000,

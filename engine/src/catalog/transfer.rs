@@ -4,7 +4,7 @@ use kith_models::EMBEDDING_LEN;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::faces::{landmark_bytes, landmarks_from};
-use super::photos::Stamp;
+use crate::scan::FileStamp;
 use crate::{FaceId, PhotoId, Result};
 
 /// A photo that was read at some time.
@@ -15,7 +15,7 @@ pub struct PhotoRow {
     /// Path as the system's bytes; see [`file_path`].
     pub path: Vec<u8>,
     /// The version of the file that was read.
-    pub stamp: Stamp,
+    pub stamp: FileStamp,
     /// BLAKE3 of the file.
     pub content: [u8; 32],
     /// BLAKE3 of the picture's data without metadata, where it is told apart.
@@ -100,10 +100,10 @@ fn photo_from(row: &Row<'_>) -> rusqlite::Result<PhotoRow> {
     Ok(PhotoRow {
         id: row.get(0)?,
         path: row.get(1)?,
-        stamp: Stamp {
+        stamp: FileStamp {
             size: row.get::<_, i64>(2)?.cast_unsigned(),
             modified_ns: row.get(3)?,
-            ..Stamp::default()
+            ..FileStamp::default()
         },
         content: row.get(4)?,
         picture: row.get(5)?,

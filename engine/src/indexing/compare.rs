@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use rayon::prelude::*;
 
@@ -11,17 +10,15 @@ use super::identity::{self, File, Match, Unplaced};
 use super::roots::Roots;
 use super::{Job, Replaced, ToRead, store_skipped};
 use crate::catalog::folders;
-use crate::catalog::photos::{self, Known, Stamp};
+use crate::catalog::photos::{self, Known};
 use crate::faces::MODEL;
 use crate::photo::{self, Hashes, PhotoError};
-use crate::scan::{self, Found, Walked, inode_of};
-use crate::{Phase, PhotoId, Progress, Result};
+use crate::scan::{FileStamp, Found, Walked};
+use crate::{PhotoId, Progress, Result};
 
 /// A new file is hashed ahead if it is so much longer or shorter than a missing photo at most: editing
 /// metadata changes the length by less.
 const METADATA_BYTES: u64 = 1 << 20;
-/// Files that are hashed between two reports of the progress.
-const HASHED_TOGETHER: usize = 64;
 
 /// What a look has to do.
 #[derive(Debug, Default)]
@@ -36,20 +33,20 @@ pub(super) struct Plan {
 #[derive(Default)]
 struct Changes {
     /// The file of a photo is as it was, with this stamp.
-    stamped: Vec<(PhotoId, Stamp)>,
+    stamped: Vec<(PhotoId, FileStamp)>,
     /// A photo lies elsewhere; with a stamp that is no file's where it must be read again.
-    moved: Vec<(PhotoId, PathBuf, Stamp)>,
+    moved: Vec<(PhotoId, PathBuf, FileStamp)>,
     gone: Vec<PhotoId>,
     /// Photos that could be reached, and cannot be now.
     away: Vec<PhotoId>,
     /// Files that could not be hashed.
-    unread: Vec<(PathBuf, Stamp, PhotoError)>,
+    unread: Vec<(PathBuf, FileStamp, PhotoError)>,
 }
 
 /// A file that is new at its path, or changed.
 struct Changed<'a> {
     path: &'a Path,
-    stamp: Stamp,
+    stamp: FileStamp,
     at_path: Option<&'a Known>,
     hashes: Option<Hashes>,
 }
@@ -90,7 +87,7 @@ impl Job<'_> {
                 changes.away.push(photo.id);
             }
         }
-        let changed = self.hashed(changed, &missing, &mut changes, progress);
+        let changed = self.hashed(changed, &missing, &mut changes, progress)?;
         if self.control.is_cancelled() {
             // What was not hashed cannot be told from what is gone.
             return Ok(Plan::default());
@@ -102,7 +99,12 @@ impl Job<'_> {
             }
             store_skipped(connection, read, &self.chosen.roots, troubles, skipped)?;
             for trouble in troubles.iter().filter(|of| !roots.is_away(&of.path)) {
-                photos::store_failed(connection, &trouble.path, Stamp::default(), &trouble.why)?;
+                photos::store_failed(
+                    connection,
+                    &trouble.path,
+                    FileStamp::default(),
+                    &trouble.why,
+                )?;
             }
             // All leave their paths before one takes another's.
             let leave = changes.moved.iter().map(|(photo, ..)| photo);
@@ -134,7 +136,7 @@ impl Job<'_> {
         missing: &[&Known],
         changes: &mut Changes,
         progress: &mut Progress,
-    ) -> Vec<Changed<'a>> {
+    ) -> Result<Vec<Changed<'a>>> {
         let displaced = changed.iter().filter_map(|file| file.at_path);
         let unplaced = missing.iter().copied().chain(displaced);
         let mut sizes: Vec<u64> = unplaced
@@ -151,19 +153,8 @@ impl Job<'_> {
         let to_hash: Vec<usize> = (0..changed.len())
             .filter(|at| changed[*at].at_path.is_some() || may_hold_one(changed[*at].stamp.size))
             .collect();
-        let started = Instant::now();
         let mut unread: HashSet<usize> = HashSet::new();
-        for (done, some) in (0_u32..).zip(to_hash.chunks(HASHED_TOGETHER)) {
-            if !self.control.go_on() {
-                break;
-            }
-            progress.phase = Phase::Comparing;
-            (progress.done, progress.total) = (done * HASHED_TOGETHER as u32, to_hash.len() as u32);
-            progress.seconds_left = (done > 0).then(|| {
-                let left = (progress.total - progress.done) as f32;
-                started.elapsed().as_secs_f32() / progress.done as f32 * left
-            });
-            (self.on_progress)(progress.clone());
+        self.in_chunks(&to_hash, progress, |_, some| {
             let hashed: Vec<_> = some
                 .par_iter()
                 .map(|at| photo::hashes(changed[*at].path))
@@ -180,11 +171,11 @@ impl Job<'_> {
                     Err(_) => {}
                 }
             }
-        }
+            Ok(())
+        })?;
         let left = changed.into_iter().enumerate();
-        left.filter(|(at, _)| !unread.contains(at))
-            .map(|(_, file)| file)
-            .collect()
+        let left = left.filter(|(at, _)| !unread.contains(at));
+        Ok(left.map(|(_, file)| file).collect())
     }
 }
 
@@ -202,7 +193,7 @@ fn sorted_out<'a>(
     let (at, was_at) = (by_path(false), by_path(true));
     let mut changed = Vec::new();
     for file in found {
-        let stamp = stamp_of(file);
+        let stamp = file.stamp;
         let path = file.path.as_path();
         let at_path = at.get(path).copied();
         let came_back = || {
@@ -314,7 +305,7 @@ fn place(
                     // Should the run end before it is read, no file has this stamp.
                     changes
                         .moved
-                        .push((photo, path.to_owned(), Stamp::default()));
+                        .push((photo, path.to_owned(), FileStamp::default()));
                 }
                 plan.to_read.push(ToRead::of_photo(path, stamp, photo));
             }
@@ -350,16 +341,8 @@ fn is_elsewhere(photo: &Known, read: &[PathBuf]) -> bool {
 
 /// Whether the file of a photo is missing, or another one is at its path.
 pub(super) fn has_left(photo: &Known) -> bool {
-    let stamp = std::fs::metadata(&photo.path).map(|metadata| {
-        let (changed_ns, inode) = inode_of(&photo.path, &metadata);
-        Stamp {
-            size: metadata.len(),
-            modified_ns: scan::modified_ns(&metadata),
-            changed_ns,
-            inode,
-        }
-    });
-    if stamp.is_ok_and(|stamp| photo.stamp.is_unchanged(&stamp)) {
+    let now = FileStamp::at(&photo.path);
+    if now.is_ok_and(|now| photo.stamp.is_unchanged(&now)) {
         return false;
     }
     match photo::hashes(&photo.path) {
@@ -370,14 +353,5 @@ pub(super) fn has_left(photo: &Known) -> bool {
             why,
             PhotoError::Gone | PhotoError::NotAFile | PhotoError::Empty
         ),
-    }
-}
-
-pub(super) fn stamp_of(file: &Found) -> Stamp {
-    Stamp {
-        size: file.size,
-        modified_ns: file.modified_ns,
-        changed_ns: file.changed_ns,
-        inode: file.inode,
     }
 }

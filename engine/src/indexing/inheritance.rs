@@ -32,13 +32,17 @@ pub(super) fn hand_down(connection: &Connection) -> Result<()> {
             .decision
             .mentions(&mut said_of_faces, &mut said_of_photos);
     }
+    for (face, photo) in faces::photo_of_each(connection)? {
+        if said_of_faces.contains(&face) {
+            said_of_photos.insert(photo);
+        }
+    }
     for Heir { from, to } in heirs {
-        let old = faces::on_photo(connection, from)?;
-        if !said_of_photos.contains(&from)
-            && !old.iter().any(|face| said_of_faces.contains(&face.id))
-        {
+        // Of most photos that are gone nothing was said.
+        if !said_of_photos.contains(&from) {
             continue;
         }
+        let old = faces::on_photo(connection, from)?;
         let faces = pairs(connection, to, &old)?;
         let inherit = Decision::Inherit { from, to, faces };
         decisions::add(connection, SystemTime::now(), &inherit)?;

@@ -28,14 +28,14 @@ use self::roots::Roots;
 use crate::alike::{self, Look, Shown};
 use crate::catalog::faces::{self as face_rows, NewFace};
 use crate::catalog::forgotten::{self, Forgotten};
-use crate::catalog::photos::{self, Header, Stamp};
+use crate::catalog::photos::{self, Header};
 use crate::catalog::{Catalog, looks, skipped as skipped_rows, stacks};
 use crate::faces::{FaceFinder, FoundFace, MODEL, overlap};
 use crate::people::Calibration;
 use crate::photo::{self, Facts, PhotoError, Upright};
 use crate::quiet;
 use crate::regrouping::Regrouping;
-use crate::scan::{self, Chosen, Skipped, Trouble};
+use crate::scan::{self, Chosen, FileStamp, Skipped, Trouble};
 use crate::thumbnails::Thumbnails;
 use crate::{Control, Error, IndexSummary, MovedFolder, Phase, PhotoId, Progress, Result, Speed};
 
@@ -53,8 +53,8 @@ const PHOTOS_TOGETHER: usize = 64;
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 /// The time left is told from this many photos on.
 const PHOTOS_TO_JUDGE: u32 = 4;
-/// Photos of an older library whose looks are stored together.
-const LOOKED_AT_TOGETHER: usize = 64;
+/// Photos that are hashed or compared between two reports of the progress.
+const COMPARED_TOGETHER: usize = 64;
 /// A face found again on a changed photo is the same if the boxes share this part of their union.
 const SAME_PLACE: f32 = 0.5;
 
@@ -77,7 +77,7 @@ pub(crate) struct Job<'a> {
 #[derive(Debug)]
 struct ToRead {
     path: PathBuf,
-    stamp: Stamp,
+    stamp: FileStamp,
     /// The photo that it shows, where that is known before it is read.
     photo: Option<PhotoId>,
     /// The photo that was at its path, whose picture is found nowhere.
@@ -85,7 +85,7 @@ struct ToRead {
 }
 
 impl ToRead {
-    fn new(path: &Path, stamp: Stamp) -> Self {
+    fn new(path: &Path, stamp: FileStamp) -> Self {
         Self {
             path: path.to_owned(),
             stamp,
@@ -94,7 +94,7 @@ impl ToRead {
         }
     }
 
-    fn of_photo(path: &Path, stamp: Stamp, photo: PhotoId) -> Self {
+    fn of_photo(path: &Path, stamp: FileStamp, photo: PhotoId) -> Self {
         Self {
             photo: Some(photo),
             ..Self::new(path, stamp)
@@ -438,24 +438,12 @@ impl Job<'_> {
     /// done when the run is cancelled is done in the next one.
     fn hash_older(&mut self, progress: &mut Progress) -> Result<()> {
         let older = photos::unhashed(self.catalog.connection())?;
-        let started = Instant::now();
-        for (at, some) in (0_u32..).zip(older.chunks(LOOKED_AT_TOGETHER)) {
-            if !self.control.go_on() {
-                break;
-            }
-            let done = at * LOOKED_AT_TOGETHER as u32;
-            progress.phase = Phase::Comparing;
-            (progress.done, progress.total) = (done, older.len() as u32);
-            progress.seconds_left = (done > 0).then(|| {
-                let left = (progress.total - done) as f32;
-                started.elapsed().as_secs_f32() / done as f32 * left
-            });
-            (self.on_progress)(progress.clone());
+        self.in_chunks(&older, progress, |job, some| {
             let hashed: Vec<_> = some
                 .par_iter()
                 .map(|photo| photo::hashes_and_orientation(&photo.path))
                 .collect();
-            self.catalog.transaction(|connection| {
+            job.catalog.transaction(|connection| {
                 for (photo, hashed) in some.iter().zip(hashed) {
                     // A file that changed meanwhile is hashed when it is read.
                     if let Ok((hashes, orientation)) = hashed
@@ -466,7 +454,32 @@ impl Job<'_> {
                     }
                 }
                 Ok(())
-            })?;
+            })
+        })
+    }
+
+    /// Runs `work` over all of these, some at a time, and reports how far it is; ends early when the run is
+    /// cancelled.
+    fn in_chunks<T>(
+        &mut self,
+        all: &[T],
+        progress: &mut Progress,
+        mut work: impl FnMut(&mut Self, &[T]) -> Result<()>,
+    ) -> Result<()> {
+        let started = Instant::now();
+        for (at, some) in (0_u32..).zip(all.chunks(COMPARED_TOGETHER)) {
+            if !self.control.go_on() {
+                break;
+            }
+            let done = at * COMPARED_TOGETHER as u32;
+            progress.phase = Phase::Comparing;
+            (progress.done, progress.total) = (done, all.len() as u32);
+            progress.seconds_left = (done > 0).then(|| {
+                let left = (progress.total - done) as f32;
+                started.elapsed().as_secs_f32() / done as f32 * left
+            });
+            (self.on_progress)(progress.clone());
+            work(self, some)?;
         }
         Ok(())
     }
@@ -475,34 +488,21 @@ impl Job<'_> {
     /// thumbnails. One without waits until it has one again.
     fn look_from_afar(&mut self, progress: &mut Progress) -> Result<()> {
         let missing = looks::missing(self.catalog.connection())?;
-        let started = Instant::now();
-        for (at, some) in (0_u32..).zip(missing.chunks(LOOKED_AT_TOGETHER)) {
-            if !self.control.go_on() {
-                break;
-            }
-            let done = at * LOOKED_AT_TOGETHER as u32;
-            progress.phase = Phase::Comparing;
-            (progress.done, progress.total) = (done, missing.len() as u32);
-            progress.seconds_left = (done > 0).then(|| {
-                let left = (progress.total - done) as f32;
-                started.elapsed().as_secs_f32() / done as f32 * left
-            });
-            (self.on_progress)(progress.clone());
-            let thumbnails = self.thumbnails;
+        let thumbnails = self.thumbnails;
+        self.in_chunks(&missing, progress, |job, some| {
             let seen: Vec<Option<Look>> = some
                 .par_iter()
                 .map(|content| look_at_thumbnail(content, thumbnails))
                 .collect();
-            self.catalog.transaction(|connection| {
+            job.catalog.transaction(|connection| {
                 for (content, look) in some.iter().zip(seen) {
                     if let Some(look) = look {
                         looks::store(connection, content, &look)?;
                     }
                 }
                 Ok(())
-            })?;
-        }
-        Ok(())
+            })
+        })
     }
 
     /// Finds the photos that are nearly one.

@@ -150,7 +150,7 @@ fn is_at_new_place(was: &Path, inside: &[&Found], known: &[Known]) -> bool {
         .iter()
         .filter(|photo| !photo.gone && photo.content.is_some() && photo.path.starts_with(was))
         .collect();
-    let sizes: HashSet<u64> = inside.iter().map(|file| file.size).collect();
+    let sizes: HashSet<u64> = inside.iter().map(|file| file.stamp.size).collect();
     let sampled: Vec<_> = sample(&photos).collect();
     let there = sampled
         .iter()
@@ -164,7 +164,7 @@ fn is_at_new_place(was: &Path, inside: &[&Found], known: &[Known]) -> bool {
     let sampled: Vec<_> = sample(inside).collect();
     let known_ones = sampled.iter().filter(|file| {
         // A file of another size has another content, and need not be opened.
-        sizes.contains(&file.size)
+        sizes.contains(&file.stamp.size)
             && photo::hashes(&file.path).is_ok_and(|of| contents.contains(&of.content))
     });
     known_ones.count() * 2 >= sampled.len()

@@ -67,7 +67,12 @@ impl Library {
         Ok(Chosen {
             roots: folders::all(catalog.connection())?,
             patterns: skipped::patterns(catalog.connection())?,
-            library: Some(self.folder.clone()),
+            // As the walk and the system name it: without links.
+            library: Some(
+                self.folder
+                    .canonicalize()
+                    .unwrap_or_else(|_| self.folder.clone()),
+            ),
         })
     }
 }

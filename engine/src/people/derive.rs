@@ -239,17 +239,18 @@ mod tests {
 
     use super::*;
     use crate::catalog::Catalog;
-    use crate::catalog::photos::{self, Header, Stamp};
+    use crate::catalog::photos::{self, Header};
     use crate::people::{DecidedAlbum, DecidedPerson};
+    use crate::scan::FileStamp;
 
     /// A library of three faces on photos of their own.
     fn catalog(dir: &Path) -> Catalog {
         let mut catalog = Catalog::open(&dir.join("catalog.sqlite")).expect("a catalog");
         let store = |connection: &Connection| {
             for number in 0..3_u8 {
-                let stamp = Stamp {
+                let stamp = FileStamp {
                     size: 1,
-                    ..Stamp::default()
+                    ..FileStamp::default()
                 };
                 let header = Header {
                     content: [number; 32],

@@ -1,7 +1,7 @@
 //! The user's own patterns of what is left out, in gitignore's syntax: files `.kithignore` and the
 //! settings of a library.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -44,8 +44,12 @@ impl Patterns {
         folder: &Path,
         around: Option<Arc<Self>>,
     ) -> io::Result<(Option<Arc<Self>>, Option<String>)> {
+        let file = folder.join(IGNORE_FILE);
+        if !fs::metadata(&file)?.is_file() {
+            return Ok((around, None));
+        }
         let mut text = Vec::new();
-        File::open(folder.join(IGNORE_FILE))?
+        File::open(file)?
             .take(MAX_BYTES + 1)
             .read_to_end(&mut text)?;
         if text.len() as u64 > MAX_BYTES {

@@ -13,10 +13,11 @@ use super::compare::{Comparison, Numbers};
 use super::format::{FaceRecord, FolderRecord, PhotoRecord, Reader, Record, Unreadable, VERSION};
 use crate::catalog::decisions::Entry;
 use crate::catalog::forgotten::{self, Forgotten};
-use crate::catalog::photos::{Stamp, bytes_of, path_of};
+use crate::catalog::photos::{bytes_of, path_of};
 use crate::catalog::transfer::{self, FaceRow, PhotoRow, file_path};
 use crate::faces::{SPACE, overlap};
 use crate::people::{AnswerSet, Calibration, Decided};
+use crate::scan::FileStamp;
 use crate::{Conflict, Control, Error, FaceId, ImportSummary, PhotoId, Result, TransferProgress};
 
 /// A face of the same photo is the same if the boxes share this part of their union.
@@ -371,10 +372,10 @@ impl Job<'_> {
         let row = PhotoRow {
             id: 0,
             path: bytes_of(&self.path_of(photo)).to_owned(),
-            stamp: Stamp {
+            stamp: FileStamp {
                 size: photo.size,
                 modified_ns: photo.modified_ns,
-                ..Stamp::default()
+                ..FileStamp::default()
             },
             content: photo.content.0,
             picture: photo.picture.map(|picture| picture.0),
