@@ -241,7 +241,12 @@ impl Job {
                 continue;
             }
             state.running = None;
-            state.waiting.clear();
+            for work in state.waiting.drain(..) {
+                if let Work::Watched(_, told) = work {
+                    // As above: the look is still due.
+                    let _ = told.send(true);
+                }
+            }
             self.learning.wait_while_reading(false);
             state.tell(match result {
                 Ok(summary) => JobNews::Finished { summary, watched },

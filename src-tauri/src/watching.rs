@@ -92,10 +92,21 @@ impl Watching {
 
     fn run(&self, mut watch: FolderWatch) {
         thread::sleep(AFTER_START.saturating_sub(self.started.elapsed()));
+        self.look_where_due(&mut watch);
+        // One that ended by itself can be started again.
+        if !watch.is_stopped() {
+            self.state().running = None;
+        }
+    }
+
+    fn look_where_due(&self, watch: &mut FolderWatch) {
         // What is wrong with the library is said when the window asks.
         let Ok(library) = self.shelf.library() else {
             return;
         };
+        if library.read_only().is_some() {
+            return;
+        }
         let told = |watch: &FolderWatch| {
             let mut state = self.state();
             if !watch.is_stopped() {
@@ -103,7 +114,7 @@ impl Watching {
             }
         };
         // A catalog that cannot be read is told of by the calls of the window.
-        while let Ok(Some(due)) = library.next_look(&mut watch, told) {
+        while let Ok(Some(due)) = library.next_look(watch, told) {
             if self.job.look(due.clone()) {
                 watch.put_back(due);
             }
