@@ -384,7 +384,7 @@ impl Named<'_> {
                 .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             let Some((_, home)) = nearest else { continue };
             joins.push((position, home));
-            self.linkage.note_photo(home, face.photo);
+            self.linkage.note_attached(home, &alone);
         }
         for (position, home) in joins {
             self.linkage.group_of[position] = Some(home);
@@ -623,6 +623,15 @@ mod tests {
     }
 
     fn grouped(faces: &[GroupFace], confirmed: &[(FaceId, PersonId)]) -> Grouped {
+        grouped_apart(faces, confirmed, &[])
+    }
+
+    /// The same where some faces are held apart.
+    fn grouped_apart(
+        faces: &[GroupFace],
+        confirmed: &[(FaceId, PersonId)],
+        apart: &[(FaceId, FaceId)],
+    ) -> Grouped {
         let mut index = FaceIndex::in_memory();
         index.update(&codes(faces)).unwrap();
         let mut decided = Decided::default();
@@ -630,6 +639,7 @@ mod tests {
             decided.confirmed.insert(*face, *person);
             decided.people.entry(*person).or_default();
         }
+        decided.apart.extend(apart);
         // The network's own distance, so that the angles say it all.
         let metric = Metric::plain(&codes(faces), faces.len());
         let of = Of {
@@ -656,6 +666,31 @@ mod tests {
             assert_eq!(placements[&face].person, Some(1), "face {face}");
         }
         assert_eq!(placements[&5].person, Some(5));
+    }
+
+    /// Each came to another look of the person, and faces too poor to found a group were not compared at all.
+    #[test]
+    fn faces_that_are_held_apart_come_to_one_person_by_no_way() {
+        let poor = |id, photo, code| GroupFace {
+            quality: 0.1,
+            ..good(id, photo, code)
+        };
+        let faces = [
+            good(1, 1, at([0, 1], 0.0)),
+            good(2, 2, at([0, 1], 80.0)),
+            good(3, 3, at([0, 1], 10.0)),
+            good(4, 4, at([0, 1], 72.0)),
+            poor(5, 5, at([0, 1], 4.0)),
+            poor(6, 6, at([0, 1], 76.0)),
+        ];
+        let confirmed = [(1, 1), (2, 1)];
+        let all = grouped(&faces, &confirmed).placements;
+        assert!((1..=6).all(|face| all[&face].person == Some(1)));
+        for apart in [(3, 4), (4, 5), (5, 6)] {
+            let placements = grouped_apart(&faces, &confirmed, &[apart]).placements;
+            let [one, other] = [apart.0, apart.1].map(|face| placements[&face].person);
+            assert!(one.is_none() || one != other, "{apart:?}: {one:?}");
+        }
     }
 
     #[test]

@@ -269,6 +269,8 @@ pub(super) struct Linkage<'a> {
     /// The photos that each person of whom the user said something is on, in any of their groups,
     /// in order.
     photos_of: BTreeMap<PersonId, Vec<PhotoId>>,
+    /// The faces that a face in any of their groups is held apart from.
+    not_faces_of: BTreeMap<PersonId, BTreeSet<FaceId>>,
     /// Faces that each face is surely not the same person as.
     apart: BTreeMap<FaceId, BTreeSet<FaceId>>,
     face_ids: Vec<FaceId>,
@@ -306,6 +308,7 @@ impl<'a> Linkage<'a> {
             groups: Vec::new(),
             group_of: Vec::new(),
             photos_of: BTreeMap::new(),
+            not_faces_of: BTreeMap::new(),
             apart: partners(decided),
             face_ids: faces.iter().map(|face| face.id).collect(),
             first: Vec::new(),
@@ -528,13 +531,16 @@ impl<'a> Linkage<'a> {
 
     /// Whether the user said that they are not one person.
     pub(super) fn barred(&self, a: &Group, b: &Group) -> bool {
+        let has_any = |faces: &BTreeSet<FaceId>, group: &Group| {
+            let mut members = group.members.iter();
+            !faces.is_empty() && members.any(|at| faces.contains(&self.face_ids[*at]))
+        };
         let bars = |a: &Group, b: &Group| {
-            b.person
-                .is_some_and(|person| a.not_people.contains(&person))
-                || (!a.not_faces.is_empty()
-                    && b.members
-                        .iter()
-                        .any(|member| a.not_faces.contains(&self.face_ids[*member])))
+            let of_person = b.person.is_some_and(|person| {
+                let held_apart = self.not_faces_of.get(&person);
+                a.not_people.contains(&person) || held_apart.is_some_and(|of| has_any(of, a))
+            });
+            of_person || has_any(&a.not_faces, b)
         };
         bars(a, b) || bars(b, a)
     }
@@ -591,6 +597,10 @@ impl<'a> Linkage<'a> {
             let photos = self.photos_of.entry(person).or_default();
             merge(photos, &joined.photos);
             merge(photos, &gone.photos);
+            if !joined.not_faces.is_empty() || !gone.not_faces.is_empty() {
+                let held_apart = self.not_faces_of.entry(person).or_default();
+                held_apart.extend(joined.not_faces.iter().chain(&gone.not_faces));
+            }
         }
         absorb(joined, gone, &self.links);
         joined.since = self.joins.len();
@@ -620,14 +630,18 @@ impl<'a> Linkage<'a> {
         linked
     }
 
-    /// Notes that a face that founds nothing is on a photo with the group.
-    pub(super) fn note_photo(&mut self, home: usize, photo: PhotoId) {
+    /// Notes that a face that founds nothing belongs to the group: it is on a photo, and held apart from others.
+    pub(super) fn note_attached(&mut self, home: usize, face: &Group) {
         if let Some(group) = &mut self.groups[home] {
-            let photos = match group.person {
-                Some(person) => self.photos_of.entry(person).or_default(),
-                None => &mut group.photos,
+            let (photos, not_faces) = match group.person {
+                Some(person) => (
+                    self.photos_of.entry(person).or_default(),
+                    self.not_faces_of.entry(person).or_default(),
+                ),
+                None => (&mut group.photos, &mut group.not_faces),
             };
-            merge(photos, &[photo]);
+            merge(photos, &face.photos);
+            not_faces.extend(&face.not_faces);
         }
     }
 
