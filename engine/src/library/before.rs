@@ -298,12 +298,14 @@ impl<'a> Before<'a> {
         })
     }
 
-    /// The two halves of a person's faces that differ most.
+    /// The two halves of a person's faces that differ most; of the faces that are shown, as nobody could see
+    /// where the others go.
     pub(super) fn halves(&self, person: PersonId) -> Result<Halves> {
-        let of: Vec<(FaceId, Code)> = self
-            .faces(self.known(person)?)
-            .into_iter()
-            .filter_map(|face| Some((face, self.rows.facts.face(face)?.found.code)))
+        let faces = self.faces(self.known(person)?).into_iter();
+        let of: Vec<(FaceId, Code)> = faces
+            .filter_map(|face| self.rows.facts.face(face))
+            .filter(|face| self.rows.shows(face))
+            .map(|face| (face.id, face.found.code))
             .collect();
         let (stay, leave) = halves(&of).ok_or(Error::NothingToSplit)?;
         Ok(Halves { stay, leave })
