@@ -187,14 +187,14 @@ pub fn add(connection: &Connection, photo: PhotoId, face: &NewFace, model: &str)
     Ok(statement.query_row(values, |row| row.get(0))?)
 }
 
-/// Marks a face as one that the user drew.
+/// Marks a face as one that the user drew and the networks do not find, or that they do find.
 ///
 /// # Errors
 /// [`crate::Error::Catalog`] when the catalog cannot be written.
-pub fn set_drawn(connection: &Connection, id: FaceId) -> Result<()> {
+pub fn set_drawn(connection: &Connection, id: FaceId, drawn: bool) -> Result<()> {
     connection
-        .prepare_cached("UPDATE faces SET drawn = 1 WHERE id = ?1")?
-        .execute([id])?;
+        .prepare_cached("UPDATE faces SET drawn = ?2 WHERE id = ?1")?
+        .execute(params![id, drawn])?;
     Ok(())
 }
 

@@ -75,7 +75,7 @@ fn pairs(
             Some((_, at)) => pairs.push((face.id, new.remove(at).id)),
             None if face.drawn => {
                 let copy = faces::add(connection, to, &face.found, &MODEL)?;
-                faces::set_drawn(connection, copy)?;
+                faces::set_drawn(connection, copy, true)?;
                 pairs.push((face.id, copy));
             }
             None => {}

@@ -37,7 +37,9 @@ use crate::quiet;
 use crate::regrouping::Regrouping;
 use crate::scan::{self, Chosen, FileStamp, Skipped, Trouble};
 use crate::thumbnails::Thumbnails;
-use crate::{Control, Error, IndexSummary, MovedFolder, Phase, PhotoId, Progress, Result, Speed};
+use crate::{
+    Control, Error, FaceId, IndexSummary, MovedFolder, Phase, PhotoId, Progress, Result, Speed,
+};
 
 /// Long side in pixels to which a photo is decoded: enough for every face of 30 pixels in it to be
 /// found at the detector's finer size, and for larger ones to be cut out sharper. Half of the 4,000
@@ -382,6 +384,7 @@ impl Job<'_> {
         let mut photo = ReadPhoto {
             header: header_of(&facts),
             faces: found,
+            drawn: Vec::new(),
             look,
             is_edit,
         };
@@ -401,7 +404,7 @@ impl Job<'_> {
             Ok(upright) => upright,
             Err(error) => return Ok(Err(error)),
         };
-        let mut faces = if let Some(found) = photo.faces.take() {
+        let faces = if let Some(found) = photo.faces.take() {
             found
         } else {
             let forgotten = forgotten::all(connection)?;
@@ -421,9 +424,10 @@ impl Job<'_> {
             self.thumbnails
                 .make_face(&facts.content, &box_upright, &upright.pixels)?;
             let face = embedded(finder, vec![face])?;
-            faces.extend(face.into_iter().filter(|face| {
+            let again = face.into_iter().filter(|face| {
                 distance(&face.code.embedding(), &old.found.code.embedding()) < same
-            }));
+            });
+            photo.drawn.extend(again.map(|face| (old.id, face)));
         }
         photo.faces = Some(faces);
         Ok(Ok(photo))
@@ -677,6 +681,8 @@ struct ReadPhoto {
     header: Header,
     /// None where the catalog has a photo with the same faces.
     faces: Option<Vec<NewFace>>,
+    /// Faces that the user drew on the photo before, as they are seen now.
+    drawn: Vec<(FaceId, NewFace)>,
     look: Option<Look>,
     is_edit: Option<bool>,
 }

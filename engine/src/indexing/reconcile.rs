@@ -13,13 +13,14 @@ use crate::catalog::looks;
 use crate::catalog::photos::{self, Alike, Header};
 use crate::faces::{MODEL, overlap};
 use crate::people::Calibration;
-use crate::{PhotoId, Result};
+use crate::{FaceId, PhotoId, Result};
 
 /// Stores a photo that was read, with its faces, and says how many these are.
 pub(super) fn store(connection: &Connection, file: &ToRead, read: &ReadPhoto) -> Result<u32> {
     let ReadPhoto {
         header,
         faces,
+        drawn,
         look,
         is_edit,
     } = read;
@@ -44,7 +45,7 @@ pub(super) fn store(connection: &Connection, file: &ToRead, read: &ReadPhoto) ->
     let is_same = row.is_some_and(|row| sources.contains(&row));
     let photo = photos::store(connection, row, &file.path, file.stamp, header, &MODEL)?;
     if !is_same {
-        reconcile(connection, photo, &faces)?;
+        reconcile(connection, photo, &faces, drawn)?;
     }
     Ok(faces.len() as u32)
 }
@@ -124,9 +125,21 @@ fn faces_to_copy(connection: &Connection, photo: PhotoId) -> Result<Vec<NewFace>
 }
 
 /// Brings the faces of a photo that was read again in line with what is on it now. A face that is
-/// found at its old place, or that looks the same, keeps its number and all that was said of it.
-fn reconcile(connection: &Connection, photo: PhotoId, found: &[NewFace]) -> Result<()> {
-    let old = face_rows::on_photo(connection, photo)?;
+/// found at its old place, or that looks the same, keeps its number and all that was said of it; also one that
+/// the user had to draw before. `drawn` are those that the networks still do not find by themselves.
+fn reconcile(
+    connection: &Connection,
+    photo: PhotoId,
+    found: &[NewFace],
+    drawn: &[(FaceId, NewFace)],
+) -> Result<()> {
+    let mut old = face_rows::on_photo(connection, photo)?;
+    for (id, face) in drawn {
+        if let Some(at) = old.iter().position(|old| old.id == *id) {
+            face_rows::replace(connection, *id, face, &MODEL)?;
+            old.remove(at);
+        }
+    }
     let same = Calibration::built_in().surely_same();
     let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
     for (at_old, old) in old.iter().enumerate() {
@@ -144,6 +157,7 @@ fn reconcile(connection: &Connection, photo: PhotoId, found: &[NewFace]) -> Resu
         if !old_done.contains(&at_old) && new_done.insert(at_new) {
             old_done.insert(at_old);
             face_rows::replace(connection, old[at_old].id, &found[at_new], &MODEL)?;
+            face_rows::set_drawn(connection, old[at_old].id, false)?;
         }
     }
     for (at_new, face) in found.iter().enumerate() {
@@ -157,4 +171,61 @@ fn reconcile(connection: &Connection, photo: PhotoId, found: &[NewFace]) -> Resu
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use kith_models::{Code, EMBEDDING_LEN};
+
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::scan::FileStamp;
+
+    fn face(at: usize) -> NewFace {
+        let mut embedding = [0.0; EMBEDDING_LEN];
+        embedding[at] = 1.0;
+        NewFace {
+            box_upright: [0.1 * at as f32, 0.4, 0.1, 0.2],
+            landmarks_upright: [[0.5; 2]; 5],
+            score: 0.9,
+            quality: 0.9,
+            code: Code::of(&embedding),
+            map: None,
+        }
+    }
+
+    /// Its row stayed one of the user's, so that taking the drawing back hid a face that anybody can see.
+    #[test]
+    fn a_drawn_face_that_the_networks_find_by_now_is_there_without_the_drawing() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut catalog = Catalog::open(&dir.path().join("catalog.sqlite")).unwrap();
+        let stored = catalog.transaction(|connection| {
+            let (stamp, header) = (FileStamp::default(), Header::default());
+            let photo = photos::store(
+                connection,
+                None,
+                Path::new("/1.jpg"),
+                stamp,
+                &header,
+                &MODEL,
+            )?;
+            let drawn = |at| -> Result<FaceId> {
+                let id = face_rows::add(connection, photo, &face(at), &MODEL)?;
+                face_rows::set_drawn(connection, id, true)?;
+                Ok(id)
+            };
+            let ids = [drawn(1)?, drawn(3)?, drawn(5)?];
+            // The first is found, the second only seen where it was drawn, the third is not there any more.
+            reconcile(connection, photo, &[face(1)], &[(ids[1], face(3))])?;
+            let rows = face_rows::on_photo(connection, photo)?;
+            Ok(rows
+                .iter()
+                .map(|row| (row.id, row.drawn, row.gone))
+                .collect::<Vec<_>>())
+        });
+        let found = [(1, false, false), (2, true, false), (3, true, true)];
+        assert_eq!(stored.unwrap(), found);
+    }
 }

@@ -571,7 +571,7 @@ impl Library {
         let face = face.ok_or(Error::FaceOutline)?;
         self.record(at, |before, connection| {
             let id = faces::add(connection, photo, &face, &MODEL)?;
-            faces::set_drawn(connection, id)?;
+            faces::set_drawn(connection, id, true)?;
             forgotten::remove_at(connection, &row.header.content, &box_upright)?;
             before.add(id, photo);
             let draw = Decision::Draw { face: id };
