@@ -31,6 +31,8 @@ struct Shown {
     seen: Observed,
     faces: Vec<(FaceKey, FaceId, Option<PersonId>, FaceState)>,
     answers: Answers,
+    /// Who the faces that are listed are not.
+    rejected: BTreeSet<(FaceKey, PersonId)>,
 }
 
 impl Shown {
@@ -58,6 +60,23 @@ impl Shown {
             .map(|(key, ..)| *key)
             .collect()
     }
+
+    /// The faces that become `into`'s when the person is joined to it. One that was said not to be `into`, and
+    /// that is only thought to be the person, stays out; unless there is no other.
+    fn merged(&self, person: PersonId, into: PersonId) -> Said {
+        let without = |faces: Vec<FaceKey>, other: PersonId| {
+            let is_confirmed = |key: &FaceKey| {
+                let mut of = self.faces.iter();
+                of.any(|(of, _, _, state)| of == key && *state == FaceState::Confirmed)
+            };
+            let mut some = faces.clone();
+            some.retain(|key| !self.rejected.contains(&(*key, other)) || is_confirmed(key));
+            if some.is_empty() { faces } else { some }
+        };
+        let brought = without(self.of_person(person), into);
+        let own = without(self.group(into), person);
+        Said::Merge(person, into, brought, own)
+    }
 }
 
 /// What came of an action.
@@ -70,11 +89,14 @@ impl Life {
     fn shown(&mut self) -> Result<Shown> {
         let seen = self.observed()?;
         let mut faces = Vec::new();
+        let mut rejected = BTreeSet::new();
         for (path, photo) in &seen.photos {
             let Some(at) = self.model.at(path) else {
                 bail!("{} is listed and should not be", path.display());
             };
             let row = self.model.rows[at].clone();
+            let said = self.model.log.replay(&row.took).rejected;
+            rejected.extend(said.into_iter().filter(|(key, _)| key.0 == row.photo));
             let keys = keyed(&mut self.scenes, &row, photo);
             faces.extend(
                 keys.into_iter()
@@ -87,6 +109,7 @@ impl Life {
             seen,
             faces,
             answers,
+            rejected,
         })
     }
 
@@ -194,7 +217,6 @@ impl Life {
     fn name(&mut self, shown: &Shown, person: PersonId) -> Result<Vec<Violation>> {
         let name = (*self.dice.pick(&NAMES)).to_owned();
         let group = shown.group(person);
-        let all = shown.of_person(person);
         let same = shown.answers.named(&name).filter(|same| *same != person);
         let arguments = vec!["name".into(), person.to_string(), name.clone()];
         self.say(
@@ -205,7 +227,7 @@ impl Life {
             Some(arguments),
             |_| {
                 Ok(match same {
-                    Some(same) => Said::Merge(person, same, all),
+                    Some(same) => shown.merged(person, same),
                     None => Said::Name(person, name, group),
                 })
             },
@@ -324,11 +346,10 @@ impl Life {
         people: &[PersonId],
     ) -> Result<Vec<Violation>> {
         let into = *self.dice.pick(people);
-        let mut faces = shown.of_person(person);
-        faces.extend(shown.group(into));
+        let said = shown.merged(person, into);
         let arguments = vec!["merge".into(), person.to_string(), into.to_string()];
         self.say(Action::Merge { person, into }, Some(arguments), |_| {
-            Ok(Said::Merge(person, into, faces))
+            Ok(said)
         })
     }
 
@@ -351,11 +372,7 @@ impl Life {
                 let mut said: Vec<Said> = all
                     .iter()
                     .filter(|person| **person != into)
-                    .map(|person| {
-                        let mut faces = shown.of_person(*person);
-                        faces.extend(shown.group(into));
-                        Said::Merge(*person, into, faces)
-                    })
+                    .map(|person| shown.merged(*person, into))
                     .collect();
                 if let (Some(name), None) = (name, known) {
                     said.push(Said::Name(into, name, shown.group(into)));
@@ -718,7 +735,6 @@ impl Life {
         let shown = self.shown()?;
         let name = (*self.dice.pick(&NAMES)).to_owned();
         let group = shown.group(person);
-        let all = shown.of_person(person);
         let same = shown.answers.named(&name).filter(|same| *same != person);
         let number = person.to_string();
         let before = self.library()?.history()?.len();
@@ -728,7 +744,7 @@ impl Life {
         let history = self.library()?.history()?;
         if history.len() > before {
             let said = match same {
-                Some(same) => Said::Merge(person, same, all),
+                Some(same) => shown.merged(person, same),
                 None => Said::Name(person, name, group),
             };
             self.model.log.0.push((history[0].decision, said));

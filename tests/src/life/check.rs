@@ -238,8 +238,9 @@ fn of_photo(
         .or_insert_with(|| now.clone());
     // What was drawn is there only while it is said.
     let drawn = |face: &u32| {
-        let all = model.log.replay(&[]).drawn;
-        all.iter().any(|(_, number)| number == face)
+        let said = model.log.0.iter();
+        said.flat_map(|(_, said)| said.drawn())
+            .any(|(_, number)| number == *face)
     };
     for face in found.clone().difference(&now) {
         if !drawn(face) {

@@ -65,6 +65,7 @@ impl Life {
             files: &files,
             covers: &|path| disk.is_readable(path),
             elsewhere: &|path| disk.files.get(path).cloned(),
+            touched: &self.touched,
             restored: self.restored,
         });
         self.touched.clear();
@@ -98,6 +99,7 @@ impl Life {
             files: &files,
             covers: &|path| path.starts_with(&root) && disk.is_readable(path),
             elsewhere: &|path| disk.files.get(path).cloned(),
+            touched: &self.touched,
             restored: false,
         });
         let here = |path: &PathBuf| !path.starts_with(&root);

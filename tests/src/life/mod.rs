@@ -386,8 +386,15 @@ fn live_in_temporary(
     only: Option<&BTreeSet<u32>>,
     without: &[String],
 ) -> Result<Report> {
-    let dir = tempfile::Builder::new().prefix("kith-life-").tempdir()?;
-    live(dir.path(), portraits, kith, seed, steps, only, without)
+    let mut dir = tempfile::Builder::new().prefix("kith-life-").tempdir()?;
+    let mut report = live(dir.path(), portraits, kith, seed, steps, only, without)?;
+    if !report.wrong.is_empty() && only.is_none() {
+        dir.disable_cleanup(true);
+        report
+            .trace
+            .push(format!("its folder stays: {}", dir.path().display()));
+    }
+    Ok(report)
 }
 
 /// The life with the steps left out that its failure does not need.

@@ -25,8 +25,9 @@ pub enum Said {
     Confirm(PersonId, Vec<FaceKey>),
     /// The first faces are not the person; the others were the rest of an unnamed group.
     Reject(PersonId, Vec<FaceKey>, Vec<FaceKey>),
-    /// The first person is the second, and these faces are theirs.
-    Merge(PersonId, PersonId, Vec<FaceKey>),
+    /// The first person is the second, with the faces that the first brings, and those of the second if it was
+    /// an unnamed group.
+    Merge(PersonId, PersonId, Vec<FaceKey>, Vec<FaceKey>),
     /// The person is hidden, or shown again.
     Hide(PersonId, bool, Vec<FaceKey>),
     /// No faces to care about.
@@ -65,6 +66,27 @@ pub enum Said {
     Redo(DecisionId),
     /// Kith wrote it, and nobody can take it back.
     ByKith,
+}
+
+impl Said {
+    /// The faces that it draws.
+    #[must_use]
+    pub fn drawn(&self) -> Vec<FaceKey> {
+        match self {
+            Self::Draw(face) => vec![*face],
+            Self::Several(all) => all.iter().flat_map(Self::drawn).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The faces that merges bring to others.
+    fn brought(&self, faces: &mut BTreeSet<FaceKey>) {
+        match self {
+            Self::Merge(_, _, brought, _) => faces.extend(brought),
+            Self::Several(all) => all.iter().for_each(|said| said.brought(faces)),
+            _ => {}
+        }
+    }
 }
 
 /// What was said of one photo holds for another from a moment on, where nothing else was said of that.
@@ -128,6 +150,54 @@ impl Log {
         taken_back.pop()
     }
 
+    /// What is said without the faces that a merge brought which held then and is taken back by now: a merge of
+    /// merged people leaves these where they are without it.
+    fn without_undone_merges(&self, at: usize, said: &Said, took: &[Took]) -> Said {
+        match said {
+            Said::Several(all) => {
+                let all = all.iter();
+                let all = all.map(|said| self.without_undone_merges(at, said, took));
+                Said::Several(all.collect())
+            }
+            Said::Merge(person, into, brought, own) => {
+                let mut gone = self.brought_by_undone(at);
+                if gone.is_empty() {
+                    return said.clone();
+                }
+                for took in took.iter().filter(|took| took.after <= at) {
+                    let of_old = gone.iter().filter(|(photo, _)| *photo == took.from);
+                    let of_new: Vec<FaceKey> = of_old.map(|(_, face)| (took.to, *face)).collect();
+                    gone.extend(of_new);
+                }
+                let left = |faces: &[FaceKey]| -> Vec<FaceKey> {
+                    let faces = faces.iter().copied();
+                    faces.filter(|face| !gone.contains(face)).collect()
+                };
+                Said::Merge(*person, *into, left(brought), left(own))
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// Faces that were brought by merges before an entry, which held when it was said and do not by now.
+    fn brought_by_undone(&self, at: usize) -> BTreeSet<FaceKey> {
+        let (before, after) = self.0.split_at(at);
+        let mut undone_since = BTreeSet::new();
+        for (_, said) in after {
+            match said {
+                Said::Undo(entry) => undone_since.insert(*entry),
+                Said::Redo(entry) => undone_since.remove(entry),
+                _ => false,
+            };
+        }
+        let mut faces = BTreeSet::new();
+        if !undone_since.is_empty() {
+            let gone = before.iter().filter(|(id, _)| undone_since.contains(id));
+            gone.for_each(|(_, said)| said.brought(&mut faces));
+        }
+        faces
+    }
+
     /// All that holds, where these photos took over the answers of others.
     #[must_use]
     pub fn replay(&self, took: &[Took]) -> Answers {
@@ -138,7 +208,12 @@ impl Log {
                 answers.take_over(took);
             }
             if !undone.contains(id) {
-                answers.hear(said);
+                match said {
+                    Said::Merge(..) | Said::Several(_) => {
+                        answers.hear(&self.without_undone_merges(at, said, took));
+                    }
+                    said => answers.hear(said),
+                }
             }
         }
         for took in took.iter().filter(|took| took.after >= self.0.len()) {
@@ -244,7 +319,9 @@ impl Answers {
                     }
                 }
             }
-            Said::Merge(person, into, of) => self.merge(*person, *into, of),
+            Said::Merge(person, into, brought, own) => {
+                self.merge(*person, *into, &[&brought[..], own].concat());
+            }
             Said::Hide(person, hidden, of) => {
                 self.people.entry(*person).or_default().hidden = *hidden;
                 self.confirm(of, *person);
@@ -483,6 +560,8 @@ pub struct Sight<'a> {
     pub covers: &'a dyn Fn(&PathBuf) -> bool,
     /// What lies at a path outside of that, if anything does.
     pub elsewhere: &'a dyn Fn(&PathBuf) -> Option<Arc<Content>>,
+    /// Paths that a file was moved to since the library has seen them.
+    pub touched: &'a BTreeSet<PathBuf>,
     /// The library knows older things than the model did: after a restore.
     pub restored: bool,
 }
@@ -556,12 +635,13 @@ impl Model {
     pub fn look(&mut self, sight: &Sight<'_>) {
         let mut left: BTreeMap<PathBuf, Arc<Content>> = sight.files.clone();
         let mut known: BTreeSet<usize> = BTreeSet::new();
+        let mixed = self.mixed_copies(sight);
         // Rows whose picture is where it was.
         for (at, row) in self
             .rows
             .iter_mut()
             .enumerate()
-            .filter(|(_, row)| !row.gone)
+            .filter(|(_, row)| !row.gone && !mixed.contains(&row.content.data))
         {
             if left
                 .get(&row.path)
@@ -591,6 +671,22 @@ impl Model {
             self.doubt(at, either);
         }
         self.vanished(sight, &known);
+    }
+
+    /// Pictures of which there are copies, one of which was moved to where a file lies now: which copy is
+    /// which, the bytes or the inode may tell, or nothing.
+    fn mixed_copies(&self, sight: &Sight<'_>) -> BTreeSet<u32> {
+        let mut copies: BTreeMap<u32, usize> = BTreeMap::new();
+        for (_, row) in self.present() {
+            *copies.entry(row.content.data).or_default() += 1;
+        }
+        let moved = sight
+            .touched
+            .iter()
+            .filter_map(|path| sight.files.get(path));
+        let data = moved.map(|content| content.data);
+        data.filter(|data| copies.get(data).is_some_and(|count| *count > 1))
+            .collect()
     }
 
     /// Pictures that are somewhere else now.
@@ -664,7 +760,8 @@ impl Model {
                     each.extend(self.taken_from(*row, photo));
                 }
                 let mut together = each.concat();
-                together.dedup();
+                let mut once = BTreeSet::new();
+                together.retain(|took| once.insert(*took));
                 let mut either = vec![together];
                 either.extend(each);
                 either.push(Vec::new());
@@ -744,6 +841,11 @@ impl Model {
                 let mut either: Vec<Vec<Took>> = own
                     .iter()
                     .flat_map(|own| old.iter().map(|old| [&own[..], &old[..]].concat()))
+                    .map(|mut both| {
+                        let mut once = BTreeSet::new();
+                        both.retain(|took| once.insert(*took));
+                        both
+                    })
                     .collect();
                 if !sure {
                     either.extend(own);
