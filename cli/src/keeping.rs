@@ -27,7 +27,7 @@ Examples:
   kith backup --list               the copies that the library keeps
 
 JSON of --list, one line a copy, the newest first: name, number, date, reason (daily, before-upgrade,
-before-restore, before-repair, damaged), kb, file.")]
+before-restore, damaged), kb, file.")]
 pub struct Backup {
     /// Where to write it
     #[arg(value_name = "FILE", required_unless_present = "list")]
@@ -92,7 +92,6 @@ fn list(copies: &[BackupEntry], out: &mut Output) -> anyhow::Result<()> {
                 BackupReason::Daily => "kept daily",
                 BackupReason::BeforeUpgrade => "before an upgrade of Kith",
                 BackupReason::BeforeRestore => "before a restore",
-                BackupReason::BeforeRepair => "before a repair",
                 BackupReason::Damaged => "damaged, set aside",
             };
             let kb = format!("{} kB", copy.kb);

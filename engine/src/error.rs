@@ -10,7 +10,7 @@ use crate::{AlbumId, DecisionId, FaceId, PersonId, PhotoId, ReadOnly};
 pub enum Error {
     /// `SQLite` refused: the disk is full, the file is locked or cannot be written.
     #[error(
-        "The library's catalog could not be read or written ({source}). {} Nothing that was stored before is lost.",
+        "The library's catalog could not be read or written ({source}). {}",
         what_helps_catalog(source)
     )]
     Catalog {
@@ -64,8 +64,8 @@ pub enum Error {
         /// The catalog.
         path: PathBuf,
     },
-    /// A file that a backup would replace, and that is none.
-    #[error("There is a file of this name that is no backup of Kith. It was left as it is. Choose another name: {}", path.display())]
+    /// What a backup or an export would replace, and that is none.
+    #[error("There is something else of this name, which Kith did not write. It was left as it is. Choose another name: {}", path.display())]
     FileInTheWay {
         /// The file.
         path: PathBuf,
@@ -225,9 +225,6 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// An export would replace something else.
-    #[error("There is something else here, and it was not overwritten. Choose another name: {}", .0.display())]
-    NotOverwritten(PathBuf),
     /// The user stopped it before the end.
     #[error("Stopped. Nothing was changed.")]
     Stopped,
@@ -311,14 +308,19 @@ fn newest_backup(name: Option<&str>) -> String {
 
 fn what_helps_catalog(source: &rusqlite::Error) -> &'static str {
     match source.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => "Make some room on its disk and try again.",
+        Some(rusqlite::ErrorCode::DiskFull) => {
+            "Its disk is full. Make some room there and try again; all that was stored before is there."
+        }
         Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-            "Another Kith is writing to it. Try again in a moment."
+            "Another program is using it. Try again in a moment."
         }
         Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied) => {
             "Allow your user to write there, or choose another place with --library."
         }
-        _ => "Is the disk full, or the folder write-protected? `kith doctor` looks at the library.",
+        Some(rusqlite::ErrorCode::SystemIoFailure | rusqlite::ErrorCode::CannotOpen) => {
+            "Its disk does not answer as it should: is it still connected?"
+        }
+        _ => "`kith doctor` looks at the library and says what is wrong with it.",
     }
 }
 

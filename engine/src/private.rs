@@ -17,8 +17,17 @@ pub(crate) fn draft_in(folder: &Path) -> io::Result<TempPath> {
     Ok(builder.tempfile_in(folder)?.into_temp_path())
 }
 
-/// Deletes the drafts that killed processes left in a folder.
-pub(crate) fn remove_old_drafts(folder: &Path) -> io::Result<()> {
+/// Which drafts are deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drafts {
+    /// Those that killed processes left.
+    Old,
+    /// All: who is writing one fails.
+    All,
+}
+
+/// Deletes drafts in a folder.
+pub(crate) fn remove_drafts(folder: &Path, which: Drafts) -> io::Result<()> {
     /// Nobody writes one file for so long.
     const OLD: std::time::Duration = std::time::Duration::from_secs(60 * 60);
     for entry in fs::read_dir(folder)? {
@@ -27,7 +36,7 @@ pub(crate) fn remove_old_drafts(folder: &Path) -> io::Result<()> {
         let name = name.to_string_lossy();
         let is_old = |file: fs::Metadata| {
             let age = file.modified().ok().and_then(|at| at.elapsed().ok());
-            file.is_file() && age.is_some_and(|age| age > OLD)
+            file.is_file() && (which == Drafts::All || age.is_some_and(|age| age > OLD))
         };
         if name.starts_with(DRAFT_PREFIX)
             && name.ends_with(DRAFT_SUFFIX)

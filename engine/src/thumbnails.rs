@@ -228,12 +228,7 @@ fn hex(content: &[u8; 32]) -> String {
 }
 
 fn remove(file: &Path) -> Result<()> {
-    match std::fs::remove_file(file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::io("Deleting the picture of a face", file)(error))
-        }
-        _ => Ok(()),
-    }
+    private::remove_if_there(file).map_err(Error::io("Deleting the picture of a face", file))
 }
 
 fn encode(pixels: &RgbImage) -> Result<Vec<u8>> {

@@ -726,6 +726,8 @@ pub enum Notice {
     RestoreFinished,
     /// A restore was interrupted before its end: the library is as it was before.
     RestoreUndone,
+    /// Files of forgotten people could not be deleted yet; it is tried again at each opening.
+    ForgettingUnfinished,
 }
 
 impl std::fmt::Display for Notice {
@@ -736,6 +738,9 @@ impl std::fmt::Display for Notice {
             }
             Self::RestoreUndone => {
                 "Restoring a backup was interrupted, and nothing was changed: the library is as it was before. Restore the backup again."
+            }
+            Self::ForgettingUnfinished => {
+                "Small pictures or backups with a person who was forgotten could not all be deleted yet. Kith tries it again when the library is opened next, alone."
             }
         })
     }
@@ -752,8 +757,6 @@ pub enum BackupReason {
     BeforeUpgrade,
     /// A backup took its place.
     BeforeRestore,
-    /// A repair took its place.
-    BeforeRepair,
     /// It is damaged, and something else took its place.
     Damaged,
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use kith_engine::catalog::{Catalog, faces};
-use kith_engine::{Action, Control, Error, Face, Library, PersonId};
+use kith_engine::{Action, Control, Error, Face, Library, Notice, PersonId};
 
 const PHOTOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/photos");
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
@@ -356,6 +356,90 @@ fn forgetting_that_was_interrupted_is_finished_when_the_library_is_opened() {
     fs::write(dir.path().join("forgetting"), "99").unwrap();
     drop(Library::open(dir.path()).unwrap());
     assert!(stray.exists() && !dir.path().join("forgetting").exists());
+}
+
+/// Who opened the library meanwhile saw the marker and not yet the log's entry, and deleted the marker.
+#[test]
+fn opening_leaves_what_another_process_is_forgetting() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Library::open(dir.path()).unwrap());
+    let marker = dir.path().join("forgetting");
+    fs::write(&marker, "99").unwrap();
+    let lock = fs::File::create(dir.path().join("reading.lock")).unwrap();
+    lock.lock().unwrap();
+    let library = Library::open(dir.path()).unwrap();
+    assert!(marker.exists() && library.notices().is_empty());
+    drop((library, lock));
+    drop(Library::open(dir.path()).unwrap());
+    assert!(!marker.exists());
+}
+
+/// A file that could not be deleted made the library unusable.
+#[test]
+fn a_library_opens_where_forgetting_cannot_be_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let photos = portraits();
+    let library = Library::open(dir.path()).unwrap();
+    index(&library, photos.path());
+    let person = person_on(&library, "obama.jpg");
+    let forgotten = library.forget_person(person, NOW).unwrap();
+    drop(library);
+    let marker = dir.path().join("forgetting");
+    fs::write(&marker, forgotten.decision.to_string()).unwrap();
+    let in_the_way = dir.path().join("backups/0007-2026-11-30-daily.kith");
+    fs::create_dir_all(&in_the_way).unwrap();
+    let library = Library::open(dir.path()).unwrap();
+    assert_eq!(library.notices(), [Notice::ForgettingUnfinished]);
+    assert!(marker.exists());
+    drop(library);
+    fs::remove_dir(&in_the_way).unwrap();
+    let library = Library::open(dir.path()).unwrap();
+    assert!(library.notices().is_empty() && !marker.exists());
+}
+
+/// A copy of the catalog that was being written while somebody was forgotten outlived them.
+#[test]
+fn unfinished_copies_are_deleted_with_a_forgotten_person() {
+    let dir = tempfile::tempdir().unwrap();
+    let photos = portraits();
+    let library = Library::open(dir.path()).unwrap();
+    index(&library, photos.path());
+    let person = name(&library, "obama.jpg", "Quincy Quartz");
+    library.back_up_daily().unwrap();
+    let draft = dir.path().join("backups/.kith-abc.part");
+    fs::write(&draft, "Quincy Quartz").unwrap();
+    library.forget_person(person, NOW).unwrap();
+    assert!(!draft.exists());
+    assert_eq!(library.backups().unwrap(), []);
+}
+
+/// A kill after the rows were deleted left the backups and pictures.
+#[test]
+fn deleting_all_face_data_is_finished_when_the_library_is_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let photos = portraits();
+    let library = Library::open(dir.path()).unwrap();
+    index(&library, photos.path());
+    library.back_up_daily().unwrap();
+    let backup = library.backups().unwrap().remove(0).path;
+    let up_to_face = library.faces().unwrap().last().unwrap().face;
+    let marker = dir.path().join("forgetting");
+    let kept = fs::read(&backup).unwrap();
+    let pictures = dir.path().join("cache/thumbnails/faces");
+    // As a kill leaves it before the rows were deleted.
+    fs::write(&marker, format!("{{\"up_to_face\":{up_to_face}}}")).unwrap();
+    drop(library);
+    let library = Library::open(dir.path()).unwrap();
+    assert!(!marker.exists() && backup.exists() && pictures.exists());
+    library.forget_faces().unwrap();
+    assert!(!marker.exists() && !backup.exists() && !pictures.exists());
+    // And after.
+    fs::write(&marker, format!("{{\"up_to_face\":{up_to_face}}}")).unwrap();
+    fs::write(&backup, kept).unwrap();
+    fs::create_dir_all(&pictures).unwrap();
+    drop(library);
+    drop(Library::open(dir.path()).unwrap());
+    assert!(!marker.exists() && !backup.exists() && !pictures.exists());
 }
 
 /// Imported stars and albums were among what was deleted, and names stayed in saved searches.

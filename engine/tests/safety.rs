@@ -469,6 +469,47 @@ fn a_copy_is_kept_daily() {
     assert_eq!(found("2"), None);
 }
 
+fn seals(catalog: &Path) -> u32 {
+    let connection = Connection::open(catalog).unwrap();
+    let sql = "SELECT count(*) FROM seals";
+    connection.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// The window ended without sealing its catalog, and its daily copy was made of one without seals.
+#[test]
+fn a_library_is_sealed_without_being_dropped() {
+    let place = Place::new();
+    let library = place.open();
+    let all = seals(&place.catalog());
+    name(&library, "/obama.jpg", "Barack");
+    assert!(seals(&place.catalog()) < all);
+    library.back_up_daily().unwrap();
+    assert_eq!(seals(&library.backups().unwrap()[0].path), all);
+    name(&library, "/obama.jpg", "Barry");
+    library.seal();
+    assert_eq!(seals(&place.catalog()), all);
+}
+
+/// A catalog that cannot be sealed just now could not be opened.
+#[test]
+fn a_library_that_cannot_be_sealed_opens() {
+    let place = Place::new();
+    let connection = Connection::open(place.catalog()).unwrap();
+    connection
+        .execute_batch(
+            "DELETE FROM seals;
+             CREATE TRIGGER full BEFORE INSERT ON seals BEGIN SELECT raise(ABORT, 'full'); END;",
+        )
+        .unwrap();
+    drop(connection);
+    let library = place.open();
+    assert_eq!(library.names().unwrap(), ["Joe"]);
+    let photos = place.path("photos");
+    library
+        .index(&[photos], &Control::new(), &mut |_| {})
+        .unwrap();
+}
+
 /// What is damaged in a catalog: none may be opened wrongly in silence, and none may end in a panic.
 #[test]
 fn damaged_catalogs_are_noticed() {

@@ -320,7 +320,7 @@ fn an_export_replaces_exports_only_and_is_left_alone_where_nothing_is_new() {
     fs::write(&file, "a shopping list").unwrap();
     let refused = library.export(&file, &Control::new(), &mut |_| {});
     assert!(
-        matches!(refused, Err(Error::NotOverwritten(_))),
+        matches!(refused, Err(Error::FileInTheWay { .. })),
         "{refused:?}"
     );
     assert_eq!(fs::read_to_string(&file).unwrap(), "a shopping list");

@@ -66,6 +66,15 @@ impl Shelf {
         Ok(library)
     }
 
+    /// Seals the catalog, if it is open: the program ends without dropping the library.
+    pub fn seal(&self) {
+        if let Ok(opened) = self.library.try_lock()
+            && let Some(library) = &*opened
+        {
+            library.seal();
+        }
+    }
+
     /// Restores one of the copies that the library keeps, also where it cannot be opened.
     pub fn restore_copy(&self, name: &str) -> Result<(), Problem> {
         let dir = self.dir()?;

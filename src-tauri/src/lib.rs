@@ -67,7 +67,10 @@ pub fn run(library_dir: Option<PathBuf>, folders: &[PathBuf]) -> anyhow::Result<
                         desk.job().start(folders);
                     }
                 }
-                WindowEvent::Destroyed => desk.learning().stop(),
+                WindowEvent::Destroyed => {
+                    desk.learning().stop();
+                    desk.shelf().seal();
+                }
                 _ => (),
             }
         })

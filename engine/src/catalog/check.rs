@@ -1,19 +1,52 @@
 //! Checks a catalog as a library: its structure, its tables, and what every row holds.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use kith_models::EMBEDDING_LEN;
 use kith_models::training::{Harmonic, Head};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::APPLICATION_ID;
+use crate::Error;
 use crate::alike::Look;
 use crate::people::{Decision, Trial};
 
-/// What is wrong, as the end of a sentence.
-pub(crate) type Fault = String;
+/// Why a check did not pass.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// What is damaged, as the end of a sentence.
+    Damage(String),
+    /// `SQLite` could not read on: the file is damaged, or it is busy or on a disk that cannot be read.
+    Sqlite(rusqlite::Error),
+}
+
+impl Fault {
+    /// The error of the catalog at `path`.
+    pub(super) fn of(self, path: &Path) -> Error {
+        match self {
+            Self::Damage(reason) => super::damaged(reason, path),
+            Self::Sqlite(error) => super::damaged_or_busy(error, path),
+        }
+    }
+}
+
+impl From<String> for Fault {
+    fn from(damage: String) -> Self {
+        Self::Damage(damage)
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
 type Checked = std::result::Result<(), Fault>;
+/// Of a row: what is wrong with it, as the end of a sentence.
+type Decoded = std::result::Result<(), String>;
 
 /// Bytes of a hash.
 const HASH_LEN: usize = 32;
@@ -21,63 +54,60 @@ const HASH_LEN: usize = 32;
 const LANDMARKS_LEN: usize = 40;
 
 /// Refuses what is no catalog, or one of a newer Kith. Says its version.
-pub(crate) fn version(connection: &Connection) -> std::result::Result<u32, Fault> {
+pub(super) fn version(connection: &Connection) -> std::result::Result<u32, Fault> {
     let number = |sql: &str| -> rusqlite::Result<u32> {
         connection.query_row(sql, [], |row| row.get::<_, i64>(0).map(|n| n as u32))
     };
-    let no_catalog = |error: rusqlite::Error| error.to_string();
-    let id = number("PRAGMA application_id").map_err(no_catalog)?;
-    let tables = number("SELECT count(*) FROM sqlite_schema").map_err(no_catalog)?;
+    let id = number("PRAGMA application_id")?;
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
     if id != APPLICATION_ID as u32 {
-        return Err("it is not a catalog of Kith".to_owned());
+        return Err("it is not a catalog of Kith".to_owned().into());
     }
     if tables == 0 {
-        return Err("it has no tables".to_owned());
+        return Err("it has no tables".to_owned().into());
     }
-    number("PRAGMA user_version").map_err(no_catalog)
+    Ok(number("PRAGMA user_version")?)
 }
 
 /// Checks the structure of the file: every page, index and reference.
-pub(crate) fn structure(connection: &Connection) -> Checked {
-    let said: String = connection
-        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-        .map_err(|error| error.to_string())?;
+pub(super) fn structure(connection: &Connection) -> Checked {
+    let said: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if said != "ok" {
-        return Err(said);
+        return Err(said.into());
     }
-    let mut statement = connection
-        .prepare("PRAGMA foreign_key_check")
-        .map_err(|error| error.to_string())?;
+    let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
     let dangling = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let dangling: Option<(String, Option<i64>, String)> = dangling.optional()?;
     match dangling {
-        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(()),
-        Ok::<(String, Option<i64>, String), _>((table, row, missing)) => Err(format!(
+        None => Ok(()),
+        Some((table, row, missing)) => Err(format!(
             "row {} of the table {table} refers to {missing} that are not there",
             row.unwrap_or_default()
-        )),
-        Err(error) => Err(error.to_string()),
+        )
+        .into()),
     }
 }
 
 /// Checks that a catalog of today's version has today's tables, columns, indexes and triggers, and no others.
-pub(crate) fn tables(connection: &Connection) -> Checked {
+pub(super) fn tables(connection: &Connection) -> Checked {
     let expected = Connection::open_in_memory().and_then(|fresh| {
-        super::lay_out(&fresh, 0)?;
+        super::run_migrations(&fresh, 0)?;
         schema(&fresh)
-    });
-    let expected = expected.map_err(|error| error.to_string())?;
-    let found = schema(connection).map_err(|error| error.to_string())?;
+    })?;
+    let found = schema(connection)?;
     for (name, columns) in &expected {
         match found.get(name) {
-            None => return Err(format!("its {} {} is missing", name.0, name.1)),
+            None => return Err(format!("its {} {} is missing", name.0, name.1).into()),
             Some(other) if other != columns => {
-                return Err(format!("its {} {} is not Kith's", name.0, name.1));
+                return Err(format!("its {} {} is not Kith's", name.0, name.1).into());
             }
             Some(_) => (),
         }
     }
     match found.keys().find(|name| !expected.contains_key(name)) {
-        Some((kind, name)) => Err(format!("it has a {kind} {name} that is not Kith's")),
+        Some((kind, name)) => {
+            Err(format!("its schema has the {kind} {name}, which is not Kith's").into())
+        }
         None => Ok(()),
     }
 }
@@ -98,27 +128,21 @@ fn schema(connection: &Connection) -> rusqlite::Result<BTreeMap<(String, String)
 }
 
 /// Decodes every row of every table.
-pub(crate) fn rows(connection: &Connection) -> Checked {
+pub(super) fn rows(connection: &Connection) -> Checked {
     for (table, decode) in DECODERS {
-        let check = || -> rusqlite::Result<Checked> {
-            let mut statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
-            let mut rows = statement.query([])?;
-            let mut at = 0_u64;
-            while let Some(row) = rows.next()? {
-                at += 1;
-                if let Err(fault) = decode(row) {
-                    return Ok(Err(format!("row {at} of its table {table}: {fault}")));
-                }
-            }
-            Ok(Ok(()))
-        };
-        check().map_err(|error| format!("its table {table}: {error}"))??;
+        let mut statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
+        let mut rows = statement.query([])?;
+        let mut at = 0_u64;
+        while let Some(row) = rows.next()? {
+            at += 1;
+            decode(row).map_err(|fault| format!("row {at} of its table {table}: {fault}"))?;
+        }
     }
     Ok(())
 }
 
 /// What reads a row of `SELECT *`.
-pub(super) type Decode = fn(&Row<'_>) -> Checked;
+pub(super) type Decode = fn(&Row<'_>) -> Decoded;
 
 /// All tables in an order in which rows that others refer to come first.
 pub(super) const DECODERS: &[(&str, Decode)] = &[
@@ -142,7 +166,7 @@ pub(super) const DECODERS: &[(&str, Decode)] = &[
     ("forgotten", |row| bytes(row, "content", HASH_LEN)),
 ];
 
-fn photo(row: &Row<'_>) -> Checked {
+fn photo(row: &Row<'_>) -> Decoded {
     path(row, "path")?;
     number(row, "id")?;
     number(row, "size")?;
@@ -159,7 +183,7 @@ fn photo(row: &Row<'_>) -> Checked {
     optional(row, "failed", |row| text(row, "failed").map(drop))
 }
 
-fn face(row: &Row<'_>) -> Checked {
+fn face(row: &Row<'_>) -> Decoded {
     number(row, "id")?;
     number(row, "photo")?;
     for column in ["x", "y", "w", "h", "score", "quality"] {
@@ -170,14 +194,14 @@ fn face(row: &Row<'_>) -> Checked {
     bytes(row, "code", EMBEDDING_LEN)
 }
 
-fn decision(row: &Row<'_>) -> Checked {
+fn decision(row: &Row<'_>) -> Decoded {
     number(row, "id")?;
     let text = text(row, "decision")?;
     let decoded = serde_json::from_str::<Decision>(&text);
     decoded.map(drop).map_err(|error| error.to_string())
 }
 
-fn placement(row: &Row<'_>) -> Checked {
+fn placement(row: &Row<'_>) -> Decoded {
     optional(row, "person", |row| number(row, "person"))?;
     let state = text(row, "state")?;
     match &*state {
@@ -186,13 +210,13 @@ fn placement(row: &Row<'_>) -> Checked {
     }
 }
 
-fn question(row: &Row<'_>) -> Checked {
+fn question(row: &Row<'_>) -> Decoded {
     number(row, "asked")?;
     number(row, "person")?;
     real(row, "chance")
 }
 
-fn learned(row: &Row<'_>) -> Checked {
+fn learned(row: &Row<'_>) -> Decoded {
     let trial = serde_json::from_str::<Trial>(&text(row, "trial")?);
     trial.map_err(|error| error.to_string())?;
     match Head::from_bytes(blob(row, "head")?) {
@@ -201,13 +225,13 @@ fn learned(row: &Row<'_>) -> Checked {
     }
 }
 
-fn network(row: &Row<'_>) -> Checked {
+fn network(row: &Row<'_>) -> Decoded {
     text(row, "name")?;
     text(row, "sha256")?;
     number(row, "numbers")
 }
 
-fn map(row: &Row<'_>) -> Checked {
+fn map(row: &Row<'_>) -> Decoded {
     text(row, "network")?;
     match Harmonic::from_bytes(blob(row, "map")?) {
         Some(_) => Ok(()),
@@ -215,34 +239,34 @@ fn map(row: &Row<'_>) -> Checked {
     }
 }
 
-fn skipped(row: &Row<'_>) -> Checked {
+fn skipped(row: &Row<'_>) -> Decoded {
     path(row, "path")?;
     text(row, "rule")?;
     number(row, "files")
 }
 
-fn look(row: &Row<'_>) -> Checked {
+fn look(row: &Row<'_>) -> Decoded {
     bytes(row, "content", HASH_LEN)?;
     bytes(row, "look", size_of::<Look>())
 }
 
-fn value<'a>(row: &'a Row<'_>, column: &str) -> std::result::Result<ValueRef<'a>, Fault> {
+fn value<'a>(row: &'a Row<'_>, column: &str) -> std::result::Result<ValueRef<'a>, String> {
     row.get_ref(column).map_err(|error| error.to_string())
 }
 
-fn optional(row: &Row<'_>, column: &str, check: impl FnOnce(&Row<'_>) -> Checked) -> Checked {
+fn optional(row: &Row<'_>, column: &str, check: impl FnOnce(&Row<'_>) -> Decoded) -> Decoded {
     match value(row, column)? {
         ValueRef::Null => Ok(()),
         _ => check(row),
     }
 }
 
-fn blob<'a>(row: &'a Row<'_>, column: &str) -> std::result::Result<&'a [u8], Fault> {
+fn blob<'a>(row: &'a Row<'_>, column: &str) -> std::result::Result<&'a [u8], String> {
     let blob = value(row, column)?.as_blob();
     blob.map_err(|error| format!("{column}: {error}"))
 }
 
-fn bytes(row: &Row<'_>, column: &str, len: usize) -> Checked {
+fn bytes(row: &Row<'_>, column: &str, len: usize) -> Decoded {
     match blob(row, column)?.len() {
         found if found == len => Ok(()),
         found => Err(format!("{column} has {found} bytes, not {len}")),
@@ -250,21 +274,21 @@ fn bytes(row: &Row<'_>, column: &str, len: usize) -> Checked {
 }
 
 /// A path: not empty.
-fn path(row: &Row<'_>, column: &str) -> Checked {
+fn path(row: &Row<'_>, column: &str) -> Decoded {
     match blob(row, column)?.len() {
         0 => Err(format!("{column} is empty")),
         _ => Ok(()),
     }
 }
 
-fn text(row: &Row<'_>, column: &str) -> std::result::Result<String, Fault> {
+fn text(row: &Row<'_>, column: &str) -> std::result::Result<String, String> {
     let text = value(row, column)?.as_str();
     text.map(str::to_owned)
         .map_err(|error| format!("{column}: {error}"))
 }
 
 /// A number that is counted or measured in whole units: 32 bits, or the size of a file.
-fn number(row: &Row<'_>, column: &str) -> Checked {
+fn number(row: &Row<'_>, column: &str) -> Decoded {
     let number = value(row, column)?.as_i64();
     let number = number.map_err(|error| format!("{column}: {error}"))?;
     let most = if column == "size" {
@@ -279,7 +303,7 @@ fn number(row: &Row<'_>, column: &str) -> Checked {
     }
 }
 
-fn real(row: &Row<'_>, column: &str) -> Checked {
+fn real(row: &Row<'_>, column: &str) -> Decoded {
     let real = value(row, column)?.as_f64();
     match real.map_err(|error| format!("{column}: {error}"))? {
         real if real.is_finite() => Ok(()),

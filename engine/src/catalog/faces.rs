@@ -126,6 +126,17 @@ pub fn all(connection: &Connection) -> Result<Vec<StoredFace>> {
     gathered(statement.query_map([&*SPACE], face_from)?, count)
 }
 
+/// The smallest and the largest number of a face, whatever made it.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn number_range(connection: &Connection) -> Result<Option<(FaceId, FaceId)>> {
+    let sql = "SELECT min(id), max(id) FROM faces";
+    let range: (Option<FaceId>, Option<FaceId>) =
+        connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(range.0.zip(range.1))
+}
+
 /// The faces on one photo, in the order of their numbers, gone ones included.
 ///
 /// # Errors

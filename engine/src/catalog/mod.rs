@@ -115,7 +115,7 @@ impl Catalog {
         if version < MIGRATIONS.len() as u32 {
             migrate(&mut connection, &path)?;
         }
-        seals::check(&connection).map_err(|reason| damaged(reason, &path))?;
+        seals::check(&connection).map_err(|fault| fault.of(&path))?;
         Self::in_memory(connection, &path)
     }
 
@@ -136,7 +136,11 @@ impl Catalog {
     pub(crate) fn is_older(path: &Path) -> Result<bool> {
         let path = file::absolute(path)?;
         let connection = file::connect(&path, Access::Write)?;
-        Ok(check_version(&connection, &path)? < MIGRATIONS.len() as u32)
+        let is_older = check_version(&connection, &path)? < MIGRATIONS.len() as u32;
+        if is_older {
+            quick_check(&connection, &path)?;
+        }
+        Ok(is_older)
     }
 
     /// Checks all that is in it: structure, tables, and every row.
@@ -144,12 +148,13 @@ impl Catalog {
     /// # Errors
     /// [`Error::CatalogDamaged`] with what is wrong first.
     pub fn check(&self) -> Result<()> {
-        let connection = &self.connection;
-        check::structure(connection)
-            .and_then(|()| check::tables(connection))
-            .and_then(|()| check::rows(connection))
-            .and_then(|()| seals::check(connection))
-            .map_err(|reason| damaged(reason, &self.path))
+        // One state of it, whatever others write meanwhile.
+        let snapshot = self.connection.unchecked_transaction()?;
+        check::structure(&snapshot)
+            .and_then(|()| check::tables(&snapshot))
+            .and_then(|()| check::rows(&snapshot))
+            .and_then(|()| seals::check(&snapshot))
+            .map_err(|fault| fault.of(&self.path))
     }
 
     /// Checks that the rows of the sealed tables are as they were written.
@@ -158,7 +163,7 @@ impl Catalog {
     /// [`Error::CatalogDamaged`], and [`Error::Catalog`] when it cannot be read.
     pub(crate) fn check_seals(&mut self) -> Result<()> {
         let transaction = self.connection.transaction()?;
-        seals::check(&transaction).map_err(|reason| damaged(reason, &self.path))
+        seals::check(&transaction).map_err(|fault| fault.of(&self.path))
     }
 
     /// Seals the tables that are not sealed.
@@ -166,10 +171,16 @@ impl Catalog {
     /// # Errors
     /// [`Error::Catalog`] when it cannot be written.
     pub(crate) fn seal(&mut self) -> Result<()> {
-        if self.read_only.is_some() || seals::are_whole(&self.connection)? {
+        if self.read_only.is_some() || seals::are_complete(&self.connection)? {
             return Ok(());
         }
-        self.transaction(|connection| Ok(seals::put_back(connection)?))
+        self.transaction(|connection| Ok(seals::create(connection)?))
+    }
+
+    /// Seals the tables where that can be done: not on a full disk, or while another process writes. A
+    /// catalog without seals is as good, and the next opening tries it again.
+    pub(crate) fn try_seal(&mut self) {
+        let _ = self.seal();
     }
 
     /// The log as one short text: equal logs have equal ones.
@@ -248,47 +259,11 @@ impl Catalog {
         file::step(&copying, -1)
     }
 
-    /// Deletes faces, people and all that was said of them; what was said of photos stays. One
-    /// transaction; then the file is written anew, so that nothing is left in unused pages.
-    ///
-    /// # Errors
-    /// [`Error::Catalog`] when it cannot be written.
-    pub(crate) fn forget_faces(&mut self) -> Result<()> {
-        self.connection.pragma_update(None, "secure_delete", true)?;
-        self.transaction(|connection| {
-            let log = decisions::all(connection)?;
-            let everybody = Forgotten::everybody(&log);
-            // What copies took over is no word of the user's, and holds as well.
-            let mut kept = standing(&log);
-            kept.extend(
-                log.iter()
-                    .filter(|entry| matches!(entry.decision, Decision::Inherit { .. })),
-            );
-            kept.sort_by_key(|entry| entry.id);
-            connection.execute_batch(
-                "DROP TABLE decisions; DELETE FROM placements; DELETE FROM questions;
-                 DELETE FROM learned; DELETE FROM embeddings; DELETE FROM faces;
-                 DELETE FROM maps;
-                 UPDATE photos SET model = 'none' WHERE model IS NOT NULL;",
-            )?;
-            connection.execute_batch(decisions::CREATE)?;
-            connection.execute_batch(decisions::PROTECT)?;
-            seals::arm(connection)?;
-            for entry in kept {
-                if let Some(decision) = everybody.of_photos(&entry.decision) {
-                    decisions::add(connection, entry.at, &decision)?;
-                }
-            }
-            Ok(())
-        })?;
-        self.write_anew()
-    }
-
     /// Writes the file anew, so that nothing of what was deleted is left in it or in its write-ahead log.
     ///
     /// # Errors
     /// [`Error::Catalog`] when it cannot be written, or others keep an old state of it in use.
-    pub(crate) fn write_anew(&self) -> Result<()> {
+    pub(crate) fn vacuum_and_truncate_wal(&self) -> Result<()> {
         self.connection.execute_batch("VACUUM")?;
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
         let busy: bool = self.connection.query_row(sql, [], |row| row.get(0))?;
@@ -324,6 +299,38 @@ impl Catalog {
     }
 }
 
+/// Deletes faces, people and all that was said of them; what was said of photos stays. To be called inside a
+/// transaction.
+///
+/// # Errors
+/// [`Error::Catalog`] when it cannot be written.
+pub(crate) fn delete_faces(connection: &Connection) -> Result<()> {
+    let log = decisions::all(connection)?;
+    let everybody = Forgotten::everybody(&log);
+    // What copies took over is no word of the user's, and holds as well.
+    let mut kept = standing(&log);
+    kept.extend(
+        log.iter()
+            .filter(|entry| matches!(entry.decision, Decision::Inherit { .. })),
+    );
+    kept.sort_by_key(|entry| entry.id);
+    connection.execute_batch(
+        "DROP TABLE decisions; DELETE FROM placements; DELETE FROM questions;
+         DELETE FROM learned; DELETE FROM embeddings; DELETE FROM faces;
+         DELETE FROM maps;
+         UPDATE photos SET model = 'none' WHERE model IS NOT NULL;",
+    )?;
+    connection.execute_batch(decisions::CREATE)?;
+    connection.execute_batch(decisions::PROTECT)?;
+    seals::create_triggers(connection)?;
+    for entry in kept {
+        if let Some(decision) = everybody.of_photos(&entry.decision) {
+            decisions::add(connection, entry.at, &decision)?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a catalog with nothing in it: under another name first, so that there is never half of one.
 fn create(path: &Path) -> Result<()> {
     let making = |error: std::io::Error| Error::io("Making the catalog", path)(error);
@@ -355,15 +362,14 @@ fn check_version(connection: &Connection, path: &Path) -> Result<u32> {
         .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
         .map_err(|error| damaged_or_busy(error, path))?;
     let known = MIGRATIONS.len() as u32;
-    match check::version(connection) {
-        Err(reason) => Err(damaged(reason, path)),
-        Ok(0) => Err(damaged("it has no version".to_owned(), path)),
-        Ok(found) if found > known => Err(Error::CatalogTooNew {
+    match check::version(connection).map_err(|fault| fault.of(path))? {
+        0 => Err(damaged("it has no version".to_owned(), path)),
+        found if found > known => Err(Error::CatalogTooNew {
             found,
             known,
             path: path.to_owned(),
         }),
-        Ok(version) => Ok(version),
+        version => Ok(version),
     }
 }
 
@@ -378,12 +384,15 @@ fn quick_check(connection: &Connection, path: &Path) -> Result<()> {
     }
 }
 
+/// A damaged file, or one that is busy or on a disk that cannot be read just now.
 fn damaged_or_busy(error: rusqlite::Error, path: &Path) -> Error {
+    use rusqlite::ErrorCode as Code;
     match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
+        // `Unknown`: a table or column is missing. None: a value is not of its type.
+        Some(Code::NotADatabase | Code::DatabaseCorrupt | Code::Unknown) | None => {
             damaged(error.to_string(), path)
         }
-        _ => error.into(),
+        Some(_) => error.into(),
     }
 }
 
@@ -398,12 +407,12 @@ fn gathered<T>(rows: impl Iterator<Item = rusqlite::Result<T>>, count: u32) -> R
 }
 
 /// Runs the migrations that are missing.
-fn lay_out(connection: &Connection, done: usize) -> rusqlite::Result<()> {
+fn run_migrations(connection: &Connection, done: usize) -> rusqlite::Result<()> {
     for statement in MIGRATIONS.iter().skip(done).copied().flatten() {
         connection.execute_batch(statement)?;
     }
-    seals::arm(connection)?;
-    seals::break_all(connection)
+    seals::create_triggers(connection)?;
+    seals::delete_all(connection)
 }
 
 /// Brings a catalog to today's layout, in one transaction. References between tables are checked at its
@@ -413,12 +422,12 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have done it meanwhile.
     let done: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    lay_out(&transaction, done as usize).map_err(|error| match file::io_kind(&error) {
+    run_migrations(&transaction, done as usize).map_err(|error| match file::io_kind(&error) {
         // Statements that were tried on every version do not fit: it is not as its version says.
         None => damaged(error.to_string(), path),
         Some(_) => error.into(),
     })?;
-    check::structure(&transaction).map_err(|reason| damaged(reason, path))?;
+    check::structure(&transaction).map_err(|fault| fault.of(path))?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     if done < MIGRATIONS.len() as u32 {
         transaction.pragma_update(None, "user_version", MIGRATIONS.len() as u32)?;
@@ -466,6 +475,60 @@ pub(crate) mod tests {
             );
             Catalog::open(&path).unwrap().check().unwrap();
         }
+    }
+
+    /// It was found out only by the backup before its migration, and taken for a full disk.
+    #[test]
+    fn a_damaged_catalog_of_an_older_version_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("catalog.sqlite");
+        of_version(&path, 3);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[4096..8192].fill(0x5A);
+        std::fs::write(&path, bytes).unwrap();
+        let error = Catalog::is_older(&path).unwrap_err();
+        assert!(matches!(error, Error::CatalogDamaged { .. }), "{error}");
+    }
+
+    /// A catalog that another process used, or whose disk was pulled out, was called damaged.
+    #[test]
+    fn a_busy_or_unreadable_catalog_is_not_called_damaged() {
+        let of = |code| {
+            let failure = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            check::Fault::from(failure).of(Path::new("catalog.sqlite"))
+        };
+        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_IOERR, ffi::SQLITE_FULL] {
+            assert!(matches!(of(code), Error::Catalog { .. }), "{code}");
+        }
+        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_ERROR] {
+            assert!(matches!(of(code), Error::CatalogDamaged { .. }), "{code}");
+        }
+    }
+
+    /// Tables were compared with the seals of another moment.
+    #[test]
+    fn a_writer_beside_a_check_is_no_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("catalog.sqlite");
+        let checked = Catalog::open(&path).unwrap();
+        let mut written = Catalog::open(&path).unwrap();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 0.. {
+                    let folder = PathBuf::from(format!("/home/anna/{number}"));
+                    let add = |connection: &Connection| folders::add(connection, &folder);
+                    written.transaction(add).unwrap();
+                    written.seal().unwrap();
+                    if done.load(std::sync::atomic::Ordering::Relaxed) {
+                        break;
+                    }
+                }
+            });
+            let all: Result<Vec<()>> = (0..100).map(|_| checked.check()).collect();
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            all.unwrap();
+        });
     }
 
     /// A seal of a table that was made anew, or that somebody else wrote, says nothing.

@@ -26,9 +26,9 @@ fn tables() -> impl Iterator<Item = &'static str> {
 }
 
 /// Makes the triggers that are missing. A table that lost its own was made anew: its seal is of before.
-pub(super) fn arm(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn create_triggers(connection: &Connection) -> rusqlite::Result<()> {
     for table in tables() {
-        if is_armed(connection, table)? {
+        if has_triggers(connection, table)? {
             continue;
         }
         connection.execute("DELETE FROM seals WHERE name = ?1", [table])?;
@@ -42,27 +42,27 @@ pub(super) fn arm(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn is_armed(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+fn has_triggers(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     let sql = r"SELECT count(*) FROM sqlite_schema
         WHERE type = 'trigger' AND tbl_name = ?1 AND name LIKE 'seal\_%' ESCAPE '\'";
     let triggers: u32 = connection.query_row(sql, [table], |row| row.get(0))?;
     Ok(triggers as usize == EVENTS.len())
 }
 
-/// Breaks all seals: the tables have another layout by now.
-pub(super) fn break_all(connection: &Connection) -> rusqlite::Result<()> {
+/// Deletes all seals: the tables have another layout by now.
+pub(super) fn delete_all(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM seals", []).map(drop)
 }
 
 /// Whether all tables are sealed.
-pub(super) fn are_whole(connection: &Connection) -> rusqlite::Result<bool> {
+pub(super) fn are_complete(connection: &Connection) -> rusqlite::Result<bool> {
     let count: u32 = connection.query_row("SELECT count(*) FROM seals", [], |row| row.get(0))?;
     Ok(count as usize == tables().count())
 }
 
 /// Seals the tables that are not. To be called inside a transaction.
-pub(super) fn put_back(connection: &Connection) -> rusqlite::Result<()> {
-    arm(connection)?;
+pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
+    create_triggers(connection)?;
     for table in tables() {
         if sealed(connection, table)?.is_none() {
             let sum = sum(connection, table)?;
@@ -77,24 +77,15 @@ pub(super) fn put_back(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Compares the tables with their seals. To be called inside a transaction.
 pub(super) fn check(connection: &Connection) -> Result<(), Fault> {
-    let checked = || -> rusqlite::Result<Option<&str>> {
-        for table in tables() {
-            let Some(sealed) = sealed(connection, table)? else {
-                continue;
-            };
-            if is_armed(connection, table)? && sum(connection, table)? != *sealed {
-                return Ok(Some(table));
-            }
+    for table in tables() {
+        let Some(sealed) = sealed(connection, table)? else {
+            continue;
+        };
+        if has_triggers(connection, table)? && sum(connection, table)? != *sealed {
+            return Err(format!("a row of its table {table} is not as it was written").into());
         }
-        Ok(None)
-    };
-    match checked() {
-        Ok(None) => Ok(()),
-        Ok(Some(table)) => Err(format!(
-            "a row of its table {table} is not as it was written"
-        )),
-        Err(error) => Err(error.to_string()),
     }
+    Ok(())
 }
 
 fn sealed(connection: &Connection, table: &str) -> rusqlite::Result<Option<Vec<u8>>> {

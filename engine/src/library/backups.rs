@@ -15,8 +15,6 @@ use crate::catalog::Catalog;
 use crate::catalog::file::{Existing, beside, write_copy};
 use crate::{BackupEntry, BackupReason, Error, Result, private};
 
-/// Marks a catalog that was set aside because it is damaged.
-pub(super) const DAMAGED: BackupReason = BackupReason::Damaged;
 const EXTENSION: &str = "kith";
 
 /// Daily copies that are kept: of so many days, …
@@ -32,7 +30,6 @@ impl BackupReason {
             Self::Daily => "daily",
             Self::BeforeUpgrade => "before-upgrade",
             Self::BeforeRestore => "before-restore",
-            Self::BeforeRepair => "before-repair",
             Self::Damaged => "damaged",
         }
     }
@@ -42,7 +39,6 @@ impl BackupReason {
             Self::Daily,
             Self::BeforeUpgrade,
             Self::BeforeRestore,
-            Self::BeforeRepair,
             Self::Damaged,
         ];
         all.into_iter().find(|reason| reason.word() == word)
@@ -232,6 +228,7 @@ impl Library {
         if all(&self.folder)?.iter().any(is_todays) {
             return Ok(());
         }
+        self.seal();
         keep_catalog(&self.folder, BackupReason::Daily).map(drop)
     }
 

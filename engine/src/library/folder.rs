@@ -213,7 +213,7 @@ fn put_in_place(folder: &Path) -> Result<()> {
     let catalog = folder.join(CATALOG);
     let replacing = |error| Error::io("Replacing the catalog", &catalog)(error);
     if catalog.exists() || beside(&catalog, "-wal").exists() {
-        let aside = super::backups::next(folder, super::backups::DAMAGED)?;
+        let aside = super::backups::next(folder, crate::BackupReason::Damaged)?;
         for suffix in ["-wal", ""] {
             let from = beside(&catalog, suffix);
             if from.exists() {
@@ -249,11 +249,9 @@ pub(super) fn interrupted_restore(folder: &Path, catalog: &Catalog) -> Result<Op
         return Ok(None);
     }
     // One that goes on just now holds this lock.
-    let lock = folder.join(READING);
-    let reading = private::open(&lock).map_err(Error::io("Locking the library", &lock))?;
-    if reading.try_lock().is_err() {
+    let Some(_reading) = try_lock_reading(folder)? else {
         return Ok(None);
-    }
+    };
     let bytes = fs::read(&path).map_err(Error::io("Reading the note of a restore", &path))?;
     let note: Option<Restoring> = serde_json::from_slice(&bytes).ok();
     let log = catalog.log_fingerprint()?;
@@ -265,32 +263,69 @@ pub(super) fn interrupted_restore(folder: &Path, catalog: &Catalog) -> Result<Op
     }))
 }
 
-/// Takes the library's files from everybody but their owner, and the folder where nothing else is in it.
+/// Takes the library's files from everybody but their owner, and the folder where nothing else is in it,
+/// as far as the system allows it. Deletes old drafts.
 pub(super) fn close_to_others(folder: &Path) -> Result<()> {
     let closing = |error| Error::io("Protecting the library's files", folder)(error);
+    let close = |path: &Path| match private::close_to_others(path) {
+        // The file is another user's, or its file system (FAT, shares) knows no permissions.
+        Err(error) if is_refused(&error) => Ok(()),
+        other => other.map_err(closing),
+    };
     for name in OURS.iter().chain(&LEFT_BY_OLDER) {
-        private::close_to_others(&folder.join(name)).map_err(closing)?;
+        close(&folder.join(name))?;
     }
     let entries = fs::read_dir(folder).map_err(closing)?;
     let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
     let is_ours = |name: std::ffi::OsString| OURS.iter().any(|ours| *ours == name);
     if names.all(is_ours) {
-        private::close_to_others(folder).map_err(closing)?;
+        close(folder)?;
     }
+    match remove_drafts(folder, private::Drafts::Old) {
+        // It is tried again at the next opening.
+        Err(Error::Io { source, .. }) if is_refused(&source) => Ok(()),
+        other => other,
+    }
+}
+
+fn is_refused(error: &io::Error) -> bool {
+    let refused = [io::ErrorKind::PermissionDenied, io::ErrorKind::Unsupported];
+    refused.contains(&error.kind())
+}
+
+/// Deletes drafts in all folders of the library.
+pub(super) fn remove_drafts(folder: &Path, which: private::Drafts) -> Result<()> {
     for inside in ["", "cache/thumbnails", "cache/index", BACKUPS, "networks"] {
         let inside = folder.join(inside);
         if inside.is_dir() {
-            private::remove_old_drafts(&inside).map_err(closing)?;
+            private::remove_drafts(&inside, which)
+                .map_err(Error::io("Deleting drafts", &inside))?;
         }
     }
     Ok(())
 }
 
+/// The lock of who reads photos; none where another process has it. The system lets go of it when the
+/// process is killed.
+pub(super) fn try_lock_reading(folder: &Path) -> Result<Option<File>> {
+    let path = folder.join(READING);
+    let locking = |error| Error::io("Locking the library", &path)(error);
+    let lock = private::open(&path).map_err(locking)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(Some(lock)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        // Some shares know no locks.
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+            Ok(Some(lock))
+        }
+        Err(TryLockError::Error(error)) => Err(locking(error)),
+    }
+}
+
 /// Whether a process reads photos, or does what else nobody may do meanwhile.
 pub(super) fn is_being_read(folder: &Path) -> bool {
-    let lock = private::open(&folder.join(READING));
     // Given back at once.
-    lock.is_ok_and(|lock| lock.try_lock().is_err())
+    !matches!(try_lock_reading(folder), Ok(Some(_)))
 }
 
 /// Why a library that could not be opened for writing can still be read; none where it cannot, or

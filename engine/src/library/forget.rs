@@ -2,26 +2,54 @@
 //! the library keeps.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs;
 use std::time::SystemTime;
+use std::{fs, io};
 
 use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
 
 use super::Library;
 use super::before::entry_of;
 use super::folder;
-use super::keeping::remove_if_there;
+use super::keeping::{remove_folder_if_there, remove_if_there};
 use super::rows::Rows;
 use crate::catalog::faces::StoredFace;
 use crate::catalog::transfer as all_rows;
-use crate::catalog::{decisions, faces, forgotten, learned};
+use crate::catalog::{decisions, delete_faces, faces, forgotten, learned};
 use crate::faces::MODEL;
 use crate::people::{Decision, Forgotten, GroupFace, Groups, every_face};
-use crate::{Error, FaceId, ForgetSummary, PersonId, PhotoId, Result, private};
+use crate::{DecisionId, Error, FaceId, ForgetSummary, Notice, PersonId, PhotoId, Result, private};
 
-/// A file of the library that is there while a person is being forgotten, with the number of that decision:
-/// what a kill interrupts is gone on with when the library is opened next.
-const UNFINISHED: &str = "forgetting";
+/// A file of the library that is there while somebody is being forgotten: what a kill interrupts is gone on
+/// with when the library is opened next.
+const MARKER: &str = "forgetting";
+
+/// What the marker says, as JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Forgetting {
+    /// A person, by the entry of the log that says so.
+    Person(DecisionId),
+    /// Everybody: all faces up to this number. Numbers are not used again.
+    Everybody { up_to_face: FaceId },
+}
+
+impl Forgetting {
+    /// Whether the catalog's rows were deleted, or the marker was left before.
+    fn is_committed(self, connection: &Connection) -> Result<bool> {
+        match self {
+            Self::Person(decision) => {
+                let log = decisions::all(connection)?;
+                let entry = entry_of(&log, decision);
+                Ok(entry.is_some_and(|entry| matches!(entry.decision, Decision::Forget { .. })))
+            }
+            Self::Everybody { up_to_face } => {
+                let range = faces::number_range(connection)?;
+                Ok(range.is_none_or(|(first, _)| first > up_to_face))
+            }
+        }
+    }
+}
 
 impl Library {
     /// Forgets a person: their names, birthday and all that was said of them, their faces with codes,
@@ -30,62 +58,126 @@ impl Library {
     /// Cannot be taken back. Backups and exports elsewhere are not touched.
     ///
     /// # Errors
-    /// [`Error::NoPerson`], [`Error::Busy`] while photos are read, [`Error::ReadOnly`], [`Error::Catalog`]; nothing is changed
-    /// then. [`Error::Io`] when a file cannot be deleted: the next opening of the library tries it again.
+    /// [`Error::NoPerson`], [`Error::Busy`] while photos are read, [`Error::ReadOnly`], [`Error::Catalog`];
+    /// nothing is changed then. [`Error::Io`] when a file cannot be deleted: the next opening of the library
+    /// tries it again.
     pub fn forget_person(&self, person: PersonId, at: SystemTime) -> Result<ForgetSummary> {
-        let _reading = self.lock_reading()?;
-        let mut groups = self.groups();
-        let mut catalog = self.catalog();
-        let unfinished = self.folder.join(UNFINISHED);
-        catalog
-            .connection()
-            .pragma_update(None, "secure_delete", true)?;
-        let summary = catalog.transaction(|connection| {
+        self.forget(|connection, groups| {
             let rows = self.rows_of(connection)?;
-            let theirs = faces_of(connection, &mut groups, &rows, person)?;
+            let theirs = faces_of(connection, groups, &rows, person)?;
             if theirs.is_empty() && !rows.decided.people.contains_key(&person) {
                 return Err(Error::NoPerson(person));
             }
             let summary = forget(connection, &rows, person, &theirs, at)?;
-            let number = summary.decision.to_string();
-            private::write_synced(&unfinished, number.as_bytes())
-                .map_err(Error::io("Beginning to forget", &unfinished))?;
+            Ok((Forgetting::Person(summary.decision), summary))
+        })
+    }
+
+    /// Forgets all faces, who they are, and all that was said of them, also in the copies that the library
+    /// keeps. Folders, favourites, stars and albums stay. The next look through the folders finds the faces
+    /// anew, without names.
+    ///
+    /// # Errors
+    /// As [`forget_person`](Self::forget_person).
+    pub fn forget_faces(&self) -> Result<()> {
+        self.forget_finder();
+        self.forget(|connection, _| {
+            let up_to_face = faces::number_range(connection)?.map_or(0, |(_, last)| last);
+            delete_faces(connection)?;
+            Ok((Forgetting::Everybody { up_to_face }, ()))
+        })
+    }
+
+    /// Deletes rows in one transaction, notes that before it is committed, and then deletes the files.
+    fn forget<T>(
+        &self,
+        delete_rows: impl FnOnce(&Connection, &mut Groups) -> Result<(Forgetting, T)>,
+    ) -> Result<T> {
+        let _reading = self.lock_reading()?;
+        let mut groups = self.groups();
+        let mut catalog = self.catalog();
+        catalog
+            .connection()
+            .pragma_update(None, "secure_delete", true)?;
+        let value = catalog.transaction(|connection| {
+            let (forgetting, value) = delete_rows(connection, &mut groups)?;
+            let marker = self.folder.join(MARKER);
+            let noting = |error| Error::io("Beginning to forget", &marker)(error);
+            let text = serde_json::to_vec(&forgetting).map_err(|error| noting(error.into()))?;
+            private::write_synced(&marker, &text).map_err(noting)?;
             // The index on the disk has their codes.
             groups.forget();
             self.remove_index()?;
             groups.bring_up_to_date(connection)?;
-            Ok(summary)
-        })?;
+            Ok(value)
+        });
         *self.kept_rows() = None;
         drop((catalog, groups));
-        self.finish_forgetting()?;
-        Ok(summary)
+        // Also where nothing was deleted: the marker goes.
+        let finished = self.finish_forgetting();
+        let value = value?;
+        finished.map(|()| value)
+    }
+
+    /// Goes on with what a kill interrupted. Best effort: another process may be at it, or have an old state
+    /// of the catalog in use; the next opening tries it again, and the user is told.
+    pub(super) fn resume_forgetting(&mut self) {
+        if !self.folder.join(MARKER).exists() || self.read_only().is_some() {
+            return;
+        }
+        // Held by the process that is forgetting just now.
+        let Ok(_reading) = self.lock_reading() else {
+            return;
+        };
+        if self.finish_forgetting().is_err() {
+            self.notices.push(Notice::ForgettingUnfinished);
+        }
     }
 
     /// Removes what is left of forgotten people beside the catalog's rows, if somebody was forgotten and
-    /// this was not done to its end.
+    /// this was not done to its end. The caller holds [`lock_reading`](Self::lock_reading).
     ///
     /// # Errors
     /// [`Error::Io`] when a file cannot be deleted, [`Error::Catalog`] when another program keeps the
     /// catalog's old state in use.
-    pub(super) fn finish_forgetting(&self) -> Result<()> {
-        let unfinished = self.folder.join(UNFINISHED);
-        if !unfinished.exists() {
-            return Ok(());
-        }
-        let number = fs::read_to_string(&unfinished)
-            .map_err(Error::io("Going on to forget", &unfinished))?;
+    fn finish_forgetting(&self) -> Result<()> {
+        let marker = self.folder.join(MARKER);
+        let text = match fs::read(&marker) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(Error::io("Going on to forget", &marker))?,
+        };
         let catalog = self.catalog();
         let connection = catalog.connection();
-        let log = decisions::all(connection)?;
-        let done = number.trim().parse().ok().and_then(|id| entry_of(&log, id));
-        if !done.is_some_and(|entry| matches!(entry.decision, Decision::Forget { .. })) {
-            // A kill came before it: nobody was forgotten.
-            drop(catalog);
-            return remove_if_there(&unfinished);
+        let forgetting: Option<Forgetting> = serde_json::from_slice(&text).ok();
+        let Some(forgetting) = forgetting else {
+            return remove_if_there(&marker);
+        };
+        if !forgetting.is_committed(connection)? {
+            return remove_if_there(&marker);
         }
+        self.remove_copies()?;
+        match forgetting {
+            Forgetting::Person(_) => self.remove_thumbnails_of_forgotten(connection)?,
+            Forgetting::Everybody { .. } => {
+                self.remove_index()?;
+                remove_folder_if_there(&self.folder.join("cache/thumbnails/faces"))?;
+            }
+        }
+        catalog.vacuum_and_truncate_wal()?;
+        // Another process may have kept a copy meanwhile.
+        self.remove_copies()?;
+        drop(catalog);
+        remove_if_there(&marker)
+    }
+
+    /// Deletes the copies of the catalog that the library keeps, and those that are being written.
+    fn remove_copies(&self) -> Result<()> {
+        folder::remove_drafts(&self.folder, private::Drafts::All)?;
         self.forget_backups()?;
-        folder::remove_older_catalogs(&self.folder)?;
+        folder::remove_older_catalogs(&self.folder)
+    }
+
+    fn remove_thumbnails_of_forgotten(&self, connection: &Connection) -> Result<()> {
         for (content, box_upright) in forgotten::all(connection)?.iter() {
             self.thumbnails.remove_face(content, box_upright)?;
         }
@@ -95,20 +187,7 @@ impl Library {
             contents.insert(photo.content);
             Ok(())
         })?;
-        self.thumbnails.remove_faces_but(&contents)?;
-        catalog.write_anew()?;
-        drop(catalog);
-        remove_if_there(&unfinished)
-    }
-
-    fn remove_index(&self) -> Result<()> {
-        let index = self.folder.join("cache/index");
-        match fs::remove_dir_all(&index) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("Deleting the index of faces", &index)(error))
-            }
-            _ => Ok(()),
-        }
+        self.thumbnails.remove_faces_but(&contents)
     }
 }
 

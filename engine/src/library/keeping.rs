@@ -2,14 +2,19 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Library;
 use super::backups;
-use super::folder::{self, CATALOG, READING};
+use super::folder::{self, CATALOG};
 use crate::catalog::Catalog;
 use crate::catalog::file::{Existing, looks_like_catalog, write_copy};
 use crate::people::Groups;
 use crate::{BackupReason, Error, Notice, Result, Storage, private};
+
+/// How often, and with which pause, the lock of who reads photos is asked for.
+const READING_TRIES: u32 = 11;
+const READING_PAUSE: Duration = Duration::from_millis(10);
 
 impl Library {
     /// Where the library is, and how much room it takes.
@@ -51,8 +56,7 @@ impl Library {
             }
         }
         let mut catalog = self.catalog();
-        // A full disk must not keep the user from a copy on another.
-        let _ = catalog.seal();
+        catalog.try_seal();
         catalog.copy_to(&file, Existing::Replace)
     }
 
@@ -66,7 +70,6 @@ impl Library {
     /// [`Error::Busy`] while photos are read, [`Error::ReadOnly`]; nothing is changed then. [`Error::Io`]
     /// and [`Error::Catalog`] when the disk does not let us.
     pub fn restore(&self, file: &Path) -> Result<()> {
-        self.check_writable()?;
         let _reading = self.lock_reading()?;
         // Another catalog may mean another map by the same number.
         self.forget_finder();
@@ -106,37 +109,6 @@ impl Library {
         }
     }
 
-    /// Forgets all faces, who they are, and all that was said of them, also in the copies that the library
-    /// keeps. Folders, favourites, stars and albums stay. The next look through the folders finds the faces
-    /// anew, without names.
-    ///
-    /// # Errors
-    /// [`Error::Busy`] while photos are read, [`Error::ReadOnly`], [`Error::Io`] and [`Error::Catalog`]
-    /// when the disk does not let us.
-    pub fn forget_faces(&self) -> Result<()> {
-        self.check_writable()?;
-        let _reading = self.lock_reading()?;
-        self.forget_finder();
-        {
-            let mut groups = self.groups();
-            let mut catalog = self.catalog();
-            *self.kept_rows() = None;
-            catalog.forget_faces()?;
-            groups.forget();
-            catalog.transaction(|connection| groups.bring_up_to_date(connection))?;
-        }
-        self.forget_backups()?;
-        folder::remove_older_catalogs(&self.folder)?;
-        for folder in ["cache/index", "cache/thumbnails/faces"] {
-            let folder = self.folder.join(folder);
-            if folder.exists() {
-                fs::remove_dir_all(&folder)
-                    .map_err(Error::io("Deleting pictures of faces", &folder))?;
-            }
-        }
-        Ok(())
-    }
-
     /// What was done when the library was opened that its user should know of.
     #[must_use]
     pub fn notices(&self) -> &[Notice] {
@@ -144,13 +116,33 @@ impl Library {
     }
 
     /// Keeps anybody from reading photos into the library until it is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when another process has the lock, [`Error::ReadOnly`], [`Error::Io`].
     pub(super) fn lock_reading(&self) -> Result<File> {
         self.check_writable()?;
-        let path = self.folder.join(READING);
-        let lock = private::open(&path).map_err(Error::io("Locking the library", &path))?;
-        // The system lets go of it when the process is killed.
-        lock.try_lock().map_err(|_| Error::Busy)?;
-        Ok(lock)
+        for _ in 0..READING_TRIES {
+            if let Some(lock) = folder::try_lock_reading(&self.folder)? {
+                return Ok(lock);
+            }
+            // Who opens the library holds it for a moment.
+            std::thread::sleep(READING_PAUSE);
+        }
+        Err(Error::Busy)
+    }
+
+    /// Seals the catalog, so that the next opening notices a row that changed by itself: when the library is
+    /// closed, also by a program that ends without dropping it. Best effort: a catalog without seals is as
+    /// good, and the next opening seals it. Not while photos are read, as their tables change all the time.
+    pub fn seal(&self) {
+        if self.read_only().is_none() && !folder::is_being_read(&self.folder) {
+            self.catalog().try_seal();
+        }
+    }
+
+    /// Deletes the neighbour index, which is a cache.
+    pub(super) fn remove_index(&self) -> Result<()> {
+        remove_folder_if_there(&self.folder.join("cache/index"))
     }
 
     pub(super) fn catalog_path(&self) -> PathBuf {
@@ -214,6 +206,16 @@ pub(super) fn kilobytes(bytes: u64) -> u32 {
 
 pub(super) fn remove_if_there(file: &Path) -> Result<()> {
     private::remove_if_there(file).map_err(Error::io("Deleting an old file", file))
+}
+
+/// Deletes a folder with all that is in it; nothing happens when there is none.
+pub(super) fn remove_folder_if_there(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io("Deleting a cache of faces", folder)(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Bytes of all files below a folder; 0 where there is none.

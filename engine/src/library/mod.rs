@@ -109,7 +109,7 @@ impl Library {
             }
         };
         let cache = dir.join("cache");
-        let library = Self {
+        let mut library = Self {
             catalog: Mutex::new(catalog),
             rows: Mutex::new(None),
             groups: Mutex::new(Groups::of(&cache.join("index"))),
@@ -119,9 +119,7 @@ impl Library {
             notices,
             open: Mutex::new(open),
         };
-        if library.read_only().is_none() {
-            library.finish_forgetting()?;
-        }
+        library.resume_forgetting();
         Ok(library)
     }
 
@@ -142,7 +140,7 @@ impl Library {
         let mut catalog = Catalog::open(&path)?;
         catalog.check_seals()?;
         if !folder::is_being_read(dir) {
-            catalog.seal()?;
+            catalog.try_seal();
         }
         notices.extend(folder::interrupted_restore(dir, &catalog)?);
         Ok((catalog, notices, lock))
@@ -235,7 +233,7 @@ impl Library {
             on_progress,
         };
         let summary = job.run(to_read)?;
-        job.catalog.seal()?;
+        job.catalog.try_seal();
         Ok(summary)
     }
 
@@ -792,11 +790,7 @@ impl Library {
 
 impl Drop for Library {
     fn drop(&mut self) {
-        // While photos are read, their tables change all the time.
-        if self.read_only().is_none() && !folder::is_being_read(&self.folder) {
-            // Where it fails, the next opening does it.
-            let _ = self.catalog().seal();
-        }
+        self.seal();
     }
 }
 

@@ -1,7 +1,6 @@
 //! Repairs a library: caches are made again, who is who is derived again, and a damaged catalog is put
 //! together from what can be read of it and from the newest backup.
 
-use std::fs;
 use std::path::Path;
 
 use super::folder::{self, CATALOG};
@@ -9,7 +8,7 @@ use super::{Library, backups, keeping};
 use crate::catalog::Catalog;
 use crate::catalog::salvage::{Salvaged, salvage};
 use crate::people::Groups;
-use crate::{BackupReason, Error, RepairSummary, Result, private};
+use crate::{BackupReason, Error, RepairSummary, Result};
 
 impl Library {
     /// Checks all that the catalog holds: every page, table and row.
@@ -45,20 +44,15 @@ impl Library {
         }
         let library = Self::open(&dir)?;
         library.check()?;
-        library.check_writable()?;
         {
             let _reading = library.lock_reading()?;
             let mut groups = library.groups();
-            let index = dir.join("cache/index");
-            if index.exists() {
-                fs::remove_dir_all(&index).map_err(Error::io("Deleting the index", &index))?;
-            }
+            library.remove_index()?;
             groups.forget();
             let mut catalog = library.catalog();
             catalog.transaction(|connection| groups.derive_again(connection))?;
         }
         summary.thumbnails = library.thumbnails.remove_damaged()?;
-        private::remove_old_drafts(&dir).map_err(Error::io("Deleting drafts", &dir))?;
         summary.photos = library.photos()?.len() as u32;
         summary.faces = library.faces()?.len() as u32;
         summary.named = library.names()?.len() as u32;

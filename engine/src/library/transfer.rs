@@ -16,7 +16,7 @@ impl Library {
     /// replaced once the new one is whole.
     ///
     /// # Errors
-    /// [`crate::Error::NotOverwritten`] when something else is there, [`crate::Error::Stopped`],
+    /// [`crate::Error::FileInTheWay`] when something else is there, [`crate::Error::Stopped`],
     /// [`crate::Error::Io`] and [`crate::Error::Catalog`] when it cannot be written.
     pub fn export(
         &self,

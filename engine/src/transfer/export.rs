@@ -16,7 +16,7 @@ use crate::catalog::photos::{bytes_of, path_of};
 use crate::catalog::transfer::{self, FaceRow, PhotoRow, file_path};
 use crate::catalog::{decisions, folders};
 use crate::people::{AnswerSet, Decided, standing};
-use crate::{Control, DecisionId, Error, Exported, Result, TransferProgress};
+use crate::{Control, DecisionId, Error, Exported, Result, TransferProgress, private};
 
 /// Bytes that are written and compared at a time.
 const BUFFER: usize = 1 << 20;
@@ -31,7 +31,7 @@ fn is_export(file: &Path) -> std::io::Result<bool> {
 /// A file that holds the same already is left as it is.
 ///
 /// # Errors
-/// [`Error::NotOverwritten`] when something else is there, [`Error::Stopped`], [`Error::Io`],
+/// [`Error::FileInTheWay`] when something else is there, [`Error::Stopped`], [`Error::Io`],
 /// [`Error::Catalog`].
 pub(crate) fn write(
     connection: &Connection,
@@ -39,9 +39,11 @@ pub(crate) fn write(
     control: &Control,
     on_progress: &mut dyn FnMut(TransferProgress),
 ) -> Result<Exported> {
+    let failed = || Error::io("Writing the export", file);
     let there = may_be_replaced(file)?;
-    let draft = draft_of(file);
-    may_be_replaced(&draft)?;
+    let file = std::path::absolute(file).map_err(failed())?;
+    let folder = file.parent().unwrap_or(&file);
+    let draft = private::draft_in(folder).map_err(failed())?;
     let mut job = Job {
         connection,
         control,
@@ -49,29 +51,16 @@ pub(crate) fn write(
         draft: &draft,
         exported: Exported::default(),
     };
-    let written = job.write().and_then(|()| {
-        let mut exported = job.exported;
-        let reading = Error::io("Reading the earlier export", file);
-        exported.unchanged = there && same_but_header(file, &draft).map_err(reading)?;
-        if exported.unchanged {
-            fs::remove_file(&draft).map_err(Error::io("Deleting a draft", &draft))?;
-        } else {
-            fs::rename(&draft, file).map_err(Error::io("Writing the export", file))?;
-            sync_folder(file).map_err(Error::io("Writing the export", file))?;
-        }
-        Ok(exported)
-    });
-    if written.is_err() && draft.exists() {
-        fs::remove_file(&draft).map_err(Error::io("Deleting a draft", &draft))?;
+    job.write()?;
+    let mut exported = job.exported;
+    let reading = Error::io("Reading the earlier export", &file);
+    exported.unchanged = there && same_but_header(&file, &draft).map_err(reading)?;
+    if !exported.unchanged {
+        let placed = draft.persist(&file).map_err(|error| error.error);
+        let placed = placed.and_then(|()| private::sync_folder(folder));
+        placed.map_err(failed())?;
     }
-    written
-}
-
-/// A name beside the file, for what is not whole yet.
-fn draft_of(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".part");
-    name.into()
+    Ok(exported)
 }
 
 /// Whether there is a file; one that is no export, and not empty, is not to be lost.
@@ -82,7 +71,9 @@ fn may_be_replaced(file: &Path) -> Result<bool> {
         Err(error) => Err(checking()(error)),
         Ok(there) if there.is_file() && there.len() == 0 => Ok(true),
         Ok(there) if there.is_file() && is_export(file).map_err(checking())? => Ok(true),
-        Ok(_) => Err(Error::NotOverwritten(file.to_owned())),
+        Ok(_) => Err(Error::FileInTheWay {
+            path: file.to_owned(),
+        }),
     }
 }
 
@@ -117,15 +108,6 @@ fn read_full(from: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> 
     Ok(read)
 }
 
-/// Sees to it that a renamed file has its new name after a power cut.
-fn sync_folder(file: &Path) -> std::io::Result<()> {
-    let folder = file.parent().filter(|of| !of.as_os_str().is_empty());
-    if cfg!(unix) {
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-    }
-    Ok(())
-}
-
 struct Job<'a> {
     connection: &'a Connection,
     control: &'a Control,
@@ -138,15 +120,8 @@ impl Job<'_> {
     fn write(&mut self) -> Result<()> {
         let draft = self.draft;
         let failed = || Error::io("Writing the export", draft);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt;
-            // It holds names: nobody else reads them.
-            options.mode(0o600);
-        }
-        let file = options.open(draft).map_err(failed())?;
+        let file = OpenOptions::new().write(true).open(draft);
+        let file = file.map_err(failed())?;
         let buffered = BufWriter::with_capacity(BUFFER, file);
         let mut writer = Writer::begin(buffered).map_err(failed())?;
         let folders = folders::all(self.connection)?;

@@ -291,8 +291,6 @@ export type BackupReason =
 "before-upgrade" | 
 /**  A backup took its place. */
 "before-restore" | 
-/**  A repair took its place. */
-"before-repair" | 
 /**  It is damaged, and something else took its place. */
 "damaged";
 
@@ -573,7 +571,9 @@ export type Notice =
 /**  A restore was interrupted after its end: the library is as it was in the backup. */
 "restore_finished" | 
 /**  A restore was interrupted before its end: the library is as it was before. */
-"restore_undone";
+"restore_undone" | 
+/**  Files of forgotten people could not be deleted yet; it is tried again at each opening. */
+"forgetting_unfinished";
 
 /**  What a decision changed. */
 export type Outcome = {

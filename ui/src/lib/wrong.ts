@@ -102,6 +102,8 @@ export function noticeOf(notice: Notice): string {
       return t('notice.restore_finished');
     case 'restore_undone':
       return t('notice.restore_undone');
+    case 'forgetting_unfinished':
+      return t('notice.forgetting_unfinished');
   }
 }
 
