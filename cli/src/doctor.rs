@@ -117,19 +117,20 @@ fn repair(library: &Path, out: &mut Output) -> anyhow::Result<()> {
             let lost = match (summary.decisions_lost, summary.rows_lost) {
                 (0, 0) => "Nothing is known to be lost".to_owned(),
                 (0, rows) => format!(
-                    "Your answers are whole; {} of what was found could not be read, and `kith index` finds it again",
-                    count(rows, "row", "rows")
+                    "Your answers are whole. Lost: {} about photos, faces and folders; `kith index FOLDER` reads them again",
+                    count(rows, "entry", "entries")
                 ),
-                (answers, _) => format!(
-                    "{} could not be read",
-                    count(answers, "answer of yours", "answers of yours")
+                (answers, rows) => format!(
+                    "Lost: {}, and {} about photos, faces and folders. They could not be read, and no sound copy has them; `kith index FOLDER` reads the photos again",
+                    count(answers, "answer of yours", "answers of yours"),
+                    count(rows.saturating_sub(answers), "entry", "entries")
                 ),
             };
             out.line(&format!("{lost}."))?;
             if summary.rows_from_backup > 0 {
-                let rows = count(summary.rows_from_backup, "row", "rows");
+                let rows = count(summary.rows_from_backup, "entry", "entries");
                 out.line(&format!(
-                    "{rows} came from the newest copy that the library kept."
+                    "{rows} came from the newest sound copy that the library kept."
                 ))?;
             }
         }

@@ -64,7 +64,9 @@ impl Backup {
         if out.is_json() {
             out.object(&FileLine { file })
         } else {
-            out.line(&format!("All that Kith knows is in {file}."))
+            out.line(&format!(
+                "Names, answers, albums and what was found on the photos are in {file}."
+            ))
         }
     }
 }
@@ -92,7 +94,7 @@ fn list(copies: &[BackupEntry], out: &mut Output) -> anyhow::Result<()> {
                 BackupReason::Daily => "kept daily",
                 BackupReason::BeforeUpgrade => "before an upgrade of Kith",
                 BackupReason::BeforeRestore => "before a restore",
-                BackupReason::Damaged => "damaged, set aside",
+                BackupReason::Damaged => "could not be opened, set aside",
             };
             let kb = format!("{} kB", copy.kb);
             [copy.name.clone(), copy.date.clone(), kb, why.to_owned()]

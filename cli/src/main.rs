@@ -132,9 +132,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::People(lists::People {}) => lists::People::run(&library()?, &mut out),
         Command::Faces(lists::Faces {}) => lists::Faces::run(&library()?, &mut out),
         Command::Failed(lists::Failed {}) => lists::Failed::run(&library()?, &mut out),
-        Command::Skipped(command) => {
+        Command::Skipped(command) if command.changes() => {
             changing(&library()?, |library| command.run(library, &mut out))
         }
+        Command::Skipped(command) => command.run(&library()?, &mut out),
         Command::Alike(lists::Alike {}) => lists::Alike::run(&library()?, &mut out),
         Command::Places(lists::Places {}) => lists::Places::run(&library()?, &mut out),
         Command::Suggest(lists::Suggest {}) => lists::Suggest::run(&library()?, &mut out),
@@ -156,6 +157,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Backup(command) => command.run(&dir()?, library, &mut out),
         Command::Restore(command) => command.run(&dir()?, &mut out),
         Command::Export(command) => command.run(&library()?, &mut out),
+        Command::Import(command) if command.dry_run => command.run(&library()?, &mut out),
         Command::Import(command) => changing(&library()?, |library| command.run(library, &mut out)),
         Command::Search(command) => command.run(&library()?, &mut out),
         Command::Sureness(command) => command.run(&library()?, &mut out),

@@ -59,8 +59,14 @@ struct PatternLine {
 }
 
 impl Skipped {
+    /// Whether it changes the library.
+    pub fn changes(&self) -> bool {
+        !self.add.is_empty() || !self.remove.is_empty()
+    }
+
     pub fn run(self, library: &Library, out: &mut Output) -> anyhow::Result<()> {
-        if self.add.is_empty() && self.remove.is_empty() && !self.patterns {
+        let changes = self.changes();
+        if !changes && !self.patterns {
             return list(library, out);
         }
         let mut patterns = library.ignore_patterns()?;
@@ -79,7 +85,9 @@ impl Skipped {
             patterns.retain(|pattern| *pattern != new);
             patterns.push(new);
         }
-        library.set_ignore_patterns(&patterns)?;
+        if changes {
+            library.set_ignore_patterns(&patterns)?;
+        }
         let patterns = library.ignore_patterns()?;
         if !out.is_json() && patterns.is_empty() {
             return out.line("This library has no patterns.");

@@ -127,7 +127,7 @@ pub struct Import {
     from: String,
     /// Say what it would do, and change nothing
     #[arg(long)]
-    dry_run: bool,
+    pub dry_run: bool,
 }
 
 impl Import {

@@ -639,6 +639,28 @@ fn a_damaged_catalog_is_repaired() {
     assert_eq!(state(&Library::open(&dir).unwrap()), kept);
 }
 
+/// The copy before a restore was the newest one, and a repair took what was missing from it.
+#[test]
+fn a_repair_after_a_restore_brings_nothing_back_that_was_left() {
+    let place = Place::new();
+    let backup = place.path("kith.backup");
+    let library = place.open();
+    library.backup(&backup).unwrap();
+    name(&library, "/obama.jpg", "Barack");
+    library.back_up_daily().unwrap();
+    library.restore(&backup).unwrap();
+    assert_eq!(library.backups().unwrap()[0].reason, BackupReason::Daily);
+    drop(library);
+    let connection = Connection::open(place.catalog()).unwrap();
+    connection
+        .execute_batch("PRAGMA foreign_keys = off; DELETE FROM photos WHERE id = 1;")
+        .unwrap();
+    drop(connection);
+    let summary = Library::repair(&place.library()).unwrap();
+    assert!(summary.damage.is_some() && summary.rows_from_backup > 0);
+    assert_eq!(place.open().names().unwrap(), ["Joe"]);
+}
+
 /// Who has it open is not robbed of it.
 #[test]
 fn a_library_in_use_is_not_replaced() {

@@ -1,4 +1,4 @@
-//! What the library keeps on disk: where it is, a copy of it and back, and how to be rid of the faces.
+//! Backs up and restores the catalog, and says how much room the library takes.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -85,11 +85,13 @@ impl Library {
         };
         let restored = catalog.overwrite_with(&backup, keep);
         folder::restore_ended(&self.folder)?;
-        restored
+        restored?;
+        keep_restored(&self.folder, &backup);
+        Ok(())
     }
 
-    /// The same for a library that cannot be opened, as its catalog is damaged, missing, or of a newer
-    /// Kith: that is set aside among [`backups`](Self::backups_of).
+    /// Opens the library in `dir` and restores a backup; where its catalog is damaged, missing, or of a
+    /// newer Kith, that file is set aside among [`backups`](Self::backups_of) first.
     ///
     /// # Errors
     /// As [`restore`](Self::restore), and [`Error::InUse`] when somebody has the library open.
@@ -103,6 +105,7 @@ impl Library {
                 let mut groups = Groups::of(&dir.join("cache/index"));
                 let backup = checked_backup(file, dir, &mut groups)?;
                 put_in_place(dir, &backup)?;
+                keep_restored(dir, &backup);
                 Self::open(dir)
             }
             Err(error) => Err(error),
@@ -190,6 +193,12 @@ fn is_same_file(file: &fs::Metadata, other: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_same_file(_file: &fs::Metadata, _other: &Path) -> bool {
     false
+}
+
+/// Keeps what was restored as the copy of the day, so that a repair goes by it and not by what was left. Best
+/// effort: the restore itself is done.
+fn keep_restored(dir: &Path, restored: &Catalog) {
+    let _ = backups::keep(dir, restored.connection(), BackupReason::Daily);
 }
 
 /// Puts a sound catalog in the place of one that cannot be opened.

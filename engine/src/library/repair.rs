@@ -6,7 +6,7 @@ use std::path::Path;
 use super::folder::{self, CATALOG};
 use super::{Library, backups, keeping};
 use crate::catalog::Catalog;
-use crate::catalog::salvage::{Salvaged, salvage};
+use crate::catalog::salvage::{Readable, Salvaged};
 use crate::people::Groups;
 use crate::{BackupReason, Error, RepairSummary, Result};
 
@@ -62,18 +62,18 @@ impl Library {
 
 fn salvage_catalog(dir: &Path, summary: &mut RepairSummary) -> Result<()> {
     let path = dir.join(CATALOG);
-    let newest = newest_sound_backup(dir)?;
-    let salvaged = {
+    let readable = {
         let _alone = folder::lock_alone(dir)?;
         if path.exists() {
-            salvage(&path, newest.as_ref().map(|(_, catalog)| catalog))?
+            Readable::of(&path)?
         } else {
             None
         }
     };
-    let Some(salvaged) = salvaged else {
+    let backup = newest_sound_backup(dir, readable.as_ref())?;
+    let Some(readable) = readable else {
         return Err(Error::BeyondRepair {
-            backup: newest.map(|(name, _)| name),
+            backup: backup.map(|(name, _)| name),
             path,
         });
     };
@@ -81,7 +81,7 @@ fn salvage_catalog(dir: &Path, summary: &mut RepairSummary) -> Result<()> {
         mut catalog,
         decisions,
         all,
-    } = salvaged;
+    } = readable.completed(&path, backup.as_ref().map(|(_, catalog)| catalog))?;
     catalog.check()?;
     let mut groups = Groups::of(&dir.join("cache/index"));
     catalog.transaction(|connection| groups.derive_again(connection))?;
@@ -97,17 +97,22 @@ fn salvage_catalog(dir: &Path, summary: &mut RepairSummary) -> Result<()> {
     Ok(())
 }
 
-/// The newest copy that the library kept and that is sound, with its name.
-fn newest_sound_backup(dir: &Path) -> Result<Option<(String, Catalog)>> {
+/// The newest copy that the library kept and that is sound, with its name. One of another history, which the
+/// user left by restoring a backup, is none.
+fn newest_sound_backup(
+    dir: &Path,
+    readable: Option<&Readable>,
+) -> Result<Option<(String, Catalog)>> {
     for entry in backups::all(dir)? {
         if entry.reason == BackupReason::Damaged {
             continue;
         }
         let sound = Catalog::copy_of(&entry.path).and_then(|copy| {
             copy.check()?;
-            Ok(copy)
+            let is_other = readable.map_or(Ok(false), |readable| readable.contradicts(&copy))?;
+            Ok((!is_other).then_some(copy))
         });
-        if let Ok(copy) = sound {
+        if let Ok(Some(copy)) = sound {
             return Ok(Some((entry.name, copy)));
         }
     }

@@ -1,4 +1,4 @@
-//! What looks through the folders leave out: by the rules, and by the user's own patterns.
+//! Lists the files that a look through the folders left out, and stores the user's ignore patterns.
 
 use super::Library;
 use crate::catalog::{folders, skipped};

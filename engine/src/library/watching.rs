@@ -1,4 +1,4 @@
-//! Watching the folders of a library: says when a look is due, and makes it.
+//! Watches the folders of a library, and indexes those that changed.
 
 use super::Library;
 use crate::watch::{Due, FolderWatch};
