@@ -311,13 +311,14 @@ fn a_backup_brings_back_all_that_was_said() {
     assert_eq!(state(&library), kept);
     assert_eq!(state(&Library::open(dir.path()).unwrap()), kept);
     // What was there before is kept, and can be restored as well.
-    let before = library.backups().unwrap().remove(0);
-    assert_eq!(before.reason, BackupReason::BeforeRestore);
+    let copies = library.backups().unwrap().into_iter();
+    let mut before = copies.filter(|copy| copy.reason == BackupReason::BeforeRestore);
+    let before = before.next().unwrap();
     library.restore(&before.path).unwrap();
     assert_eq!(library.names().unwrap(), ["Not Joe"]);
     assert_eq!(
         library.backups().unwrap().len(),
-        2,
+        3,
         "none took another's place"
     );
     // Into a library that is empty, on another computer.

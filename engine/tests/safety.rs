@@ -158,7 +158,11 @@ fn a_backup_is_restored_while_others_have_the_library_open() {
     library.check().unwrap();
     assert_eq!(library.names().unwrap(), ["Barry", "Joe"]);
     // What was said since the backup is in the copy that was kept.
-    let before = library.backups().unwrap().remove(0);
+    let copies = library.backups().unwrap();
+    let [restored, before] = &copies[..] else {
+        panic!("{copies:?}");
+    };
+    assert_eq!(restored.reason, BackupReason::Daily);
     assert_eq!(before.reason, BackupReason::BeforeRestore);
     library.restore(&before.path).unwrap();
     assert_eq!(library.names().unwrap(), ["Barack", "Joe"]);

@@ -280,7 +280,7 @@ mod tests {
         library.restore(&copy.path).unwrap();
         drop(library);
         let library = Library::open(dir.path()).unwrap();
-        assert_eq!(library.backups().unwrap().len(), 2, "that of the restore");
+        assert_eq!(library.backups().unwrap().len(), 3, "two of the restore");
     }
 
     #[test]
