@@ -239,7 +239,7 @@ fn numbers_of(connection: &Connection) -> Vec<(String, i64)> {
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
     rows.map_or_else(
         |_| Vec::new(),
-        |rows| rows.filter_map(|row| row.ok()).collect(),
+        |rows| rows.filter_map(rusqlite::Result::ok).collect(),
     )
 }
 
