@@ -8,7 +8,7 @@ use std::io::Cursor;
 use std::path::PathBuf;
 
 use image::{DynamicImage, ImageFormat, RgbImage};
-use kith_engine::photo::is_edit;
+use kith_engine::photo::alignment;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -35,8 +35,8 @@ fn main() {
             .brighten((lot() * 60.0) as i32 - 30)
             .adjust_contrast(lot() * 30.0 - 15.0);
         tried += 1;
-        told += u32::from(is_edit(&whole.to_rgb8(), &saved(&crop)));
-        turned += u32::from(is_edit(&whole.to_rgb8(), &saved(&crop.rotate90())));
+        told += u32::from(alignment(&whole.to_rgb8(), &saved(&crop)).is_some());
+        turned += u32::from(alignment(&whole.to_rgb8(), &saved(&crop.rotate90())).is_some());
     }
     println!(
         "crops to 60 to 95 % of each side: {told} of {tried} are edits; turned, too: {turned}"
@@ -47,7 +47,7 @@ fn main() {
             for other in of_one.iter().skip(at + 1).take(2) {
                 if pairs < most {
                     pairs += 1;
-                    if is_edit(&open(one).to_rgb8(), &open(other).to_rgb8()) {
+                    if alignment(&open(one).to_rgb8(), &open(other).to_rgb8()).is_some() {
                         wrong += 1;
                         println!("taken for an edit: {} {}", one.display(), other.display());
                     }

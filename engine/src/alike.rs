@@ -13,6 +13,7 @@ use image::RgbImage;
 use jiff::civil::DateTime;
 
 use crate::PhotoId;
+use crate::photo::Alignment;
 
 /// Cells along each side of a look.
 const CELLS: usize = 16;
@@ -60,6 +61,49 @@ impl Look {
             *cell = grey(pixel);
         }
         Some(Self(cells))
+    }
+
+    /// Correlation, −1 to 1, with what another picture shows where it lies in this one; none where it hardly does.
+    #[must_use]
+    pub fn correlation(&self, other: &Self, alignment: &Alignment) -> Option<f32> {
+        let side = CELLS as f32;
+        let mut pairs: Vec<[f32; 2]> = Vec::with_capacity(CELLS * CELLS);
+        for (at, cell) in other.0.iter().enumerate() {
+            let [x, y] = [at % CELLS, at / CELLS].map(|at| at as f32 / side);
+            let [x, y, w, h] = alignment.map([x, y, 1.0 / side, 1.0 / side]);
+            let [x, y] = [x + w / 2.0, y + h / 2.0].map(|at| at * side - 0.5);
+            let inside = -0.5..side - 0.5;
+            if inside.contains(&x) && inside.contains(&y) {
+                pairs.push([self.at(x, y), f32::from(*cell)]);
+            }
+        }
+        if pairs.len() * 2 < CELLS * CELLS {
+            return None;
+        }
+        let count = pairs.len() as f32;
+        let mean = [0, 1].map(|of| pairs.iter().map(|pair| pair[of]).sum::<f32>() / count);
+        let sum = |one: usize, other: usize| -> f32 {
+            let products = pairs
+                .iter()
+                .map(|pair| (pair[one] - mean[one]) * (pair[other] - mean[other]));
+            products.sum::<f32>() / count
+        };
+        let spread = (sum(0, 0) * sum(1, 1)).sqrt();
+        // A plain wall correlates with anything.
+        (spread >= 1.0).then(|| sum(0, 1) / spread)
+    }
+
+    /// How bright it is between cells.
+    fn at(&self, x: f32, y: f32) -> f32 {
+        let last = (CELLS - 1) as f32;
+        let (x, y) = (x.clamp(0.0, last), y.clamp(0.0, last));
+        let cell = |x: f32, y: f32| f32::from(self.0[y as usize * CELLS + x as usize]);
+        let (left, top) = (x.floor(), y.floor());
+        let (right, below) = (x.ceil(), y.ceil());
+        let (along, down) = (x - left, y - top);
+        let upper = cell(left, top) * (1.0 - along) + cell(right, top) * along;
+        let lower = cell(left, below) * (1.0 - along) + cell(right, below) * along;
+        upper * (1.0 - down) + lower * down
     }
 
     /// Mean difference of the cells, in grey levels.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::Result;
 use crate::alike::Look;
@@ -21,6 +21,16 @@ pub fn all(connection: &Connection) -> Result<HashMap<[u8; 32], Look>> {
     let mut statement = connection.prepare_cached("SELECT content, look FROM looks")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, Look(row.get(1)?))))?;
     rows.map(|row| Ok(row?)).collect()
+}
+
+/// The look of a content, if it is known.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn of(connection: &Connection, content: &[u8; 32]) -> Result<Option<Look>> {
+    let mut statement = connection.prepare_cached("SELECT look FROM looks WHERE content = ?1")?;
+    let look = statement.query_row([content], |row| Ok(Look(row.get(0)?)));
+    Ok(look.optional()?)
 }
 
 /// The contents of photos that are there and have no look.

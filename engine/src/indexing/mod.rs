@@ -32,7 +32,7 @@ use crate::catalog::photos::{self, Header};
 use crate::catalog::{Catalog, looks, skipped as skipped_rows, stacks};
 use crate::faces::{FaceFinder, FoundFace, MODEL, overlap};
 use crate::people::Calibration;
-use crate::photo::{self, Facts, PhotoError, Upright};
+use crate::photo::{self, Alignment, Facts, PhotoError, Upright};
 use crate::quiet;
 use crate::regrouping::Regrouping;
 use crate::scan::{self, Chosen, FileStamp, Skipped, Trouble};
@@ -136,8 +136,28 @@ struct Seen {
     faces: Option<Vec<FoundFace>>,
     /// The same.
     look: Option<Look>,
-    /// Whether it is an edit of the photo that it replaces; none where no picture of that is left.
-    is_edit: Option<bool>,
+    edit: Edit,
+}
+
+/// Whether a picture is an edit of the one that was at its path.
+#[derive(Debug, Clone, Copy)]
+enum Edit {
+    /// There was none, or no thumbnail of it is left.
+    Unknown,
+    /// It is another picture.
+    No,
+    /// It is an edit, which lies so in the old one.
+    Yes(Alignment),
+}
+
+impl Edit {
+    /// The box of a face on the old picture, as one on the new picture.
+    fn from_old(self, box_upright: [f32; 4]) -> [f32; 4] {
+        match self {
+            Self::Yes(alignment) => alignment.inverse().map(box_upright),
+            Self::Unknown | Self::No => box_upright,
+        }
+    }
 }
 
 /// Why nothing was seen of a photo.
@@ -376,22 +396,24 @@ impl Job<'_> {
         found: Option<Vec<NewFace>>,
     ) -> Result<std::result::Result<ReadPhoto, PhotoError>> {
         let Seen {
-            facts,
-            look,
-            is_edit,
-            ..
+            facts, look, edit, ..
         } = seen;
         let mut photo = ReadPhoto {
             header: header_of(&facts),
             faces: found,
             drawn: Vec::new(),
             look,
-            is_edit,
+            edit,
         };
         let connection = self.catalog.connection();
         if !reconcile::sources_of_faces(connection, &photo.header)?.is_empty() {
             photo.faces = None;
             return Ok(Ok(photo));
+        }
+        if let (Edit::Unknown, Some(before)) = (edit, file.replaces)
+            && let (Some(faces), Some(look)) = (&photo.faces, &photo.look)
+        {
+            photo.edit = reconcile::edit_by_faces(connection, before, faces, look)?;
         }
         let before = file.photo.or(file.replaces.map(|of| of.photo));
         let before = before.map(|photo| face_rows::on_photo(connection, photo));
@@ -415,7 +437,7 @@ impl Job<'_> {
         };
         let same = Calibration::built_in().surely_same();
         for old in drawn {
-            let box_upright = old.found.box_upright;
+            let box_upright = photo.edit.from_old(old.found.box_upright);
             let is_found = |face: &NewFace| overlap(&face.box_upright, &box_upright) > SAME_PLACE;
             if faces.iter().any(is_found) {
                 continue;
@@ -593,15 +615,17 @@ fn look(
 ) -> Sight {
     // A panic would leave the run waiting for this photo.
     catch_unwind(AssertUnwindSafe(|| {
-        let is_edit = replaces.and_then(|of| {
+        let edit = replaces.and_then(|of| {
             let before = thumbnails.photo(&of.content)?;
             let before = image::load_from_memory(&before).ok()?;
-            Some(photo::is_edit(&before.into_rgb8(), &upright.pixels))
+            let alignment = photo::alignment(&before.into_rgb8(), &upright.pixels);
+            Some(alignment.map_or(Edit::No, Edit::Yes))
         });
+        let edit = edit.unwrap_or(Edit::Unknown);
         let seen = seen(
             upright,
             facts.clone(),
-            is_edit,
+            edit,
             finder,
             thumbnails,
             known,
@@ -623,7 +647,7 @@ fn look(
 fn seen(
     upright: &Upright,
     facts: Facts,
-    is_edit: Option<bool>,
+    edit: Edit,
     finder: &FaceFinder,
     thumbnails: &Thumbnails,
     known: &KnownPictures,
@@ -637,7 +661,7 @@ fn seen(
             look: Look::of(&upright.pixels),
             facts,
             faces: None,
-            is_edit,
+            edit,
         });
     }
     let mut faces = finder.find(&upright.pixels)?;
@@ -653,7 +677,7 @@ fn seen(
         facts,
         faces: Some(faces),
         look: Look::of(&upright.pixels),
-        is_edit,
+        edit,
     })
 }
 
@@ -684,7 +708,7 @@ struct ReadPhoto {
     /// Faces that the user drew on the photo before, as they are seen now.
     drawn: Vec<(FaceId, NewFace)>,
     look: Option<Look>,
-    is_edit: Option<bool>,
+    edit: Edit,
 }
 
 /// Stores one photo of several in the savepoint of its own: where only it is refused, it is listed, and the

@@ -7,13 +7,18 @@ use kith_models::distance;
 use rusqlite::Connection;
 
 use super::compare::has_left;
-use super::{ReadPhoto, SAME_PLACE, ToRead};
+use super::{Edit, ReadPhoto, Replaced, SAME_PLACE, ToRead};
+use crate::alike::Look;
 use crate::catalog::faces::{self as face_rows, NewFace, StoredFace};
 use crate::catalog::looks;
 use crate::catalog::photos::{self, Alike, Header};
 use crate::faces::{MODEL, overlap};
 use crate::people::Calibration;
+use crate::photo::Alignment;
 use crate::{FaceId, PhotoId, Result};
+
+/// The looks of a picture and of its edit correlate by at least so much where one lies in the other.
+const LEAST_CORRELATION: f32 = 0.8;
 
 /// Stores a photo that was read, with its faces, and says how many these are.
 pub(super) fn store(connection: &Connection, file: &ToRead, read: &ReadPhoto) -> Result<u32> {
@@ -22,7 +27,7 @@ pub(super) fn store(connection: &Connection, file: &ToRead, read: &ReadPhoto) ->
         faces,
         drawn,
         look,
-        is_edit,
+        edit,
     } = read;
     if let Some(look) = look {
         looks::store(connection, &header.content, look)?;
@@ -38,14 +43,14 @@ pub(super) fn store(connection: &Connection, file: &ToRead, read: &ReadPhoto) ->
         Some(photo) => Some(photo),
         None => match unplaced(connection, header)? {
             Some(photo) => Some(photo),
-            None => replaced(connection, file, *is_edit, &faces)?,
+            None => replaced(connection, file, *edit, &faces)?,
         },
     };
     // Of the same picture its faces, the drawn ones too, are where they were.
     let is_same = row.is_some_and(|row| sources.contains(&row));
     let photo = photos::store(connection, row, &file.path, file.stamp, header, &MODEL)?;
     if !is_same {
-        reconcile(connection, photo, &faces, drawn)?;
+        reconcile(connection, photo, &faces, drawn, *edit)?;
     }
     Ok(faces.len() as u32)
 }
@@ -86,32 +91,63 @@ fn unplaced(connection: &Connection, header: &Header) -> Result<Option<PhotoId>>
 fn replaced(
     connection: &Connection,
     file: &ToRead,
-    is_edit: Option<bool>,
+    edit: Edit,
     faces: &[NewFace],
 ) -> Result<Option<PhotoId>> {
     let Some(before) = file.replaces else {
         return photos::never_read(connection, &file.path);
     };
-    let is_edit = if let Some(is_edit) = is_edit {
-        is_edit
-    } else {
-        let old = face_rows::on_photo(connection, before.photo)?;
-        let same = Calibration::built_in().surely_same();
-        old.iter().filter(|face| face.present).any(|old| {
-            faces
-                .iter()
-                .any(|new| apart(old, new) < same && shared(old, new) > SAME_PLACE)
-        })
+    let is_edit = match edit {
+        Edit::Yes(_) => true,
+        Edit::No => false,
+        Edit::Unknown => {
+            let old = face_rows::on_photo(connection, before.photo)?;
+            let same = Calibration::built_in().surely_same();
+            old.iter().filter(|face| face.present).any(|old| {
+                let is_old =
+                    |new: &NewFace| apart(old, new) < same && shared(old, new, edit) > SAME_PLACE;
+                faces.iter().any(is_old)
+            })
+        }
     };
     Ok(is_edit.then_some(before.photo))
+}
+
+/// Whether a picture is an edit of one of which no thumbnail is left, as after a restored backup: a face that
+/// looks the same tells where the one would lie in the other, and what the catalog keeps of either's look
+/// whether it does.
+pub(super) fn edit_by_faces(
+    connection: &Connection,
+    before: Replaced,
+    faces: &[NewFace],
+    look: &Look,
+) -> Result<Edit> {
+    let Some(look_before) = looks::of(connection, &before.content)? else {
+        return Ok(Edit::Unknown);
+    };
+    let same = Calibration::built_in().surely_same();
+    let old = face_rows::on_photo(connection, before.photo)?;
+    let mut best: Option<(f32, Alignment)> = None;
+    for old in old.iter().filter(|face| face.present) {
+        for new in faces.iter().filter(|new| apart(old, new) < same) {
+            let alignment = Alignment::of_boxes(new.box_upright, old.found.box_upright);
+            let found = look_before.correlation(look, &alignment);
+            if let Some(found) = found.filter(|found| best.is_none_or(|(most, _)| *found > most)) {
+                best = Some((found, alignment));
+            }
+        }
+    }
+    let best = best.filter(|(found, _)| *found >= LEAST_CORRELATION);
+    Ok(best.map_or(Edit::Unknown, |(_, alignment)| Edit::Yes(alignment)))
 }
 
 fn apart(old: &StoredFace, new: &NewFace) -> f32 {
     distance(&old.found.code.embedding(), &new.code.embedding())
 }
 
-fn shared(old: &StoredFace, new: &NewFace) -> f32 {
-    overlap(&old.found.box_upright, &new.box_upright)
+/// How much of their union the old face and the new one share on the new picture.
+fn shared(old: &StoredFace, new: &NewFace, edit: Edit) -> f32 {
+    overlap(&edit.from_old(old.found.box_upright), &new.box_upright)
 }
 
 /// The faces that the networks saw on a photo.
@@ -125,13 +161,14 @@ fn faces_to_copy(connection: &Connection, photo: PhotoId) -> Result<Vec<NewFace>
 }
 
 /// Brings the faces of a photo that was read again in line with what is on it now. A face that is
-/// found at its old place, or that looks the same, keeps its number and all that was said of it; also one that
+/// found at its old place (`edit` tells where that is now), or that looks the same, keeps its number and all that was said of it; also one that
 /// the user had to draw before. `drawn` are those that the networks still do not find by themselves.
 fn reconcile(
     connection: &Connection,
     photo: PhotoId,
     found: &[NewFace],
     drawn: &[(FaceId, NewFace)],
+    edit: Edit,
 ) -> Result<()> {
     let mut old = face_rows::on_photo(connection, photo)?;
     for (id, face) in drawn {
@@ -144,8 +181,11 @@ fn reconcile(
     let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
     for (at_old, old) in old.iter().enumerate() {
         for (at_new, new) in found.iter().enumerate() {
-            let (apart, shared) = (apart(old, new), shared(old, new));
-            if apart < same && (shared > SAME_PLACE || apart < same / 2.0) {
+            let (apart, shared) = (apart(old, new), shared(old, new, edit));
+            let is_in_place = shared > SAME_PLACE;
+            // Where the pictures fit onto each other, the place alone tells.
+            let is_aligned = matches!(edit, Edit::Yes(_));
+            if is_in_place && (is_aligned || apart < same) || apart < same / 2.0 {
                 pairs.push((apart - shared, at_old, at_new));
             }
         }
@@ -218,7 +258,13 @@ mod tests {
             };
             let ids = [drawn(1)?, drawn(3)?, drawn(5)?];
             // The first is found, the second only seen where it was drawn, the third is not there any more.
-            reconcile(connection, photo, &[face(1)], &[(ids[1], face(3))])?;
+            reconcile(
+                connection,
+                photo,
+                &[face(1)],
+                &[(ids[1], face(3))],
+                Edit::No,
+            )?;
             let rows = face_rows::on_photo(connection, photo)?;
             Ok(rows
                 .iter()

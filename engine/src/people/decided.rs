@@ -593,6 +593,16 @@ impl Decided {
                 && !self.ignored.contains(face)
                 && !self.rejected.contains(&(*face, *person))
         });
+        for (one, other) in &self.apart {
+            // Of two faces that are both presumed, the later one gives way.
+            for (face, from) in [(other, one), (one, other)] {
+                let of = presumed.get(face).copied();
+                let theirs = self.confirmed.get(from).or_else(|| presumed.get(from));
+                if of.is_some() && of == theirs.copied() {
+                    presumed.remove(face);
+                }
+            }
+        }
         self.presumed = presumed;
     }
 
@@ -1584,6 +1594,27 @@ pub(super) mod tests {
             name(1, "Zoe", &[1, 2]),
         ];
         assert!(Decided::replay(&log(&said)).presumed.is_empty());
+    }
+
+    /// They were shown as one person, which the user had said they are not.
+    #[test]
+    fn faces_of_an_undone_founding_give_way_to_whom_they_are_held_apart_from() {
+        let said = [
+            Decision::Reject {
+                person: 1,
+                faces: vec![5],
+                others: vec![1, 2],
+            },
+            name(1, "Carl", &[1, 2, 3]),
+            Decision::Confirm {
+                person: 1,
+                faces: vec![5],
+            },
+            undo(2),
+        ];
+        let decided = Decided::replay(&log(&said));
+        assert_eq!(decided.confirmed, [(5, 1)].into());
+        assert_eq!(decided.presumed, [(3, 1)].into());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Tells whether one picture is an edit of another: cropped, turned, mirrored, resized or recoloured.
+//! Tells whether one picture is an edit of another (cropped, turned, mirrored, resized or recoloured), and where
+//! each point of the one lies in the other.
 //!
 //! The smaller view is searched in the larger one by normalised cross-correlation (Lewis, "Fast Normalized
 //! Cross-Correlation", 1995) over scales and places, first coarsely and then more finely around the best.
@@ -84,9 +85,72 @@ impl Grey {
     }
 }
 
-/// Whether one of two upright pictures shows the other, or a part of it.
+/// Where the points of one picture lie in another: in fractions of either, `x' = a·x + b·y + c` and
+/// `y' = d·x + e·y + f`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Alignment([f32; 6]);
+
+impl Alignment {
+    /// That of a picture that is turned by so many quarters to the right onto the picture as it was, and of one
+    /// that is mirrored after that.
+    fn turned(quarters: usize, mirrored: bool) -> Self {
+        let [a, b, c, d, e, f] = match quarters {
+            0 => [1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+            1 => [0.0, 1.0, 0.0, -1.0, 0.0, 1.0],
+            2 => [-1.0, 0.0, 1.0, 0.0, -1.0, 1.0],
+            _ => [0.0, -1.0, 1.0, 1.0, 0.0, 0.0],
+        };
+        if mirrored {
+            // First `x` becomes `1 - x`.
+            Self([-a, b, a + c, -d, e, d + f])
+        } else {
+            Self([a, b, c, d, e, f])
+        }
+    }
+
+    /// That of an upright box `[x, y, w, h]` onto another one.
+    #[must_use]
+    pub fn of_boxes(from: [f32; 4], to: [f32; 4]) -> Self {
+        let (a, e) = (to[2] / from[2], to[3] / from[3]);
+        Self([a, 0.0, to[0] - a * from[0], 0.0, e, to[1] - e * from[1]])
+    }
+
+    /// First this, then the other.
+    fn then(&self, other: &Self) -> Self {
+        let Self([a, b, c, d, e, f]) = *self;
+        let Self([g, h, i, j, k, l]) = *other;
+        Self([
+            g * a + h * d,
+            g * b + h * e,
+            g * c + h * f + i,
+            j * a + k * d,
+            j * b + k * e,
+            j * c + k * f + l,
+        ])
+    }
+
+    /// The way back.
+    #[must_use]
+    pub fn inverse(&self) -> Self {
+        let Self([a, b, c, d, e, f]) = *self;
+        let size = a * e - b * d;
+        let [a, b, d, e] = [e / size, -b / size, -d / size, a / size];
+        Self([a, b, -(a * c + b * f), d, e, -(d * c + e * f)])
+    }
+
+    /// The box `[x, y, w, h]` of the one picture in the other.
+    #[must_use]
+    pub fn map(&self, [x, y, w, h]: [f32; 4]) -> [f32; 4] {
+        let Self([a, b, c, d, e, f]) = *self;
+        let (x1, y1) = (a * x + b * y + c, d * x + e * y + f);
+        let (w, h) = (a * w + b * h, d * w + e * h);
+        [x1 + w.min(0.0), y1 + h.min(0.0), w.abs(), h.abs()]
+    }
+}
+
+/// Where the upright picture `other` lies in `one`, if one of the two shows the other, or a part of it.
 #[must_use]
-pub fn is_edit(one: &RgbImage, other: &RgbImage) -> bool {
+pub fn alignment(one: &RgbImage, other: &RgbImage) -> Option<Alignment> {
     let shrunk = |pixels: &RgbImage| {
         let (width, height) = pixels.dimensions();
         let scale = (SHRUNK as f32 / width.max(height).max(1) as f32).min(1.0);
@@ -94,22 +158,32 @@ pub fn is_edit(one: &RgbImage, other: &RgbImage) -> bool {
         imageops::thumbnail(pixels, scaled(width), scaled(height))
     };
     let (one, other) = (&shrunk(one), &shrunk(other));
+    // The way from the picture as it lies there to `one`, through what it looks like when it is turned back.
     let turned = [
-        other.clone(),
-        imageops::rotate90(other),
-        imageops::rotate180(other),
-        imageops::rotate270(other),
+        (other.clone(), 0),
+        (imageops::rotate90(other), 1),
+        (imageops::rotate180(other), 2),
+        (imageops::rotate270(other), 3),
     ];
-    let mirrored = turned.iter().map(imageops::flip_horizontal);
-    turned
-        .iter()
-        .cloned()
-        .chain(mirrored)
-        .any(|other| is_part(one, &other) || is_part(&other, one))
+    [false, true].into_iter().find_map(|mirrored| {
+        turned.iter().find_map(|(picture, quarters)| {
+            let flipped;
+            let picture = if mirrored {
+                flipped = imageops::flip_horizontal(picture);
+                &flipped
+            } else {
+                picture
+            };
+            let back = Alignment::turned(*quarters, mirrored).inverse();
+            let placed = place(one, picture);
+            let placed = placed.or_else(|| Some(place(picture, one)?.inverse()))?;
+            Some(back.then(&placed))
+        })
+    })
 }
 
-/// Whether `part` shows a part of `whole`, or all of it.
-fn is_part(whole: &RgbImage, part: &RgbImage) -> bool {
+/// Where `part` lies in `whole`, if it shows a part of it, or all of it.
+fn place(whole: &RgbImage, part: &RgbImage) -> Option<Alignment> {
     let coarse = Grey::of(whole, COARSE);
     let mut places: Vec<(f32, f32, f32, f32)> = Vec::new();
     let mut scale = 1.0_f32;
@@ -128,10 +202,12 @@ fn is_part(whole: &RgbImage, part: &RgbImage) -> bool {
     places.sort_by(|a, b| b.0.total_cmp(&a.0));
     places.truncate(LOOKED_AT_AGAIN);
     let fine = Grey::of(whole, FINE);
-    places.iter().any(|(found, scale, x, y)| {
-        *found > LEAST_COARSE_CORRELATION
-            && best_near(&fine, part, *scale, *x, *y) >= LEAST_CORRELATION
-    })
+    let best = places
+        .iter()
+        .filter(|(found, ..)| *found > LEAST_COARSE_CORRELATION)
+        .map(|(_, scale, x, y)| best_near(&fine, part, *scale, *x, *y))
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 >= LEAST_CORRELATION).then_some(best.1)
 }
 
 /// The part with a long side of `scale` times that of the whole, where it fits into `whole` at all.
@@ -145,10 +221,10 @@ fn fitting(whole: &Grey, part: &RgbImage, scale: f32, long_side: u32) -> Option<
     (fits && width * height >= 36).then(|| Grey::sized(part, width, height))
 }
 
-/// The best correlation at scales and places near to those of the coarse search.
-fn best_near(whole: &Grey, part: &RgbImage, scale: f32, x: f32, y: f32) -> f32 {
+/// The best correlation at scales and places near to those of the coarse search, and where the part lies there.
+fn best_near(whole: &Grey, part: &RgbImage, scale: f32, x: f32, y: f32) -> (f32, Alignment) {
     const AROUND: isize = (FINE / COARSE) as isize;
-    let mut best = 0.0_f32;
+    let mut best = (0.0, Alignment([0.0; 6]));
     for step in -2..=2 {
         let scale = scale * (1.0 + 0.01 * step as f32);
         let Some(small) = fitting(whole, part, scale, FINE) else {
@@ -161,11 +237,74 @@ fn best_near(whole: &Grey, part: &RgbImage, scale: f32, x: f32, y: f32) -> f32 {
                 let (Ok(x), Ok(y)) = (usize::try_from(x), usize::try_from(y)) else {
                     continue;
                 };
-                if x + small.width <= whole.width && y + small.height <= whole.height {
-                    best = best.max(whole.correlation(&small, x, y));
+                if x + small.width > whole.width || y + small.height > whole.height {
+                    continue;
+                }
+                let found = whole.correlation(&small, x, y);
+                if found > best.0 {
+                    let share = |cells: usize, of: usize| cells as f32 / of as f32;
+                    let (w, h) = (whole.width, whole.height);
+                    let across = [share(small.width, w), 0.0, share(x, w)];
+                    let down = [0.0, share(small.height, h), share(y, h)];
+                    let [a, b, c] = across;
+                    let [d, e, f] = down;
+                    best = (found, Alignment([a, b, c, d, e, f]));
                 }
             }
         }
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A picture with a different grey everywhere.
+    fn picture() -> RgbImage {
+        let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/photos/obama.jpg");
+        image::open(sample).unwrap().into_rgb8()
+    }
+
+    fn near(one: [f32; 4], other: [f32; 4]) {
+        let apart = one.iter().zip(other).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f32::max) < 0.02, "{one:?} {other:?}");
+    }
+
+    #[test]
+    fn boxes_are_found_in_edits_of_every_kind() {
+        let whole = picture();
+        let (width, height) = whole.dimensions();
+        let face = [0.411, 0.077, 0.266, 0.297];
+        // A tenth is cut off on the left, a fifth below.
+        let (left, below) = (width / 10, height / 5);
+        let crop = imageops::crop_imm(&whole, left, 0, width - left, height - below).to_image();
+        let [x, y, w, h] = face;
+        let (wide, high) = (
+            1.0 - left as f32 / width as f32,
+            1.0 - below as f32 / height as f32,
+        );
+        let in_crop = [(x - (1.0 - wide)) / wide, y / high, w / wide, h / high];
+        near(alignment(&whole, &crop).unwrap().map(in_crop), face);
+        near(alignment(&crop, &whole).unwrap().map(face), in_crop);
+        let back = alignment(&crop, &whole).unwrap().inverse();
+        near(back.map(in_crop), face);
+        let turned = [
+            (imageops::rotate90(&whole), [1.0 - y - h, x, h, w]),
+            (
+                imageops::rotate180(&whole),
+                [1.0 - x - w, 1.0 - y - h, w, h],
+            ),
+            (imageops::rotate270(&whole), [y, 1.0 - x - w, h, w]),
+            (imageops::flip_horizontal(&whole), [1.0 - x - w, y, w, h]),
+            (
+                imageops::flip_horizontal(&imageops::rotate90(&whole)),
+                [y, x, h, w],
+            ),
+        ];
+        for (edit, there) in turned {
+            near(alignment(&whole, &edit).unwrap().map(there), face);
+            near(alignment(&edit, &whole).unwrap().map(face), there);
+        }
+    }
 }

@@ -31,7 +31,7 @@ use jiff::civil::DateTime;
 
 use crate::memory::take_back_what_others_freed;
 
-pub use edit::is_edit;
+pub use edit::{Alignment, alignment};
 pub use error::PhotoError;
 pub use facts::Place;
 pub(crate) use formats::begins_like_a_picture;

@@ -88,6 +88,9 @@ struct Life {
     stale: bool,
     /// The catalog is older than the model's last look: a backup was restored.
     restored: bool,
+    /// Paths in folders that moved since a backup was made which is restored, of photos that were deleted since:
+    /// for all that the library can know, they are on a drive that is away.
+    left_behind: BTreeSet<PathBuf>,
     trace: Vec<String>,
     /// Kinds of steps that are left out.
     without: Vec<String>,
@@ -191,6 +194,7 @@ impl Life {
             edited: BTreeSet::new(),
             stale: false,
             restored: false,
+            left_behind: BTreeSet::new(),
             trace: Vec::new(),
             without: Vec::new(),
         };
@@ -279,7 +283,11 @@ impl Life {
     }
 
     fn observed(&mut self) -> Result<Observed> {
-        Observed::of(self.library()?)
+        let mut seen = Observed::of(self.library()?)?;
+        let left = &self.left_behind;
+        seen.photos
+            .retain(|path, photo| !photo.away || !left.contains(path));
+        Ok(seen)
     }
 
     /// What is not as it must be now.

@@ -42,8 +42,8 @@ pub fn moved_library(
     photos: usize,
     by: By,
 ) -> Result<Moved> {
-    let dir = tempfile::Builder::new().prefix("kith-moved-").tempdir()?;
-    let dir = dir.path().canonicalize()?;
+    let mut temporary = tempfile::Builder::new().prefix("kith-moved-").tempdir()?;
+    let dir = temporary.path().canonicalize()?;
     let mut life = Life::new(&dir, portraits, kith, seed)?;
     while life.disk.files.len() < photos {
         life.add_photo()?;
@@ -67,6 +67,10 @@ pub fn moved_library(
     }
     if wrong.is_empty() {
         wrong = life.look()?;
+    }
+    if !wrong.is_empty() {
+        temporary.disable_cleanup(true);
+        life.note(format!("its folder stays: {}", dir.display()));
     }
     let answers = life.model.log.replay(&[]);
     Ok(Moved {

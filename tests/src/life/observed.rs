@@ -15,6 +15,8 @@ pub struct SeenPhoto {
     pub favourite: bool,
     /// The stars.
     pub stars: u8,
+    /// Its folder is not there.
+    pub away: bool,
     /// Albums that the user put it into.
     pub albums: Vec<String>,
     /// Its faces, also those to be left out.
@@ -46,13 +48,14 @@ impl Observed {
     pub fn of(library: &Library) -> Result<Self> {
         let mut photos = BTreeMap::new();
         let mut twice = Vec::new();
-        for PhotoTile { photo, .. } in library.photos()? {
+        for PhotoTile { photo, away, .. } in library.photos()? {
             let detail = library.photo(photo)?;
             let path = PathBuf::from(detail.path);
             let seen = SeenPhoto {
                 photo,
                 favourite: detail.favourite,
                 stars: detail.stars,
+                away,
                 albums: detail.albums,
                 faces: Vec::new(),
             };
