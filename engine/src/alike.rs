@@ -282,3 +282,34 @@ impl Sets {
         self.towards[a.max(b)] = a.min(b);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use image::imageops;
+
+    use super::*;
+
+    #[test]
+    fn a_look_correlates_with_that_of_a_crop_where_it_lies_and_not_with_another() {
+        let sample = |name: &str| {
+            let photos = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/photos/");
+            image::open(format!("{photos}{name}")).unwrap().into_rgb8()
+        };
+        let whole = sample("obama.jpg");
+        let (width, height) = whole.dimensions();
+        let crop = imageops::crop_imm(&whole, width / 8, 0, width * 3 / 4, height * 3 / 4);
+        let crop = Look::of(&imageops::brighten(&crop.to_image(), 20)).unwrap();
+        let at = Alignment::of_boxes([0.0, 0.0, 1.0, 1.0], [0.125, 0.0, 0.75, 0.75]);
+        let correlation = |name: &str, at: &Alignment| {
+            let look = Look::of(&sample(name)).unwrap();
+            look.correlation(&crop, at).unwrap()
+        };
+        assert!(correlation("obama.jpg", &at) > 0.95);
+        let elsewhere = Alignment::of_boxes([0.0, 0.0, 1.0, 1.0], [0.0, 0.25, 0.75, 0.75]);
+        assert!(correlation("obama.jpg", &elsewhere) < 0.8);
+        assert!(correlation("obama2.jpg", &at) < 0.8);
+        // Where it lies beside the other there is nothing to compare.
+        let beside = Alignment::of_boxes([0.0, 0.0, 1.0, 1.0], [0.8, 0.8, 0.75, 0.75]);
+        assert_eq!(crop.correlation(&crop, &beside), None);
+    }
+}

@@ -464,7 +464,7 @@ mod made {
                         };
                         let id = faces::add(connection, id, &face, &MODEL)?;
                         if drawn {
-                            faces::set_drawn(connection, id)?;
+                            faces::set_drawn(connection, id, true)?;
                         }
                     }
                 }

@@ -152,7 +152,7 @@ enum Edit {
 
 impl Edit {
     /// The box of a face on the old picture, as one on the new picture.
-    fn from_old(self, box_upright: [f32; 4]) -> [f32; 4] {
+    fn mapped(self, box_upright: [f32; 4]) -> [f32; 4] {
         match self {
             Self::Yes(alignment) => alignment.inverse().map(box_upright),
             Self::Unknown | Self::No => box_upright,
@@ -437,7 +437,7 @@ impl Job<'_> {
         };
         let same = Calibration::built_in().surely_same();
         for old in drawn {
-            let box_upright = photo.edit.from_old(old.found.box_upright);
+            let box_upright = photo.edit.mapped(old.found.box_upright);
             let is_found = |face: &NewFace| overlap(&face.box_upright, &box_upright) > SAME_PLACE;
             if faces.iter().any(is_found) {
                 continue;

@@ -147,7 +147,7 @@ fn apart(old: &StoredFace, new: &NewFace) -> f32 {
 
 /// How much of their union the old face and the new one share on the new picture.
 fn shared(old: &StoredFace, new: &NewFace, edit: Edit) -> f32 {
-    overlap(&edit.from_old(old.found.box_upright), &new.box_upright)
+    overlap(&edit.mapped(old.found.box_upright), &new.box_upright)
 }
 
 /// The faces that the networks saw on a photo.
