@@ -28,17 +28,12 @@ fn lives(arguments: &[&str]) {
 
 #[test]
 fn nothing_that_was_said_is_lost_in_random_lives() {
-    let without = "files,unplug,locked,backup,reject";
-    lives(&[
-        "--seed",
-        "1",
-        "--seeds",
-        "3",
-        "--steps",
-        "60",
-        "--without",
-        without,
-    ]);
+    lives(&["--seed", "1", "--seeds", "3", "--steps", "60"]);
+}
+
+#[test]
+fn no_answer_is_lost_when_a_library_moves() {
+    lives(&["--moved", "30"]);
 }
 
 #[test]

@@ -171,11 +171,11 @@ impl Life {
 
     /// The newest entry is taken back.
     pub(super) fn undo(&mut self) -> Result<Vec<Violation>> {
-        let Some(newest) = self.model.log.standing().first().copied() else {
+        let Some(entry) = self.model.log.to_undo() else {
             return Ok(Vec::new());
         };
         self.say(Action::Undo, Some(vec!["undo".into()]), |_| {
-            Ok(Said::Undo(newest))
+            Ok(Said::Undo(entry))
         })
     }
 

@@ -59,11 +59,11 @@ impl Life {
     /// Tells the model that the library has seen all files that can be read.
     pub(super) fn seen_all(&mut self) {
         let files = self.disk.readable();
-        let before: Vec<(usize, PathBuf)> = self
-            .model
-            .present()
-            .map(|(at, row)| (at, row.path.clone()))
-            .collect();
+        if self.restored {
+            let rows = self.model.present().map(|(_, row)| row.path.clone());
+            let left = rows.filter(|path| self.disk.root_of(path).is_none());
+            self.left_behind.extend(left);
+        }
         self.follow_roots(None);
         let disk = &self.disk;
         self.model.look(&Sight {
@@ -73,12 +73,6 @@ impl Life {
             touched: &self.touched,
             restored: self.restored,
         });
-        if self.restored {
-            let left = before.into_iter().filter(|(at, path)| {
-                self.model.rows[*at].gone && self.disk.root_of(path).is_none()
-            });
-            self.left_behind.extend(left.map(|(_, path)| path));
-        }
         self.touched.clear();
         self.edited.clear();
         (self.stale, self.restored) = (false, false);

@@ -88,8 +88,8 @@ struct Life {
     stale: bool,
     /// The catalog is older than the model's last look: a backup was restored.
     restored: bool,
-    /// Paths in folders that moved since a backup was made which is restored, of photos that were deleted since:
-    /// for all that the library can know, they are on a drive that is away.
+    /// Paths in folders that moved since a backup was made which is restored: a photo that was deleted or edited
+    /// since is on a drive that is away, for all that the library can know.
     left_behind: BTreeSet<PathBuf>,
     trace: Vec<String>,
     /// Kinds of steps that are left out.

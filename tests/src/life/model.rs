@@ -135,6 +135,21 @@ impl Log {
         .collect()
     }
 
+    /// The entry that *Undo* takes back: the newest that holds. One that would leave two people of one name
+    /// waits for those before it.
+    #[must_use]
+    pub fn to_undo(&self) -> Option<DecisionId> {
+        let standing = self.standing();
+        let shared = self.replay(&[]).shared_names();
+        let leaves_names = |entry: &DecisionId| {
+            let mut after = self.clone();
+            after.0.push((DecisionId::MAX, Said::Undo(*entry)));
+            after.replay(&[]).shared_names().is_subset(&shared)
+        };
+        let waiting = standing.first().copied();
+        standing.into_iter().find(leaves_names).or(waiting)
+    }
+
     /// The entry that *Redo* would say again.
     #[must_use]
     pub fn to_redo(&self) -> Option<DecisionId> {
@@ -291,6 +306,23 @@ impl Answers {
             })
         };
         by_name.or_else(by_alias).map(|(person, _)| *person)
+    }
+
+    /// The names that two people have.
+    fn shared_names(&self) -> BTreeSet<String> {
+        let mut called: BTreeMap<String, PersonId> = BTreeMap::new();
+        let mut shared = BTreeSet::new();
+        for (person, of) in &self.people {
+            let aliases = of.name.iter().flat_map(|_| &of.aliases);
+            for name in of.name.iter().chain(aliases) {
+                let name = name.to_lowercase();
+                let other = called.insert(name.clone(), *person);
+                if other.is_some_and(|other| other != *person) {
+                    shared.insert(name);
+                }
+            }
+        }
+        shared
     }
 
     fn hear(&mut self, said: &Said) {
