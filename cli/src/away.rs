@@ -1,46 +1,37 @@
-//! Says which photos cannot be reached because their drive or folder is not there now.
+//! Says which photos cannot be reached because their drive or folder is not connected.
 
-use kith_engine::Library;
+use std::collections::HashSet;
+
+use kith_engine::{AwayFolder, Library, PhotoId};
 
 use crate::output::{Output, count};
 
-/// A line for each folder of the library with such photos.
+/// A line for each folder with photos that are away.
 pub fn tell(library: &Library, out: &mut Output) -> anyhow::Result<()> {
-    for folder in library.folders()?.iter().filter(|folder| folder.away > 0) {
-        out.line(&format!(
-            "{} not connected now; all that is known of them is kept: {}",
-            are(folder.away),
-            folder.path
-        ))?;
+    for folder in library.away()? {
+        let photos = count(folder.photos.len() as u32, "photo", "photos");
+        line(&photos, folder.photos.len(), &folder, out)?;
     }
     Ok(())
 }
 
-/// The same of what a search found: `photos` are the paths of those that cannot be reached.
-pub fn tell_of(
-    photos: &[String],
-    what: &str,
-    library: &Library,
-    out: &mut Output,
-) -> anyhow::Result<()> {
-    let mut left: Vec<&String> = photos.iter().collect();
-    for folder in library.folders()?.iter().filter(|folder| folder.away > 0) {
-        let before = left.len();
-        left.retain(|photo| !std::path::Path::new(photo).starts_with(&folder.path));
-        let inside = (before - left.len()) as u32;
+/// The same of the photos that a search found.
+pub fn tell_of(found: &[PhotoId], library: &Library, out: &mut Output) -> anyhow::Result<()> {
+    let found: HashSet<PhotoId> = found.iter().copied().collect();
+    for folder in library.away()? {
+        let inside = folder.photos.iter();
+        let inside = inside.filter(|photo| found.contains(photo)).count();
         if inside > 0 {
-            out.line(&format!(
-                "{} {what} {} on a drive or folder that is not connected now: {}",
-                count(inside, "photo", "photos"),
-                if inside == 1 { "is" } else { "are" },
-                folder.path
-            ))?;
+            line(&format!("{inside} of these photos"), inside, &folder, out)?;
         }
     }
     Ok(())
 }
 
-fn are(photos: u32) -> String {
-    let verb = if photos == 1 { "is" } else { "are" };
-    format!("{} {verb}", count(photos, "photo", "photos"))
+fn line(photos: &str, number: usize, folder: &AwayFolder, out: &mut Output) -> anyhow::Result<()> {
+    let are = if number == 1 { "is" } else { "are" };
+    let AwayFolder { name, path, .. } = folder;
+    out.line(&format!(
+        "{photos} {are} on {name}, which is not connected; all that is known of them is kept: {path}"
+    ))
 }

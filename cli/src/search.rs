@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use kith_engine::Library;
+use kith_engine::{Library, PhotoId};
 use serde::Serialize;
 
 use crate::away;
@@ -78,12 +78,7 @@ impl Search {
         if found.photos.is_empty() {
             return Ok(());
         }
-        let away: Vec<String> = found
-            .photos
-            .iter()
-            .filter(|photo| photo.tile.away)
-            .map(|photo| photo.path.clone())
-            .collect();
+        let numbers: Vec<PhotoId> = found.photos.iter().map(|photo| photo.tile.photo).collect();
         let rows: Vec<_> = found
             .photos
             .into_iter()
@@ -100,7 +95,7 @@ impl Search {
             .collect();
         out.line("")?;
         out.table(["DATE", "PEOPLE", "PHOTO"], &rows)?;
-        away::tell_of(&away, &found.understood.join(" and "), library, out)
+        away::tell_of(&numbers, library, out)
     }
 }
 

@@ -146,6 +146,11 @@ pub enum Said {
         /// The album's name, as far as it is known.
         album: Option<String>,
     },
+    /// `Folder removed: /home/anna/Pictures`
+    FolderRemoved {
+        /// Its path, for reading.
+        folder: String,
+    },
     /// `A copy took the place of a deleted photo`
     Inherited,
     /// `Imported: 3 people, 12 faces, 4 photos`
@@ -251,6 +256,7 @@ impl fmt::Display for Said {
                 )
             }
             Self::AlbumRemoved { album } => write!(f, "Album {} removed", called(album.as_deref())),
+            Self::FolderRemoved { folder } => write!(f, "Folder removed: {folder}"),
             Self::Inherited => write!(f, "A copy took the place of a deleted photo"),
             Self::Imported {
                 people,

@@ -290,6 +290,18 @@ pub struct Folder {
     pub away: u32,
 }
 
+/// A folder or volume that could not be reached at the last look, with its photos.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct AwayFolder {
+    /// Its path, for reading.
+    pub path: String,
+    /// What it is called: the last part of its path, or all of it where two share that.
+    pub name: String,
+    /// The photos, the newest first.
+    pub photos: Vec<PhotoId>,
+}
+
 /// A folder that photos are in: one of the library, or one below.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
@@ -513,6 +525,11 @@ pub enum Action {
     DropAlbum {
         /// The album.
         album: AlbumId,
+    },
+    /// The folder leaves the library; its photos stay on the disk, and what was said of them in the log.
+    RemoveFolder {
+        /// Its path, as [`Folder`] has it.
+        path: String,
     },
     /// Kith must be so sure before it puts faces together.
     Sureness {

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use kith_engine::{Action, Control, Error, Face, FaceState, Library, PersonId, Sureness};
+use kith_engine::{Action, Control, Error, Face, FaceState, Library, Outcome, PersonId, Sureness};
 use proptest::prelude::*;
 
 const PHOTOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/photos");
@@ -30,16 +30,13 @@ fn person_on(library: &Library, file: &str) -> (Face, PersonId) {
     (face, person)
 }
 
+fn say(library: &Library, action: Action) -> Outcome {
+    library.decide(action, NOW).unwrap()
+}
+
 fn name(library: &Library, person: PersonId, name: &str) {
-    library
-        .decide(
-            Action::Name {
-                person,
-                name: name.into(),
-            },
-            NOW,
-        )
-        .unwrap();
+    let name = name.into();
+    say(library, Action::Name { person, name });
 }
 
 #[test]
@@ -195,8 +192,8 @@ fn a_folder_taken_out_and_added_again_brings_its_names_back() {
     let (_, obama) = person_on(&library, "/obama.jpg");
     name(&library, obama, "Barack");
     let before = (library.faces().unwrap(), library.people().unwrap());
-    let folder = library.folders().unwrap().remove(0);
-    library.remove_folder(&folder.path).unwrap();
+    let path = library.folders().unwrap().remove(0).path;
+    let removal = say(&library, Action::RemoveFolder { path });
     assert!(library.faces().unwrap().is_empty() && library.photos().unwrap().is_empty());
     library
         .index(&[PathBuf::from(PHOTOS)], &Control::new(), &mut |_| {})
@@ -205,6 +202,79 @@ fn a_folder_taken_out_and_added_again_brings_its_names_back() {
         (library.faces().unwrap(), library.people().unwrap()),
         before
     );
+    // To add it again takes the removal back.
+    let history = library.history().unwrap();
+    let entry = history.iter().find(|of| of.decision == removal.decision);
+    assert!(entry.unwrap().undone);
+}
+
+#[test]
+fn removing_a_folder_is_undone_and_redone_at_once() {
+    let photos = tempfile::tempdir().unwrap();
+    let disk = photos.path().join("disk");
+    let home = photos.path().join("home");
+    for (file, folder) in [
+        ("obama.jpg", &disk),
+        ("obama2.jpg", &home),
+        ("biden.jpg", &disk),
+    ] {
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::copy(Path::new(PHOTOS).join(file), folder.join(file)).unwrap();
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let library = Library::open(dir.path()).unwrap();
+    let look = |folders: &[PathBuf]| {
+        library
+            .index(folders, &Control::new(), &mut |_| {})
+            .unwrap()
+    };
+    look(&[disk.clone(), home.clone()]);
+    let (_, biden) = person_on(&library, "/biden.jpg");
+    name(&library, biden, "Joe");
+    // The disk is not connected when it is removed, and still is not when that is undone.
+    std::fs::rename(&disk, photos.path().join("unplugged")).unwrap();
+    assert_eq!(look(&[]).away, 2);
+    let state = |library: &Library| {
+        (
+            library.folders().unwrap(),
+            library.photos().unwrap(),
+            library.faces().unwrap(),
+            library.people().unwrap(),
+        )
+    };
+    let before = state(&library);
+    let path = before.0[0].path.clone();
+    let removal = say(&library, Action::RemoveFolder { path: path.clone() });
+    assert_eq!(removal.said.to_string(), format!("Folder removed: {path}"));
+    assert_eq!(removal.photos_changed, 2);
+    let without = state(&library);
+    assert_eq!((without.0.len(), without.1.len()), (1, 1));
+    for _ in 0..2 {
+        let back = say(&library, Action::Undo);
+        assert_eq!(back.photos_changed, 2);
+        assert_eq!(state(&library), before);
+        assert_eq!(state(&Library::open(dir.path()).unwrap()), before);
+        say(&library, Action::Redo);
+        assert_eq!(state(&library), without);
+    }
+    // Looks at the other folders change nothing, and an answer that was given since stays.
+    look(&[]);
+    assert_eq!(state(&library), without);
+    let (_, barack) = person_on(&library, "/obama2.jpg");
+    name(&library, barack, "Barack");
+    let decision = removal.decision;
+    say(&library, Action::TakeBack { decision });
+    assert_eq!(library.photos().unwrap(), before.1);
+    assert_eq!(library.names().unwrap(), ["Barack", "Joe"]);
+    assert!(matches!(
+        library.decide(
+            Action::RemoveFolder {
+                path: "/elsewhere".into()
+            },
+            NOW
+        ),
+        Err(Error::NoFolder { .. })
+    ));
 }
 
 #[test]

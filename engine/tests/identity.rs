@@ -329,6 +329,54 @@ fn a_folder_at_a_new_place_is_recognised_with_all_that_was_said() {
     );
 }
 
+/// The window asks before a folder is taken over; whoever says no has copies, and the old folder as it was.
+#[test]
+fn a_folder_at_a_new_place_is_another_folder_if_the_user_says_so() {
+    let life = four_photos();
+    let moved = |folder: &Path| {
+        life.library()
+            .moved_folder(folder, &Control::new())
+            .unwrap()
+    };
+    let new_place = life.dir.path().join("other disk");
+    fs::create_dir(&new_place).unwrap();
+    for file in ["a.jpg", "b.jpg", "c.jpg", "d.jpg"] {
+        fs::copy(life.path(file), new_place.join(file)).unwrap();
+    }
+    assert_eq!(moved(&new_place), None, "what it copies is there");
+    let unplugged = life.dir.path().join("unplugged");
+    fs::rename(life.dir.path().join("photos"), &unplugged).unwrap();
+    let asked = moved(&new_place).unwrap();
+    assert_eq!(asked.photos, 4);
+    life.library().keep_apart(&asked).unwrap();
+    assert_eq!(moved(&new_place), None, "it was said");
+    let old: Vec<_> = life.library().photos().unwrap();
+    let old: Vec<u32> = old.iter().map(|of| of.photo).collect();
+    // Path, stars, and faces of each.
+    let state = || -> Vec<_> {
+        let library = life.library();
+        let of = |photo: &u32| {
+            let detail = library.photo(*photo).unwrap();
+            (detail.path, detail.stars, detail.faces)
+        };
+        old.iter().map(of).collect()
+    };
+    let before = state();
+    let summary = life.index_folders(std::slice::from_ref(&new_place));
+    assert_eq!((summary.photos, summary.away), (8, 4));
+    assert_eq!(summary.moved_folders, []);
+    assert_eq!(life.library().folders().unwrap().len(), 2);
+    // Another copy that turns up later is one as well.
+    fs::copy(unplugged.join("a.jpg"), new_place.join("e.jpg")).unwrap();
+    let summary = life.index_folders(&[]);
+    assert_eq!((summary.photos, summary.away), (9, 4));
+    assert_eq!(state(), before);
+    fs::rename(&unplugged, life.dir.path().join("photos")).unwrap();
+    let summary = life.index_folders(&[]);
+    assert_eq!((summary.photos, summary.away), (9, 0));
+    assert_eq!(state(), before);
+}
+
 #[test]
 fn photos_on_a_drive_that_is_not_connected_are_away_and_still_listed() {
     let life = four_photos();
@@ -359,6 +407,35 @@ fn photos_on_a_drive_that_is_not_connected_are_away_and_still_listed() {
         let summary = life.index_folders(&[]);
         assert_eq!((summary.photos, summary.away, summary.unchanged), (4, 0, 4));
     }
+}
+
+#[test]
+fn photos_that_are_away_are_told_by_the_folder_that_is_not_connected() {
+    let life = Life::with(&[
+        ("obama.jpg", "a/disk/1.jpg"),
+        ("obama2.jpg", "a/disk/2.jpg"),
+        ("biden.jpg", "b/disk/3.jpg"),
+        ("astronaut.png", "home/4.png"),
+    ]);
+    let roots = ["a/disk", "b/disk", "home"].map(|folder| life.path(folder));
+    life.index_folders(&roots);
+    assert_eq!(life.library().away().unwrap(), []);
+    let told = || -> Vec<(String, usize)> {
+        let away = life.library().away().unwrap().into_iter();
+        away.map(|of| (of.name, of.photos.len())).collect()
+    };
+    life.rename("a/disk", "a/unplugged");
+    life.index_folders(&[]);
+    assert_eq!(told(), [("disk".to_owned(), 2)]);
+    // Two of one name are told apart by their paths.
+    life.rename("b/disk", "b/unplugged");
+    life.index_folders(&[]);
+    let path = |folder: &str| {
+        let inside = life.path(folder);
+        let above = inside.parent().unwrap().canonicalize().unwrap();
+        above.join("disk").display().to_string()
+    };
+    assert_eq!(told(), [(path("a/disk"), 2), (path("b/disk"), 1)]);
 }
 
 #[test]

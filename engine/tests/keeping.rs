@@ -334,7 +334,7 @@ fn the_last_folder_can_be_taken_out_of_a_library_without_names() {
     let dir = tempfile::tempdir().unwrap();
     let library = indexed(dir.path());
     let folder = library.folders().unwrap()[0].path.clone();
-    library.remove_folder(&folder).unwrap();
+    say(&library, Action::RemoveFolder { path: folder });
     assert!(library.photos().unwrap().is_empty() && library.people().unwrap().is_empty());
     let library = indexed(dir.path());
     assert!(library.people().unwrap().len() >= 3);

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use kith_engine::{
-    Action, Album, AlbumId, BackupEntry, Companion, Device, Face, Folder, Found, Halves,
-    HistoryEntry, LearnedVersion, Library, Notice, Outcome, Person, PersonId, PhotoDetail,
+    Action, Album, AlbumId, AwayFolder, BackupEntry, Companion, Device, Face, Folder, Found,
+    Halves, HistoryEntry, LearnedVersion, Library, Notice, Outcome, Person, PersonId, PhotoDetail,
     PhotoFolder, PhotoId, PhotoTile, PhotosOfPlace, ReadOnly, Skipped, Storage, Suggestion,
     Sureness, SurenessPreview, Unread,
 };
@@ -20,7 +20,7 @@ use tauri_plugin_dialog::DialogExt as _;
 use crate::desk::Desk;
 use crate::drops::DropNews;
 use crate::file_manager;
-use crate::job::JobNews;
+use crate::job::{JobNews, MoveAnswer};
 use crate::learning::LearningNews;
 use crate::problem::Problem;
 use crate::watching::Polled;
@@ -41,6 +41,7 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
             pause_job,
             resume_job,
             cancel_job,
+            answer_move,
             wait_for_mains,
             watch_folders,
             polled_folders,
@@ -50,9 +51,9 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
             folders,
             photo_folders,
             folder_photos,
-            remove_folder,
             failed,
             photos,
+            away,
             photo,
             people,
             person_faces,
@@ -245,6 +246,14 @@ async fn cancel_job(desk: State<'_, Desk>) -> Answer<()> {
     Ok(())
 }
 
+/// Says whether the folder that the job asks about is one of the library at a new place.
+#[tauri::command]
+#[specta::specta]
+async fn answer_move(desk: State<'_, Desk>, answer: MoveAnswer) -> Answer<()> {
+    desk.job().answer(answer);
+    Ok(())
+}
+
 /// From now on the job waits while the power comes from a battery, or does not.
 #[tauri::command]
 #[specta::specta]
@@ -315,13 +324,6 @@ async fn folder_photos(desk: State<'_, Desk>, path: String) -> Answer<Vec<PhotoI
     with_library(&desk, move |library| library.folder_photos(&path)).await
 }
 
-/// Forgets the photos of a folder; the photos themselves and the names given stay.
-#[tauri::command]
-#[specta::specta]
-async fn remove_folder(desk: State<'_, Desk>, path: String) -> Answer<()> {
-    with_library(&desk, move |library| library.remove_folder(&path)).await
-}
-
 #[tauri::command]
 #[specta::specta]
 async fn failed(desk: State<'_, Desk>) -> Answer<Vec<Unread>> {
@@ -332,6 +334,13 @@ async fn failed(desk: State<'_, Desk>) -> Answer<Vec<Unread>> {
 #[specta::specta]
 async fn photos(desk: State<'_, Desk>) -> Answer<Vec<PhotoTile>> {
     with_library(&desk, Library::photos).await
+}
+
+/// Folders and drives that are not connected, with their photos.
+#[tauri::command]
+#[specta::specta]
+async fn away(desk: State<'_, Desk>) -> Answer<Vec<AwayFolder>> {
+    with_library(&desk, Library::away).await
 }
 
 #[tauri::command]

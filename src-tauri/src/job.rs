@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use kith_engine::{Control, Due, IndexSummary, Phase, Progress};
-use serde::Serialize;
+use kith_engine::{Control, Due, IndexSummary, Library, MovedFolder, Phase, Progress};
+use serde::{Deserialize, Serialize};
 use tauri::ipc::Channel;
 
 use crate::desk::Shelf;
@@ -36,6 +36,11 @@ pub enum JobNews {
         summary: IndexSummary,
         /// Whether a change in a watched folder began it, not the user.
         watched: bool,
+    },
+    /// It waits for the user to say whether a folder that was added is one of the library at a new place.
+    Asking {
+        /// What it looks like.
+        moved: MovedFolder,
     },
     /// A look at a watched folder is made later: another process reads photos.
     Postponed,
@@ -71,6 +76,18 @@ struct State {
     waiting: VecDeque<Work>,
     listener: Option<Channel<JobNews>>,
     news: Option<JobNews>,
+    /// Whom the user's answer goes to, while the job asks.
+    asked: Option<Sender<MoveAnswer>>,
+}
+
+/// What the user says of a folder that looks like one of the library at a new place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, specta::Type)]
+#[serde(rename_all = "snake_case")]
+pub enum MoveAnswer {
+    /// It is that folder.
+    TakeOver,
+    /// It is another folder with the same photos.
+    KeepApart,
 }
 
 struct Running {
@@ -203,6 +220,48 @@ impl Job {
         if let Some(running) = &state.running {
             running.control.cancel();
         }
+        // Only now: who waits for an answer looks whether the job is cancelled.
+        state.asked = None;
+    }
+
+    /// Goes on with what the user says of the folder that was asked about.
+    pub fn answer(&self, answer: MoveAnswer) {
+        if let Some(asked) = self.state().asked.take() {
+            // The job may have ended meanwhile.
+            let _ = asked.send(answer);
+        }
+    }
+
+    /// Asks the user about each of the folders that looks like one of the library at a new place.
+    fn ask_about_moves(
+        &self,
+        library: &Library,
+        folders: &[PathBuf],
+        control: &Control,
+    ) -> kith_engine::Result<()> {
+        for folder in folders {
+            let Some(moved) = library.moved_folder(folder, control)? else {
+                continue;
+            };
+            let (tell, told) = channel();
+            {
+                let mut state = self.state();
+                if control.is_cancelled() {
+                    return Ok(());
+                }
+                state.asked = Some(tell);
+                let moved = moved.clone();
+                state.tell(JobNews::Asking { moved });
+            }
+            match told.recv() {
+                Ok(MoveAnswer::TakeOver) => (),
+                Ok(MoveAnswer::KeepApart) => library.keep_apart(&moved)?,
+                // Nobody answers when the job is cancelled.
+                Err(_) => return Ok(()),
+            }
+            self.state().tell_progress();
+        }
+        Ok(())
     }
 
     fn set_paused(&self, paused: bool) {
@@ -266,7 +325,10 @@ impl Job {
             }
         };
         let summary = match work {
-            Work::Chosen(folders) => library.index(folders, control, &mut on_progress),
+            Work::Chosen(folders) => {
+                self.ask_about_moves(&library, folders, control)?;
+                library.index(folders, control, &mut on_progress)
+            }
             Work::Watched(due, _) => library.look(due, control, &mut on_progress),
         };
         if let Some(progress) = pace.finish() {

@@ -148,6 +148,9 @@ pub(super) type Decode = fn(&Row<'_>) -> Decoded;
 pub(super) const DECODERS: &[(&str, Decode)] = &[
     ("folders", |row| path(row, "path")),
     ("mounts", |row| path(row, "path")),
+    ("separate_folders", |row| {
+        path(row, "away").and_then(|()| path(row, "other"))
+    }),
     ("photos", photo),
     ("networks", network),
     ("maps", map),

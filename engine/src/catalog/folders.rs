@@ -19,6 +19,37 @@ pub(super) const ADD_VOLUME: &str = "
         volume TEXT                         -- UUID of its file system; null where the system tells none
     ) STRICT, WITHOUT ROWID;";
 
+/// Table `separate_folders`: folders of which the user said that the second is not the first at a new place,
+/// though it holds the same photos.
+pub(super) const CREATE_SEPARATE: &str = "
+    CREATE TABLE separate_folders (
+        away BLOB NOT NULL,                 -- the folder of the library that was not connected
+        other BLOB NOT NULL,
+        PRIMARY KEY (away, other)
+    ) STRICT, WITHOUT ROWID;";
+
+/// The pairs of folders that are not one folder at two places: that which was away, and the other.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn separate(connection: &Connection) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let mut statement = connection
+        .prepare_cached("SELECT away, other FROM separate_folders ORDER BY away, other")?;
+    let rows = statement.query_map([], |row| Ok((path_of(row.get(0)?), path_of(row.get(1)?))))?;
+    rows.map(|row| Ok(row?)).collect()
+}
+
+/// The folder `other` is not the folder `away` at a new place.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn add_separate(connection: &Connection, away: &Path, other: &Path) -> Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO separate_folders (away, other) VALUES (?1, ?2)")?
+        .execute(params![bytes_of(away), bytes_of(other)])?;
+    Ok(())
+}
+
 /// The mount points, with the UUIDs of their volumes, in the order of their paths.
 ///
 /// # Errors

@@ -57,6 +57,8 @@ const MIGRATIONS: &[&[&str]] = &[
     &[seals::CREATE],
     &[forgotten::CREATE],
     &[skipped::CREATE],
+    &[photos::ADD_REMOVED],
+    &[folders::CREATE_SEPARATE],
 ];
 
 /// An open catalog. Each thread that needs one for long opens its own.

@@ -82,6 +82,10 @@ pub(super) const BY_CONTENT_FIRST: &str = "
     -- Their reason was not kept in parts: it may have passed.
     UPDATE photos SET modified_ns = -1 WHERE failed IS NOT NULL AND why IS NULL;";
 
+/// Whether a photo is gone only because its folder was removed from the library.
+pub(super) const ADD_REMOVED: &str =
+    "ALTER TABLE photos ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;";
+
 /// What a scan needs to know of a row.
 #[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools)] // Columns of the table, each with its own meaning.
@@ -438,7 +442,8 @@ pub fn store(
             picture = excluded.picture, orientation = excluded.orientation,
             width = excluded.width, height = excluded.height, taken_at = excluded.taken_at,
             latitude = excluded.latitude, longitude = excluded.longitude, camera = excluded.camera,
-            model = excluded.model, failed = NULL, why = NULL, passing = NULL, gone = 0, away = 0, inherited = 0
+            model = excluded.model, failed = NULL, why = NULL, passing = NULL, gone = 0, away = 0, inherited = 0,
+            removed = 0
          RETURNING id",
     )?;
     let values = params![
@@ -529,7 +534,7 @@ pub fn store_moved(
     connection
         .prepare_cached(
             "UPDATE photos SET path = ?2, size = ?3, modified_ns = ?4, changed_ns = ?5, inode = ?6,
-                gone = 0, away = 0, inherited = 0, passing = NULL
+                gone = 0, away = 0, inherited = 0, removed = 0, passing = NULL
              WHERE id = ?1",
         )?
         .execute(params![
@@ -581,10 +586,58 @@ pub fn set_path(connection: &Connection, id: PhotoId, path: &Path) -> Result<()>
 pub fn set_gone(connection: &Connection, id: PhotoId, gone: bool) -> Result<()> {
     connection
         .prepare_cached(
-            "UPDATE photos SET gone = ?2, away = 0, passing = NULL, inherited = inherited AND ?2 WHERE id = ?1",
+            "UPDATE photos SET gone = ?2, away = 0, passing = NULL, inherited = inherited AND ?2, removed = 0
+             WHERE id = ?1",
         )?
         .execute(params![id, gone])?;
     Ok(())
+}
+
+/// The photos below a folder that `is_left` says are in no folder of the library any more are gone, until
+/// [`bring_back`]; says how many could be read.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn remove_below(connection: &Connection, is_left: impl Fn(&Path) -> bool) -> Result<u32> {
+    let mut removed = 0;
+    for photo in known(connection)?.iter().filter(|photo| !photo.gone) {
+        if is_left(&photo.path) {
+            // Whether it is away is as true when it comes back.
+            connection
+                .prepare_cached("UPDATE photos SET gone = 1, removed = 1 WHERE id = ?1")?
+                .execute([photo.id])?;
+            removed += u32::from(photo.content.is_some() && !photo.failed);
+        }
+    }
+    Ok(removed)
+}
+
+/// The photos below a folder that [`remove_below`] made gone are there again, but for those whose place
+/// another took; says how many could be read.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be written.
+pub fn bring_back(connection: &Connection, folder: &Path) -> Result<u32> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, path, failed IS NULL AND content IS NOT NULL FROM photos WHERE gone = 1 AND removed = 1",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let path: PathBuf = path_of(row.get(1)?);
+        Ok((row.get::<_, PhotoId>(0)?, path, row.get::<_, bool>(2)?))
+    })?;
+    let removed: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
+    let mut back = 0;
+    for (photo, path, was_read) in removed {
+        if path.starts_with(folder) && at_path(connection, &path)?.is_none() {
+            connection
+                .prepare_cached(
+                    "UPDATE photos SET gone = 0, removed = 0, inherited = 0 WHERE id = ?1",
+                )?
+                .execute([photo])?;
+            back += u32::from(was_read);
+        }
+    }
+    Ok(back)
 }
 
 /// The drive or folder of a photo cannot be reached, or can be again.

@@ -92,7 +92,15 @@ impl Job<'_> {
             // What was not hashed cannot be told from what is gone.
             return Ok(Plan::default());
         }
-        place(&changed, &known, &missing, read, &mut plan, &mut changes);
+        place(
+            &changed,
+            &known,
+            &missing,
+            read,
+            roots,
+            &mut plan,
+            &mut changes,
+        );
         self.catalog.transaction(|connection| {
             for folder in self.named {
                 folders::add(connection, folder)?;
@@ -234,6 +242,7 @@ fn place(
     known: &[Known],
     missing: &[&Known],
     read: &[PathBuf],
+    roots: &Roots,
     plan: &mut Plan,
     changes: &mut Changes,
 ) {
@@ -259,6 +268,7 @@ fn place(
             || missing.contains(&photo.id)
             || (is_wanted(photo)
                 && !back.contains(&photo.id)
+                && !roots.is_kept_apart(&photo.path)
                 && (photo.gone || is_elsewhere(photo, read)))
     };
     let unplaced: Vec<Unplaced<'_>> = known

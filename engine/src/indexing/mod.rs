@@ -25,6 +25,7 @@ use rayon::prelude::*;
 
 use self::compare::Plan;
 use self::roots::Roots;
+pub(crate) use self::roots::moved_root;
 use crate::alike::{self, Look, Shown};
 use crate::catalog::faces::{self as face_rows, NewFace};
 use crate::catalog::forgotten::{self, Forgotten};

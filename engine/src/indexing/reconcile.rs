@@ -2,6 +2,7 @@
 //! is on it now.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use kith_models::distance;
 use rusqlite::Connection;
@@ -10,8 +11,8 @@ use super::compare::has_left;
 use super::{Edit, ReadPhoto, Replaced, SAME_PLACE, ToRead};
 use crate::alike::Look;
 use crate::catalog::faces::{self as face_rows, NewFace, StoredFace};
-use crate::catalog::looks;
 use crate::catalog::photos::{self, Alike, Header};
+use crate::catalog::{folders, looks};
 use crate::faces::{MODEL, overlap};
 use crate::people::Calibration;
 use crate::photo::Alignment;
@@ -78,8 +79,16 @@ fn unplaced(connection: &Connection, header: &Header) -> Result<Option<PhotoId>>
         Some(picture) => photos::with_picture(connection, picture, &MODEL)?,
         None => Vec::new(),
     };
+    let separate = folders::separate(connection)?;
     for photo in same_content.into_iter().chain(same_picture) {
-        if photo.gone || has_left(&photos::known_one(connection, photo.id)?) {
+        if photo.gone {
+            return Ok(Some(photo.id));
+        }
+        let known = photos::known_one(connection, photo.id)?;
+        // The user said that the folder it is away with is not the one that was found.
+        let is_separate = |(away, _): &(PathBuf, PathBuf)| known.path.starts_with(away);
+        let is_kept_apart = known.away && separate.iter().any(is_separate);
+        if !is_kept_apart && has_left(&known) {
             return Ok(Some(photo.id));
         }
     }

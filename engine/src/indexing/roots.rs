@@ -27,12 +27,87 @@ pub(super) struct Roots {
     away: Vec<PathBuf>,
     /// Folders that were recognised at a new place.
     pub(super) moved: Vec<MovedFolder>,
+    /// Folders of which the user said that another folder with the same photos is not them.
+    separate: Vec<PathBuf>,
 }
 
 impl Roots {
     pub(super) fn is_away(&self, path: &Path) -> bool {
         self.away.iter().any(|away| path.starts_with(away))
     }
+
+    /// Whether a photo is away and stays what it is, though the same content is found elsewhere.
+    pub(super) fn is_kept_apart(&self, photo: &Path) -> bool {
+        self.is_away(photo) && self.separate.iter().any(|away| photo.starts_with(away))
+    }
+}
+
+/// The folder of the library that a new folder is at a new place, as its files tell; none where the user
+/// said that it is another folder, or where its volume says as much. Changes nothing.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub(crate) fn moved_root(
+    connection: &Connection,
+    new: &Path,
+    find: &dyn Fn() -> Vec<Found>,
+) -> Result<Option<(PathBuf, u32)>> {
+    let all = folders::all(connection)?;
+    if all.iter().any(|folder| new.starts_with(folder)) {
+        return Ok(None);
+    }
+    let known = photos::known(connection)?;
+    let volumes = moved_volumes(connection, &volume::mounts())?;
+    let follows_volume = |folder: &Path| {
+        let mut moved = volumes.iter();
+        moved.any(|(from, to)| folder.starts_with(from) && new.starts_with(to))
+    };
+    let separate = folders::separate(connection)?;
+    let away: Vec<&PathBuf> = all
+        .iter()
+        .filter(|folder| holds_photos(folder, &known) && !is_reachable(folder))
+        .filter(|folder| !follows_volume(folder) && !are_separate(&separate, folder, new))
+        .collect();
+    if away.is_empty() {
+        return Ok(None);
+    }
+    let found = find();
+    let inside: Vec<&Found> = found.iter().collect();
+    let was = away
+        .into_iter()
+        .find(|folder| is_at_new_place(folder, &inside, &known));
+    Ok(was.map(|was| {
+        let photos = known.iter().filter(|photo| !photo.gone);
+        let photos = photos.filter(|photo| photo.path.starts_with(was)).count();
+        (was.clone(), photos as u32)
+    }))
+}
+
+fn are_separate(separate: &[(PathBuf, PathBuf)], away: &Path, other: &Path) -> bool {
+    separate
+        .iter()
+        .any(|pair| pair.0 == away && pair.1 == other)
+}
+
+fn holds_photos(folder: &Path, known: &[Known]) -> bool {
+    known
+        .iter()
+        .any(|photo| !photo.gone && photo.path.starts_with(folder))
+}
+
+/// Volumes with photos that are mounted elsewhere by now: where they were, and where they are.
+fn moved_volumes(connection: &Connection, mounted: &[Mount]) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let mut moved = Vec::new();
+    for (path, volume) in folders::mounts(connection)? {
+        let of_volume = |mount: &&Mount| volume.is_some() && mount.volume == volume;
+        let stays = mounted
+            .iter()
+            .any(|mount| mount.path == path && (volume.is_none() || mount.volume == volume));
+        if let Some(mount) = mounted.iter().find(of_volume).filter(|_| !stays) {
+            moved.push((path, mount.path.clone()));
+        }
+    }
+    Ok(moved)
 }
 
 impl Job<'_> {
@@ -46,11 +121,10 @@ impl Job<'_> {
         let connection = self.catalog.connection();
         let known = photos::known(connection)?;
         let all = folders::all(connection)?;
+        let separate = folders::separate(connection)?;
+        placed.separate = separate.iter().map(|(away, _)| away.clone()).collect();
         for folder in all.iter().chain(roots) {
-            let was_read = known
-                .iter()
-                .any(|photo| !photo.gone && photo.path.starts_with(folder));
-            if was_read && !is_reachable(folder) {
+            if holds_photos(folder, &known) && !is_reachable(folder) {
                 placed.away.push(folder.clone());
             }
         }
@@ -64,7 +138,9 @@ impl Job<'_> {
                 .filter(|file| file.path.starts_with(root))
                 .collect();
             let was = all.iter().find(|folder| {
-                placed.away.contains(folder) && is_at_new_place(folder, &inside, &known)
+                placed.away.contains(folder)
+                    && !are_separate(&separate, folder, root)
+                    && is_at_new_place(folder, &inside, &known)
             });
             if let Some(was) = was.cloned() {
                 placed.away.retain(|away| *away != was);

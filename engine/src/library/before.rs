@@ -156,6 +156,7 @@ impl<'a> Before<'a> {
             Action::Aliases { person, aliases } => self.aliases(person, &aliases),
             Action::Birthday { person, birthday } => self.birthday(person, birthday.as_deref()),
             Action::Sureness { sureness } => Ok(Decision::Sureness { sureness }),
+            Action::RemoveFolder { path } => self.remove_folder(path),
             Action::TakeBack { decision } => self.take_back(decision),
             Action::Redo => Ok(Decision::Redo {
                 decision: to_redo(&self.rows.log).ok_or(Error::NothingToRedo)?,
@@ -402,8 +403,17 @@ impl<'a> Before<'a> {
         Ok(undo(decisions.find(leaves_names).unwrap_or(newest)))
     }
 
+    fn remove_folder(&self, path: String) -> Result<Decision> {
+        let mut folders = self.rows.facts.folders.iter();
+        let folder = folders.find(|folder| folder.display().to_string() == path);
+        let folder = folder.ok_or_else(|| Error::NoFolder { path: path.into() })?;
+        Ok(Decision::RemoveFolder {
+            folder: folder.clone(),
+        })
+    }
+
     /// What the log says with that at its end.
-    fn after(&self, decision: &Decision) -> Decided {
+    pub(super) fn after(&self, decision: &Decision) -> Decided {
         let mut log = self.rows.log.clone();
         log.push(decisions::Entry {
             id: log.last().map_or(1, |last| last.id + 1),

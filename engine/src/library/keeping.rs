@@ -124,6 +124,11 @@ impl Library {
     /// [`Error::Busy`] when another process has the lock, [`Error::ReadOnly`], [`Error::Io`].
     pub(super) fn lock_reading(&self) -> Result<File> {
         self.check_writable()?;
+        self.wait_for_reading()
+    }
+
+    /// The same for a library that is known to be writable.
+    pub(super) fn wait_for_reading(&self) -> Result<File> {
         for _ in 0..READING_TRIES {
             if let Some(lock) = folder::try_lock_reading(&self.folder)? {
                 return Ok(lock);

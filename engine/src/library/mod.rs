@@ -5,6 +5,7 @@
 //! questions are answered while it runs.
 
 mod albums;
+mod away;
 mod backups;
 mod before;
 mod by_folder;
@@ -42,16 +43,17 @@ use crate::catalog::{
     questions, skipped as skipped_rows,
 };
 use crate::faces::{FaceFinder, MODEL};
-use crate::indexing::{DECODED_SIDE, Job, embedded, resolved};
+use crate::indexing::{DECODED_SIDE, Job, embedded, moved_root, resolved};
 use crate::people::{Calibration, Decided, Decision, Groups, group_faces, standing};
 use crate::places::{Place, Spot};
 use crate::regrouping::Regrouping;
-use crate::scan::Chosen;
+use crate::scan::{self, Chosen};
 use crate::thumbnails::Thumbnails;
 use crate::{
     Action, BackupReason, Companion, Control, DecisionId, Error, Face, FaceId, FaceState, Folder,
-    Halves, HistoryEntry, IndexSummary, Notice, Outcome, Person, PersonId, PhotoDetail, PhotoId,
-    PhotoTile, Progress, ReadOnly, Result, Stack, Suggestion, Unread, photo, quiet,
+    Halves, HistoryEntry, IndexSummary, MovedFolder, Notice, Outcome, Person, PersonId,
+    PhotoDetail, PhotoId, PhotoTile, Progress, ReadOnly, Result, Stack, Suggestion, Unread, photo,
+    quiet,
 };
 
 /// How many faces stand for a person in a list.
@@ -194,9 +196,64 @@ impl Library {
         if to_read.is_empty() {
             return Err(Error::NoFolders);
         }
+        self.bring_back(&to_read)?;
         chosen.roots.extend(to_read.iter().cloned());
         let named = if folders.is_empty() { &[] } else { &*to_read };
         self.read_folders(&to_read, named, chosen, control, on_progress)
+    }
+
+    /// The folder of the library that a folder, which is to be added, is at a new place, as its files tell:
+    /// [`index`](Self::index) takes it over, with all that was said of its photos, unless
+    /// [`keep_apart`](Self::keep_apart) says that it is another folder. Changes nothing; reads the folder
+    /// until it is cancelled, where a folder of the library is not connected.
+    ///
+    /// # Errors
+    /// [`Error::NoFolder`], [`Error::Catalog`].
+    pub fn moved_folder(&self, folder: &Path, control: &Control) -> Result<Option<MovedFolder>> {
+        let mut chosen = self.chosen()?;
+        let folders = resolved(&[folder.to_owned()], &chosen.roots)?;
+        chosen.roots.extend(folders.iter().cloned());
+        let find = || scan::found(&folders, &chosen, &|| control.is_cancelled());
+        // A connection of its own: files are hashed meanwhile.
+        let connection = Catalog::reader(&self.catalog_path())?;
+        let moved = moved_root(&connection, &folders[0], &find)?;
+        Ok(moved.map(|(from, photos)| MovedFolder::new(&from, &folders[0], photos)))
+    }
+
+    /// The new folder of `moved` is not the library's folder at a new place: its photos become photos of
+    /// their own, and nothing changes of those that are away.
+    ///
+    /// # Errors
+    /// [`Error::NoFolder`], [`Error::ReadOnly`], [`Error::Catalog`].
+    pub fn keep_apart(&self, moved: &MovedFolder) -> Result<()> {
+        self.check_writable()?;
+        let new = resolved(&[PathBuf::from(&moved.to)], &[])?;
+        self.catalog().transaction(|connection| {
+            let all = folders::all(connection)?;
+            let away = all
+                .iter()
+                .find(|folder| folder.display().to_string() == moved.from)
+                .ok_or_else(|| Error::NoFolder {
+                    path: PathBuf::from(&moved.from),
+                })?;
+            folders::add_separate(connection, away, &new[0])
+        })
+    }
+
+    /// Folders that were removed and are added again: their removal is taken back.
+    fn bring_back(&self, folders: &[PathBuf]) -> Result<()> {
+        loop {
+            let rows = self.rows()?;
+            let is_back = |entry: &&&decisions::Entry| match &entry.decision {
+                Decision::RemoveFolder { folder } => folders.contains(folder),
+                _ => false,
+            };
+            let holds = standing(&rows.log);
+            let Some(decision) = holds.iter().find(is_back).map(|entry| entry.id) else {
+                return Ok(());
+            };
+            self.decide(Action::TakeBack { decision }, SystemTime::now())?;
+        }
     }
 
     /// Reads what is new and changed in some folders that lie in the library's, as [`index`](Self::index)
@@ -257,36 +314,6 @@ impl Library {
             }
         };
         Ok(facts.folders.iter().map(of).collect())
-    }
-
-    /// Takes a folder out of the library. Its photos are no longer shown; what was said about them
-    /// stays, and holds again when the folder is added again.
-    ///
-    /// # Errors
-    /// [`Error::NoFolder`] when the library has no such folder, [`Error::Catalog`].
-    pub fn remove_folder(&self, path: &str) -> Result<()> {
-        self.check_writable()?;
-        let mut groups = self.groups();
-        self.catalog().transaction(|connection| {
-            let all = folders::all(connection)?;
-            let folder = all
-                .iter()
-                .find(|folder| folder.display().to_string() == path)
-                .ok_or_else(|| Error::NoFolder { path: path.into() })?;
-            folders::remove(connection, folder)?;
-            let kept: Vec<&PathBuf> = all.iter().filter(|other| *other != folder).collect();
-            let is_dropped = |path: &Path| {
-                path.starts_with(folder) && !kept.iter().any(|other| path.starts_with(other))
-            };
-            skipped_rows::replace(connection, is_dropped, std::iter::empty())?;
-            for photo in photos::known(connection)? {
-                let elsewhere = kept.iter().any(|other| photo.path.starts_with(other));
-                if photo.path.starts_with(folder) && !elsewhere {
-                    photos::set_gone(connection, photo.id, true)?;
-                }
-            }
-            groups.bring_up_to_date(connection)
-        })
     }
 
     /// All faces that are shown, by number.
@@ -597,7 +624,17 @@ impl Library {
             let rows = self.rows_of(connection)?;
             let mut before = Before::of(&rows);
             let decision = decision(&mut before, connection)?;
-            add_to_log(connection, &mut groups, &rows, &before, &decision, at)
+            let (was, is) = (&rows.decided, before.after(&decision));
+            if was.removed_folders == is.removed_folders {
+                return add_to_log(connection, &mut groups, &rows, &before, &decision, at);
+            }
+            let _reading = self.wait_for_reading()?;
+            let photos = move_folders(connection, was, &is)?;
+            let now = Rows::read(connection)?;
+            let (mut outcome, now) =
+                add_to_log(connection, &mut groups, &now, &before, &decision, at)?;
+            outcome.photos_changed = photos;
+            Ok((outcome, now))
         })?;
         if let Some((rows, stamp)) = now {
             *self.kept_rows() = Some((stamp, rows));
@@ -792,6 +829,26 @@ impl Drop for Library {
     fn drop(&mut self) {
         self.seal();
     }
+}
+
+/// Takes folders out of the library, with their photos, and brings others back, as the log says it
+/// before and after a decision; says how many photos that concerns. To be called inside a transaction.
+fn move_folders(connection: &Connection, was: &Decided, is: &Decided) -> Result<u32> {
+    let mut photos = 0;
+    for folder in was.removed_folders.difference(&is.removed_folders) {
+        folders::add(connection, folder)?;
+        photos += photos::bring_back(connection, folder)?;
+    }
+    for folder in is.removed_folders.difference(&was.removed_folders) {
+        folders::remove(connection, folder)?;
+        let kept = folders::all(connection)?;
+        let is_left = |path: &Path| {
+            path.starts_with(folder) && !kept.iter().any(|other| path.starts_with(other))
+        };
+        photos += photos::remove_below(connection, is_left)?;
+        skipped_rows::replace(connection, is_left, std::iter::empty())?;
+    }
+    Ok(photos)
 }
 
 /// Rows with the state of the catalog that they are of.

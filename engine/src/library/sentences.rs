@@ -92,6 +92,9 @@ pub(super) fn said(decision: &Decision, log: &[decisions::Entry], decided: &Deci
         Decision::DropAlbum { album } => Said::AlbumRemoved {
             album: name_in_log(log, *album),
         },
+        Decision::RemoveFolder { folder } => Said::FolderRemoved {
+            folder: folder.display().to_string(),
+        },
         Decision::Inherit { .. } => Said::Inherited,
         Decision::Import { answers } => Said::Imported {
             people: number(answers.people.iter().filter(|of| of.known).count()),

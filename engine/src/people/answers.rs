@@ -141,6 +141,7 @@ impl AnswerSet {
             presumed,
             group_numbers: _,
             merged: _,
+            removed_folders: _,
         } = decided;
         let mut answers: BTreeMap<PersonId, PersonAnswers> = BTreeMap::new();
         for (person, of) in people {

@@ -29,6 +29,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -184,6 +185,12 @@ pub enum Decision {
     DropAlbum {
         /// The album.
         album: AlbumId,
+    },
+    /// The folder is no folder of the library any more; its photos are not shown.
+    RemoveFolder {
+        /// The folder.
+        #[serde(with = "path_json")]
+        folder: PathBuf,
     },
     /// Kith is so sure before it puts faces together.
     Sureness {
@@ -369,10 +376,41 @@ impl Decision {
             | Self::Album { .. }
             | Self::SavedSearch { .. }
             | Self::DropAlbum { .. }
+            | Self::RemoveFolder { .. }
             | Self::Sureness { .. }
             | Self::Undo { .. }
             | Self::Redo { .. } => {}
         }
+    }
+}
+
+/// A path in the log: JSON text, or an array of the bytes that name it where these are not UTF-8.
+mod path_json {
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::catalog::photos::{bytes_of, path_of};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum PathJson {
+        Text(PathBuf),
+        Bytes(Vec<u8>),
+    }
+
+    pub fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+        match path.to_str() {
+            Some(text) => text.serialize(to),
+            None => bytes_of(path).serialize(to),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+        Ok(match PathJson::deserialize(from)? {
+            PathJson::Text(path) => path,
+            PathJson::Bytes(bytes) => path_of(bytes),
+        })
     }
 }
 
@@ -436,6 +474,8 @@ pub struct Decided {
     pub group_numbers: BTreeMap<PersonId, BTreeSet<FaceId>>,
     /// Numbers of people who were merged into others; no group may have them.
     pub merged: BTreeSet<PersonId>,
+    /// Folders that were removed from the library.
+    pub removed_folders: BTreeSet<PathBuf>,
 }
 
 impl Decided {
@@ -691,6 +731,9 @@ impl Decided {
                 self.drawn.insert(*face);
             }
             Decision::Sureness { sureness } => self.sureness = *sureness,
+            Decision::RemoveFolder { folder } => {
+                self.removed_folders.insert(folder.clone());
+            }
             Decision::BestFace { .. }
             | Decision::Aliases { .. }
             | Decision::Birthday { .. }
@@ -1199,6 +1242,9 @@ pub(super) mod tests {
             (1_u32..3, faces())
                 .prop_map(|(album, photos)| Decision::RemoveFromAlbum { album, photos }),
             (1_u32..3).prop_map(|album| Decision::DropAlbum { album }),
+            "/[a-c]".prop_map(|folder| Decision::RemoveFolder {
+                folder: folder.into()
+            }),
             (0_usize..5).prop_map(|step| Decision::Sureness {
                 sureness: Sureness::ALL[step]
             }),
@@ -1308,6 +1354,7 @@ pub(super) mod tests {
             prop_assert_eq!(&decided.ignored, &expected.ignored);
             prop_assert_eq!(&decided.merged, &expected.merged);
             prop_assert_eq!(&decided.albums, &expected.albums);
+            prop_assert_eq!(&decided.removed_folders, &expected.removed_folders);
             if others.iter().any(|of| matches!(of, Decision::Merge { .. })) {
                 // A merge does not move what an undone one had brought.
                 return Ok(());

@@ -215,6 +215,7 @@ fn source(faces: &[GroupFace], decided: &Decided, head: Option<&Head>) -> i64 {
         favourites: _,
         stars: _,
         albums: _,
+        removed_folders: _,
     } = decided;
     (people, confirmed, rejected, apart, ignored).hash(&mut hasher);
     (sureness, drawn, unsure, unsure_groups).hash(&mut hasher);

@@ -86,6 +86,7 @@ impl Forgotten {
                 to: *to,
                 faces: Vec::new(),
             },
+            Decision::RemoveFolder { .. } => decision.clone(),
             decision => decision.photos().map(|_| decision.clone())?,
         };
         self.without(&of_photos)

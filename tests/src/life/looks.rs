@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use kith_engine::Control;
+use kith_engine::{Action, Control};
 
 use super::check::{Violation, wrong_names};
-use super::model::{Row, Sight};
+use super::model::{Row, Said, Sight};
 use super::pictures::Content;
 use super::{Backup, Life};
 
@@ -311,7 +311,7 @@ impl Life {
         Ok(wrong)
     }
 
-    /// A folder is taken out of the library and added again.
+    /// A folder is taken out of the library; that is undone, or the folder is added again.
     pub(super) fn forget_folder(&mut self) -> Result<Vec<Violation>> {
         let wrong = self.look()?;
         if !wrong.is_empty() {
@@ -319,9 +319,18 @@ impl Life {
         }
         let roots = self.readable_roots();
         let root = self.dice.pick(&roots).clone();
-        self.note(format!("take {} out and add it again", self.short(&root)));
+        let is_undone = self.dice.chance(0.5);
+        let again = if is_undone {
+            "undo that"
+        } else {
+            "add it again"
+        };
+        self.note(format!("take {} out and {again}", self.short(&root)));
         let path = root.display().to_string();
-        self.library()?.remove_folder(&path)?;
+        let now = std::time::SystemTime::now();
+        let remove = Action::RemoveFolder { path };
+        let decision = self.library()?.decide(remove, now)?.decision;
+        self.model.log.0.push((decision, Said::ByKith));
         let seen = self.observed()?;
         let left = seen.photos.keys().find(|path| path.starts_with(&root));
         if let Some(left) = left {
@@ -330,8 +339,25 @@ impl Life {
                 what: left.display().to_string(),
             }]);
         }
-        self.library()?
-            .index(&[root], &Control::new(), &mut |_| {})?;
+        let undo = decision + 1;
+        if is_undone {
+            self.library()?.decide(Action::TakeBack { decision }, now)?;
+        } else {
+            self.library()?
+                .index(&[root], &Control::new(), &mut |_| {})?;
+        }
+        self.model.log.0.push((undo, Said::Undo(decision)));
+        let wrong = self.check()?;
+        if !wrong.is_empty() {
+            return Ok(wrong);
+        }
+        // A redo is to be of what the model knows.
+        let sureness = self.library()?.sureness()?;
+        let same = self
+            .library()?
+            .decide(Action::Sureness { sureness }, now)?
+            .decision;
+        self.model.log.0.push((same, Said::Other));
         self.check()
     }
 

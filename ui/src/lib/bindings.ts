@@ -23,6 +23,8 @@ export const commands = {
 	pauseJob: () => __TAURI_INVOKE<null>("pause_job"),
 	resumeJob: () => __TAURI_INVOKE<null>("resume_job"),
 	cancelJob: () => __TAURI_INVOKE<null>("cancel_job"),
+	/**  Says whether the folder that the job asks about is one of the library at a new place. */
+	answerMove: (answer: MoveAnswer) => __TAURI_INVOKE<null>("answer_move", { answer }),
 	/**  From now on the job waits while the power comes from a battery, or does not. */
 	waitForMains: (wanted: boolean) => __TAURI_INVOKE<null>("wait_for_mains", { wanted }),
 	/**  From now on folders are watched for changes, or are not. */
@@ -38,10 +40,10 @@ export const commands = {
 	photoFolders: () => __TAURI_INVOKE<PhotoFolder[]>("photo_folders"),
 	/**  The photos in a folder that was told of, and below it. */
 	folderPhotos: (path: string) => __TAURI_INVOKE<number[]>("folder_photos", { path }),
-	/**  Forgets the photos of a folder; the photos themselves and the names given stay. */
-	removeFolder: (path: string) => __TAURI_INVOKE<null>("remove_folder", { path }),
 	failed: () => __TAURI_INVOKE<Unread[]>("failed"),
 	photos: () => __TAURI_INVOKE<PhotoTile[]>("photos"),
+	/**  Folders and drives that are not connected, with their photos. */
+	away: () => __TAURI_INVOKE<AwayFolder[]>("away"),
 	photo: (photo: number) => __TAURI_INVOKE<PhotoDetail>("photo", { photo }),
 	people: () => __TAURI_INVOKE<Person[]>("people"),
 	personFaces: (person: number) => __TAURI_INVOKE<Face[]>("person_faces", { person }),
@@ -228,6 +230,10 @@ query: string } |
 { kind: "drop_album"; 
 /**  The album. */
 album: number } | 
+/**  The folder leaves the library; its photos stay on the disk, and what was said of them in the log. */
+{ kind: "remove_folder"; 
+/**  Its path, as [`Folder`] has it. */
+path: string } | 
 /**  Kith must be so sure before it puts faces together. */
 { kind: "sureness"; 
 /**  How sure. */
@@ -265,6 +271,16 @@ export type Album = {
 	cover: number | null,
 	/**  Why the search of an album finds nothing any more, if it is not understood. */
 	problem: string | null,
+};
+
+/**  A folder or volume that could not be reached at the last look, with its photos. */
+export type AwayFolder = {
+	/**  Its path, for reading. */
+	path: string,
+	/**  What it is called: the last part of its path, or all of it where two share that. */
+	name: string,
+	/**  The photos, the newest first. */
+	photos: number[],
 };
 
 /**  A copy of the catalog that the library keeps by itself. */
@@ -458,6 +474,10 @@ on_battery: boolean } |
 summary: IndexSummary; 
 /**  Whether a change in a watched folder began it, not the user. */
 watched: boolean } | 
+/**  It waits for the user to say whether a folder that was added is one of the library at a new place. */
+{ kind: "asking"; 
+/**  What it looks like. */
+moved: MovedFolder } | 
 /**  A look at a watched folder is made later: another process reads photos. */
 { kind: "postponed" } | 
 /**  It could not go on. */
@@ -555,6 +575,13 @@ time: string } |
 { kind: "no_time"; 
 /**  As it was typed. */
 time: string };
+
+/**  What the user says of a folder that looks like one of the library at a new place. */
+export type MoveAnswer = 
+/**  It is that folder. */
+"take_over" | 
+/**  It is another folder with the same photos. */
+"keep_apart";
 
 /**  A folder of the library that was recognised at a new place, with all that was said of its photos. */
 export type MovedFolder = {
@@ -1040,6 +1067,10 @@ album: string | null } |
 { kind: "album_removed"; 
 /**  The album's name, as far as it is known. */
 album: string | null } | 
+/**  `Folder removed: /home/anna/Pictures` */
+{ kind: "folder_removed"; 
+/**  Its path, for reading. */
+folder: string } | 
 /**  `A copy took the place of a deleted photo` */
 { kind: "inherited" } | 
 /**  `Imported: 3 people, 12 faces, 4 photos` */

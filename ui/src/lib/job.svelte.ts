@@ -1,10 +1,10 @@
 // The job that looks through folders: its news, its buttons, and screens kept fresh meanwhile.
 import { Channel } from '@tauri-apps/api/core';
 import { commands, sentenceOf } from './api';
-import type { JobNews, Progress } from './api';
+import type { JobNews, MoveAnswer, MovedFolder, Progress } from './api';
 import { t } from './language.svelte';
 import { library } from './library.svelte';
-import { notices } from './notice.svelte';
+import { notices, told } from './notice.svelte';
 
 /** Screens are read anew this often at most while the job runs … */
 const CALM_MS = 2500;
@@ -20,6 +20,8 @@ class JobState {
   onBattery = $state(false);
   /** Whether it is to wait then; kept between starts. */
   waitsForMains = $state(localStorage.getItem(WAITS) === 'yes');
+  /** A folder that looks like one of the library at a new place, while the job waits for an answer. */
+  asking = $state.raw<MovedFolder | null>(null);
   readonly running = $derived(this.progress !== null);
 
   #due = 0;
@@ -31,31 +33,27 @@ class JobState {
     const listener = new Channel<JobNews>();
     listener.onmessage = (news) => this.#hear(news);
     await commands.followJob(listener);
-    await this.#ask(commands.waitForMains(this.waitsForMains));
+    await told(commands.waitForMains(this.waitsForMains));
   }
 
-  usePictures = () => this.#ask(commands.usePictures());
-  chooseFolders = () => this.#ask(commands.chooseFolders(t('chooser.folders')));
-  checkAgain = () => this.#ask(commands.checkAgain());
-  pause = () => this.#ask(commands.pauseJob());
-  resume = () => this.#ask(commands.resumeJob());
-  cancel = () => this.#ask(commands.cancelJob());
+  usePictures = () => told(commands.usePictures());
+  chooseFolders = () => told(commands.chooseFolders(t('chooser.folders')));
+  checkAgain = () => told(commands.checkAgain());
+  pause = () => told(commands.pauseJob());
+  resume = () => told(commands.resumeJob());
+  cancel = () => told(commands.cancelJob());
 
-  waitForMains(wanted: boolean): Promise<void> {
+  answer = (answer: MoveAnswer) => told(commands.answerMove(answer));
+
+  async waitForMains(wanted: boolean): Promise<void> {
     this.waitsForMains = wanted;
     localStorage.setItem(WAITS, wanted ? 'yes' : 'no');
-    return this.#ask(commands.waitForMains(wanted));
-  }
-
-  async #ask(call: Promise<unknown>): Promise<void> {
-    try {
-      await call;
-    } catch (problem) {
-      notices.wrong(sentenceOf(problem));
-    }
+    await told(commands.waitForMains(wanted));
   }
 
   #hear(news: JobNews): void {
+    this.asking = news.kind === 'asking' ? news.moved : null;
+    if (news.kind === 'asking') return;
     if (news.kind === 'running') {
       this.progress = news.progress;
       this.paused = news.paused;
@@ -95,11 +93,7 @@ class JobState {
   async #refreshNow(): Promise<void> {
     this.#refreshing = true;
     const start = performance.now();
-    try {
-      await library.refresh();
-    } catch (problem) {
-      notices.wrong(sentenceOf(problem));
-    }
+    await told(library.refresh());
     const end = performance.now();
     this.#due = end + Math.max(CALM_MS, (end - start) * REST);
     this.#refreshing = false;

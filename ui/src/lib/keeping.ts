@@ -1,9 +1,9 @@
 // What is done with photos that are chosen: the same words by key, by button and by menu.
 import type { PhotoTile } from './api';
-import { commands, sentenceOf } from './api';
+import { commands } from './api';
 import { t } from './language.svelte';
 import { library } from './library.svelte';
-import { notices } from './notice.svelte';
+import { notices, told } from './notice.svelte';
 
 /** A photo, as far as keeping it goes. */
 type Kept = Pick<PhotoTile, 'photo' | 'favourite' | 'stars'>;
@@ -28,22 +28,17 @@ export function numbers(chosen: Pick<PhotoTile, 'photo'>[]): number[] {
 
 /** Shows the file of a photo where the system shows files. */
 export async function showInFiles(photo: number): Promise<void> {
-  try {
-    await commands.showInFiles(photo);
-  } catch (problem) {
-    notices.wrong(sentenceOf(problem));
-  }
+  await told(commands.showInFiles(photo));
 }
 
 /** Copies the path of a photo, and says so. */
 export async function copyPath(photo: number): Promise<void> {
-  try {
-    const { path } = await commands.photo(photo);
-    copy(path);
-    notices.say(t('copied', { path }));
-  } catch (problem) {
-    notices.wrong(sentenceOf(problem));
-  }
+  await told(
+    commands.photo(photo).then(({ path }) => {
+      copy(path);
+      notices.say(t('copied', { path }));
+    }),
+  );
 }
 
 /** Through a text field, which needs no permission that the window would have to be given. */

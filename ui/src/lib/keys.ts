@@ -1,4 +1,5 @@
 // Every key of the window, once: the sheet shows them, the window obeys the global ones.
+import { job } from './job.svelte';
 import { t } from './language.svelte';
 import { library } from './library.svelte';
 import { place } from './place.svelte';
@@ -153,8 +154,8 @@ function inText(target: EventTarget | null): boolean {
 
 /** Obeys a key that means the same everywhere; screens have had it first. */
 export function obey(event: KeyboardEvent): void {
-  // The sheet of keys is a dialog: it closes itself.
-  if (event.defaultPrevented || event.isComposing || place.keysOpen) return;
+  // The sheet of keys and the question about a folder are dialogs: they close themselves.
+  if (event.defaultPrevented || event.isComposing || place.keysOpen || job.asking) return;
   const control = event.ctrlKey || event.metaKey;
   if (control && event.key.toLowerCase() === 'k') {
     event.preventDefault();

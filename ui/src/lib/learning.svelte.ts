@@ -4,7 +4,7 @@ import { Channel } from '@tauri-apps/api/core';
 import { commands, sentenceOf, type LearnedVersion, type LearningNews } from './api';
 import { t } from './language.svelte';
 import { library } from './library.svelte';
-import { notices } from './notice.svelte';
+import { notices, told } from './notice.svelte';
 
 const BY_ITSELF = 'learns-by-itself';
 
@@ -37,13 +37,13 @@ class LearningState {
   async learnByItself(wanted: boolean): Promise<void> {
     this.byItself = wanted;
     localStorage.setItem(BY_ITSELF, wanted ? 'yes' : 'no');
-    await this.#ask(commands.learnByItself(wanted));
+    await told(commands.learnByItself(wanted));
   }
 
   async learnNow(): Promise<void> {
     this.share = 0;
     this.#asked = true;
-    if (!(await this.#ask(commands.learnNow()))) this.share = null;
+    if (!(await told(commands.learnNow()))) this.share = null;
   }
 
   /** Uses a version, or the network as it came, and says so with the way back. */
@@ -55,22 +55,12 @@ class LearningState {
   }
 
   async #use(version: number | null): Promise<boolean> {
-    return this.#ask(
+    return told(
       commands.useLearned(version).then(async () => {
         await this.read();
         await library.refresh();
       }),
     );
-  }
-
-  async #ask(call: Promise<unknown>): Promise<boolean> {
-    try {
-      await call;
-      return true;
-    } catch (problem) {
-      notices.wrong(sentenceOf(problem));
-      return false;
-    }
   }
 
   #hear(news: LearningNews): void {
@@ -88,9 +78,9 @@ class LearningState {
 
   async #end(version: LearnedVersion, asked: boolean): Promise<void> {
     const before = this.used;
-    await this.#ask(this.read());
+    await told(this.read());
     if (version.used) {
-      await this.#ask(library.refresh());
+      await told(library.refresh());
       notices.say(learnedFrom(version), () => void this.use(before));
     } else if (asked) notices.say(`${learnedFrom(version)}. ${t('learned.no-better')}`);
   }

@@ -1,6 +1,17 @@
 // What the window knows of the library, and the decisions that go into it.
-import { commands, isDamage, noticeOf, sentenceOf, whyReadOnly } from './api';
-import type { Action, Album, Folder, Outcome, Person, PhotoTile, Suggestion, Unread } from './api';
+import { commands, damageOf, noticeOf, sentenceOf, whyReadOnly } from './api';
+import type {
+  Action,
+  Album,
+  AwayFolder,
+  Folder,
+  Outcome,
+  Person,
+  PhotoTile,
+  Said,
+  Suggestion,
+  Unread,
+} from './api';
 import { t } from './language.svelte';
 import { notices, type Way } from './notice.svelte';
 import { sayingOf } from './said';
@@ -13,12 +24,14 @@ class LibraryState {
   /** The window is still opening, or the library is open, or cannot be opened: why. */
   opening = $state(true);
   problem = $state<string | null>(null);
-  /** Whether what is wrong is the catalog itself, so that a copy of it would help. */
-  damaged = $state(false);
+  /** What is wrong with the catalog itself, where that is the problem: a backup of it would help. */
+  damage = $state<string | null>(null);
   /** The user's own folder for pictures, if there is one. */
   pictures = $state<string | null>(null);
   folders = $state.raw<Folder[]>([]);
   photos = $state.raw<PhotoTile[]>([]);
+  /** Folders and drives that are not connected, with their photos. */
+  away = $state.raw<AwayFolder[]>([]);
   people = $state.raw<Person[]>([]);
   failed = $state.raw<Unread[]>([]);
   suggestions = $state.raw<Suggestion[]>([]);
@@ -35,6 +48,9 @@ class LibraryState {
   readonly groups = $derived(this.people.filter((p) => p.name === null && !p.hidden));
   readonly hidden = $derived(this.people.filter((p) => p.hidden));
   readonly dates = $derived(new Map(this.photos.map((p) => [p.photo, p.date])));
+  readonly #awayOn = $derived(
+    new Map(this.away.flatMap((folder) => folder.photos.map((photo) => [photo, folder.name]))),
+  );
   readonly #tiles = $derived(new Map(this.photos.map((p) => [p.photo, p])));
   readonly #byNumber = $derived(new Map(this.people.map((p) => [p.person, p])));
 
@@ -53,6 +69,13 @@ class LibraryState {
     return this.#tiles.get(photo);
   }
 
+  /** What a photo is on that is not connected, as a sentence; none where it can be reached. */
+  whereAway(photo: Pick<PhotoTile, 'photo' | 'away'>): string | null {
+    if (!photo.away) return null;
+    const name = this.#awayOn.get(photo.photo);
+    return name === undefined ? t('away.on-something') : t('away.on', { name });
+  }
+
   /** The photos of these numbers, in the order of all photos. */
   only(numbers: number[]): PhotoTile[] {
     const wanted = new Set(numbers);
@@ -63,7 +86,7 @@ class LibraryState {
   async open(): Promise<void> {
     this.opening = true;
     this.problem = null;
-    this.damaged = false;
+    this.damage = null;
     try {
       const welcome = await commands.welcome();
       if (welcome.read_only) notices.wrong(whyReadOnly(welcome.read_only));
@@ -79,7 +102,7 @@ class LibraryState {
       await commands.prepare();
     } catch (problem) {
       this.problem = sentenceOf(problem);
-      this.damaged = isDamage(problem);
+      this.damage = damageOf(problem);
     }
     this.opening = false;
   }
@@ -96,7 +119,8 @@ class LibraryState {
     this.#asking++;
     try {
       const photos = await commands.photos();
-      if (asked === this.#asked) this.photos = photos;
+      const away = photos.some((photo) => photo.away) ? await commands.away() : [];
+      if (asked === this.#asked) [this.photos, this.away] = [photos, away];
     } finally {
       this.#asking--;
     }
@@ -164,6 +188,11 @@ class LibraryState {
   async #hear(decided: Promise<Outcome>, way: Way, quietly?: 'quietly'): Promise<Outcome | null> {
     try {
       const outcome = await decided;
+      if (isAboutFolder(outcome.said)) {
+        await this.refresh();
+        notices.say(sayingOf(outcome.said), way);
+        return outcome;
+      }
       [this.people, this.suggestions] = await Promise.all([
         commands.people(),
         commands.suggestions(),
@@ -211,16 +240,12 @@ class LibraryState {
   undo(): Promise<Outcome | null> {
     return this.decide({ kind: 'undo' });
   }
+}
 
-  async removeFolder(path: string): Promise<void> {
-    try {
-      await commands.removeFolder(path);
-      await this.refresh();
-      notices.say(t('folders.left-out', { folder: path }));
-    } catch (problem) {
-      notices.wrong(sentenceOf(problem));
-    }
-  }
+/** Whether a decision, or the one that it undoes or redoes, takes a folder out of the library. */
+function isAboutFolder(said: Said): boolean {
+  const of = 'said' in said ? said.said : said;
+  return of?.kind === 'folder_removed';
 }
 
 export const library = new LibraryState();

@@ -1,4 +1,5 @@
 // The one sentence at the foot of the window: what was just done, with Undo or Redo, or what went wrong.
+import { sentenceOf } from './wrong';
 
 /** What can be done about what was just done; what is no decision of the log says itself how it is undone. */
 export type Way = 'undo' | 'redo' | (() => void);
@@ -48,3 +49,14 @@ class Notices {
 }
 
 export const notices = new Notices();
+
+/** Waits for a call to the program, and says what went wrong; returns whether nothing did. */
+export async function told(call: Promise<unknown>): Promise<boolean> {
+  try {
+    await call;
+    return true;
+  } catch (problem) {
+    notices.wrong(sentenceOf(problem));
+    return false;
+  }
+}

@@ -60,6 +60,8 @@ export function sayingOf(said: Said): string {
       return t('said.taken-out', { n: said.photos, album: called(said.album) });
     case 'album_removed':
       return t('said.album-removed', { album: called(said.album) });
+    case 'folder_removed':
+      return t('said.folder-removed', { folder: said.folder });
     case 'inherited':
       return t('said.inherited');
     case 'forgotten':

@@ -37,7 +37,7 @@ const month = format(
 const day = format(
   (locale) => new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' }),
 );
-const moment = format(
+const dateAndTime = format(
   (locale) =>
     new Intl.DateTimeFormat(locale, {
       weekday: 'long',
@@ -67,8 +67,8 @@ export function dayOf(date: string): string {
 }
 
 /** `Sunday, May 12, 2019 at 14:03` */
-export function momentOf(date: string): string {
-  return written(moment(), date);
+export function dateAndTimeOf(date: string): string {
+  return written(dateAndTime(), date);
 }
 
 /** The year of a date, `2019` */
@@ -116,6 +116,13 @@ export function kilobytes(n: number): string {
   return `${count(size >= 10 ? Math.round(size) : Math.round(size * 10) / 10)} ${unit}`;
 }
 
+const lists = format((locale) => new Intl.ListFormat(locale, { type: 'conjunction' }));
+
+/** `Anna, Ben and Carl` */
+export function listOf(names: string[]): string {
+  return lists().format(names);
+}
+
 /** The last part of a path, for either kind of slash */
 export function fileName(path: string): string {
   return path.split(/[\\/]/).filter(Boolean).at(-1) ?? path;
@@ -139,4 +146,9 @@ export function dayAgo(at: number, now: Date = new Date()): string {
 /** `14:03`: the time of a moment, in seconds since 1970 */
 export function clockOf(at: number): string {
   return localTime().format(new Date(at * 1000));
+}
+
+/** `Today, 14:03`: a moment, in seconds since 1970 */
+export function momentOf(at: number): string {
+  return `${dayAgo(at)}, ${clockOf(at)}`;
 }

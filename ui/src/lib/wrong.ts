@@ -11,9 +11,10 @@ export function sentenceOf(problem: unknown): string {
   return t('trouble');
 }
 
-/** Whether it is the catalog that is damaged. */
-export function isDamage(problem: unknown): boolean {
-  return (problem as Partial<Problem> | null)?.kind === 'damaged';
+/** Which file is damaged and what is wrong with it, where that is the problem; else none. */
+export function damageOf(problem: unknown): string | null {
+  const of = problem as Problem | null;
+  return of?.kind === 'damaged' ? `${of.path}: ${of.said}` : null;
 }
 
 function sentence(problem: Problem): string {
@@ -21,7 +22,7 @@ function sentence(problem: Problem): string {
     case 'catalog':
       return t('wrong.catalog', { said: problem.said });
     case 'damaged':
-      return t('wrong.damaged', { said: problem.said, path: problem.path });
+      return t('wrong.damaged');
     case 'too_new':
       return t('wrong.too-new', { path: problem.path });
     case 'read_only':
