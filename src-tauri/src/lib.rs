@@ -15,19 +15,23 @@ mod learning;
 mod pace;
 mod pictures;
 mod problem;
+mod single_instance;
 mod watching;
 
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use kith_engine::Library;
 use tauri::{Manager as _, WindowEvent};
 
 use crate::desk::Desk;
 #[cfg(target_os = "linux")]
 pub use crate::drawing::{forgo_real_time, set_environment};
 use crate::pictures::PicturePool;
+use crate::single_instance::Start;
 
-/// Opens the window and stays until it is closed.
+/// Opens the window and stays until it is closed. Where the library has a window already, that comes to the
+/// front instead.
 ///
 /// `library_dir` is where the library lies (the platform's data folder when `None`); `folders`
 /// are looked through at once.
@@ -39,6 +43,12 @@ pub fn run(library_dir: Option<PathBuf>, folders: &[PathBuf]) -> anyhow::Result<
                 .with_context(|| format!("cannot make sense of the folder {}", folder.display()))
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
+    let dir = library_dir.clone().or_else(Library::default_dir);
+    let instance = match dir.map(|dir| single_instance::start(&dir, &folders)) {
+        Some(Start::Second(handed_over)) => return handed_over,
+        Some(Start::First(instance)) => instance,
+        None => None,
+    };
     // Before anything else: it is read while the window and the page are made.
     let desk = Desk::new(library_dir);
     desk.shelf().open_ahead();
@@ -82,6 +92,9 @@ pub fn run(library_dir: Option<PathBuf>, folders: &[PathBuf]) -> anyhow::Result<
                 desk.job().start(folders);
             }
             app.manage(desk);
+            if let Some(instance) = instance {
+                instance.serve(app.handle().clone());
+            }
             Ok(())
         })
         .run(tauri::generate_context!())
