@@ -3,12 +3,13 @@
 //! `WebKitWebDriver` starts the program and speaks JSON over HTTP on this machine only; the few
 //! calls that a journey needs are written out here.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ use tempfile::TempDir;
 
 /// How long a thing on the screen may take to appear.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a window is opened before that is a fault.
+const ATTEMPTS: u32 = 3;
 /// How often it is looked for.
 const GLANCE: Duration = Duration::from_millis(150);
 /// What the window needs to paint a change, on a machine busy with other tests.
@@ -90,7 +93,7 @@ impl Drop for Helper {
 pub struct Window {
     port: u16,
     session: String,
-    _driver: Helper,
+    driver: Helper,
     screen: Screen,
 }
 
@@ -114,48 +117,47 @@ struct Pixels {
 }
 
 impl Window {
-    /// Starts `program` on a screen of its own, with `home` as the user's home.
+    /// Starts `program` on a screen of its own, with `home` as the user's home. Where the driver, or the
+    /// program before its page answers, ends on a busy machine, that is told and tried anew.
     pub fn open(program: &Path, home: &Path, look: Look) -> Result<Self> {
+        let mut attempts = 1;
+        loop {
+            match Self::open_once(program, home, look) {
+                Err(error) if attempts < ATTEMPTS => {
+                    eprintln!("The window did not open (attempt {attempts}): {error:#}");
+                    attempts += 1;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    fn open_once(program: &Path, home: &Path, look: Look) -> Result<Self> {
         let Look {
             width,
             height,
             dark,
         } = look;
         let screen = Screen::of(width, height)?;
-        let theme = if dark { "Adwaita:dark" } else { "Adwaita" };
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
             .local_addr()?
             .port();
-        let driver = Helper(
-            Command::new("WebKitWebDriver")
-                .arg(format!("--port={port}"))
-                .env("DISPLAY", &screen.name)
-                .env("LC_ALL", "C.UTF-8")
-                .env_remove("LANGUAGE")
-                .env("GDK_BACKEND", "x11")
-                .env("GTK_THEME", theme)
-                .env("HOME", home)
-                .env("XDG_CONFIG_HOME", home.join(".config"))
-                .env("XDG_DATA_HOME", home.join(".local/share"))
-                .env("XDG_CACHE_HOME", home.join(".cache"))
-                .env("TAURI_WEBVIEW_AUTOMATION", "true")
-                .env("LIBGL_ALWAYS_SOFTWARE", "1")
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .context(
-                    "WebKitWebDriver does not start: install it (apt install webkit2gtk-driver)",
-                )?,
-        );
+        let mut driver = screen.program("WebKitWebDriver", home, dark);
+        let driver = driver.arg(format!("--port={port}")).spawn().context(
+            "WebKitWebDriver does not start: install it (apt install webkit2gtk-driver)",
+        )?;
         let mut window = Self {
             port,
             session: String::new(),
-            _driver: driver,
+            driver: Helper(driver),
             screen,
         };
         until("the driver answers", || {
             Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())
         })?;
+        // Another test's driver may have been given the same port.
+        let ended = window.driver.0.try_wait()?;
+        ensure!(ended.is_none(), "the driver ended: its port is taken");
         let options = json!({ "binary": program, "args": [] });
         let session = window.call(
             "POST",
@@ -170,7 +172,27 @@ impl Window {
             "/window/rect",
             &json!({ "x": 0, "y": 0, "width": width, "height": height }),
         )?;
+        // Only what happens from here on is a matter of the page.
+        let state = window.run("return document.readyState", "");
+        state.context("the page does not answer")?;
         Ok(window)
+    }
+
+    /// Starts `program` a second time, on the same screen and with the same home, and waits until it ends.
+    pub fn start_again(
+        &self,
+        program: &Path,
+        home: &Path,
+        arguments: &[&Path],
+    ) -> Result<ExitStatus> {
+        let mut second = self.screen.program(program, home, false);
+        let mut second = Helper(second.args(arguments).spawn()?);
+        let mut ended = None;
+        until("the second start ends", || {
+            ended = second.0.try_wait()?;
+            Ok(ended.is_some())
+        })?;
+        ended.context("it has not ended")
     }
 
     /// The elements that `css` names now.
@@ -357,6 +379,10 @@ impl Window {
         let (head, body) = answer
             .split_once("\r\n\r\n")
             .context("the driver's answer is cut")?;
+        ensure!(
+            !body.is_empty(),
+            "{method} {path}: the driver has nothing to say, as when the program or its page has ended"
+        );
         let mut answer: Value = serde_json::from_str(body)?;
         ensure!(
             head.contains(" 200 "),
@@ -396,6 +422,26 @@ impl Screen {
             name: format!(":{}", number.trim()),
             folder,
         })
+    }
+
+    /// A program as a desktop on this screen starts it, silent.
+    fn program(&self, program: impl AsRef<OsStr>, home: &Path, dark: bool) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("DISPLAY", &self.name)
+            .env("LC_ALL", "C.UTF-8")
+            .env_remove("LANGUAGE")
+            .env("GDK_BACKEND", "x11")
+            .env("GTK_THEME", if dark { "Adwaita:dark" } else { "Adwaita" })
+            .env("HOME", home)
+            .env("XDG_CONFIG_HOME", home.join(".config"))
+            .env("XDG_DATA_HOME", home.join(".local/share"))
+            .env("XDG_CACHE_HOME", home.join(".cache"))
+            .env("TAURI_WEBVIEW_AUTOMATION", "true")
+            .env("LIBGL_ALWAYS_SOFTWARE", "1")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
     }
 
     /// What is on it now.

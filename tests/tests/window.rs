@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, ensure};
+use kith_engine::{Action, Control, Library};
 use kith_journeys::processes::{of_program, stat};
 use kith_journeys::webdriver::{Look, Window, key, until};
 use kith_journeys::{Crowd, built, make_crowd, make_journeys, target_dir};
@@ -1417,6 +1419,247 @@ fn photos_are_seen_by_folder() -> Result<()> {
         window.find(folders)?;
     }
     Ok(())
+}
+
+/// A home with a library of two folders: half of the photos in Pictures, the others on a disk, with the name
+/// of the man who is on both.
+fn home_with_disk() -> Result<tempfile::TempDir> {
+    let home = home()?;
+    let disk = home.path().join("media/Backup disk");
+    fs::create_dir_all(&disk)?;
+    let pictures = home.path().join("Pictures");
+    for photo in ["obama2.jpg", "biden.jpg"] {
+        fs::rename(pictures.join(photo), disk.join(photo))?;
+    }
+    let library = library_of(home.path())?;
+    library.index(&[pictures, disk], &Control::new(), &mut |_| {})?;
+    let faces = library.faces()?;
+    let face = faces.iter().find(|face| face.path.ends_with("/obama.jpg"));
+    let person = face.and_then(|face| face.person).context("he is found")?;
+    let name = "Barack".into();
+    library.decide(Action::Name { person, name }, SystemTime::now())?;
+    Ok(home)
+}
+
+fn library_of(home: &Path) -> Result<Library> {
+    Ok(Library::open(&home.join(".local/share/kith"))?)
+}
+
+#[test]
+fn photos_on_a_disk_that_is_not_connected_are_dimmed_and_every_screen_says_so() -> Result<()> {
+    let home = home_with_disk()?;
+    fs::rename(home.path().join("media"), home.path().join("unplugged"))?;
+    library_of(home.path())?.index(&[], &Control::new(), &mut |_| {})?;
+    let axe = axe()?;
+    for (width, height, dark) in [(1280, 800, false), (900, 600, true)] {
+        let look = Look {
+            width,
+            height,
+            dark,
+        };
+        let window = Window::open(&program()?, home.path(), look)?;
+        let shots = shots()?.join(format!("away-{width}x{height}"));
+        let shot = |name: &str| -> Result<()> {
+            window.screenshot(&shots.join(name).with_extension("png"))?;
+            let wrong = window.problems(&axe)?;
+            ensure!(wrong.is_empty(), "{name}: {}", wrong.join("; "));
+            Ok(())
+        };
+        let line = "[data-testid=away]";
+        eventually(
+            "all photos say so",
+            &window,
+            line,
+            "2 of these photos are on “Backup disk”, which is not connected.",
+        )?;
+        let away = "[data-testid=tile-away]";
+        until("both are dimmed", || Ok(window.all(away)?.len() == 2))?;
+        shot("photos")?;
+        window.click(&format!("[data-testid=photo-tile]:has({away})"))?;
+        let small = "[data-testid=photo-away]";
+        let says = "On “Backup disk”, which is not connected.";
+        eventually("the photo says so", &window, small, says)?;
+        shot("photo")?;
+        window.press_each(&[key::ESCAPE, "2"])?;
+        window.click("[data-name=Barack]")?;
+        eventually(
+            "his page says so",
+            &window,
+            line,
+            "1 photo of Barack is on “Backup disk”, which is not connected.",
+        )?;
+        shot("person")?;
+        window.press(&["/"])?;
+        window.type_into("[data-testid=search]", &format!("barack{}", key::ENTER))?;
+        window.find("[data-testid=understood]")?;
+        eventually(
+            "the search says so",
+            &window,
+            line,
+            "1 of these photos is on",
+        )?;
+        window.press_each(&[key::ESCAPE, key::ESCAPE, "6"])?;
+        eventually(
+            "the folders say so",
+            &window,
+            "main",
+            "Not connected: 2 photos",
+        )?;
+        shot("folders")?;
+        window.press(&["8"])?;
+        let setting = "[data-testid=away-folder]";
+        eventually(
+            "the settings say so",
+            &window,
+            setting,
+            "“Backup disk” is not",
+        )?;
+        let show = "document.querySelector(arguments[0]).scrollIntoView()";
+        window.run(show, "section[aria-labelledby=watch]")?;
+        shot("settings-folders")?;
+        window.run(show, "[data-testid=copies]")?;
+        shot("settings-backups")?;
+    }
+    Ok(())
+}
+
+/// A second start of the window on one library gave a second window, with a second job beside the first.
+#[test]
+fn a_second_start_hands_its_folders_to_the_window_that_is_open() -> Result<()> {
+    let home = home_with_disk()?;
+    let program = program()?;
+    let window = Window::open(&program, home.path(), Look::PLAIN)?;
+    // Copies are shown as one: the side bar counts all.
+    let has = |photos: u32| {
+        let all = format!("Photos {photos}");
+        eventually(
+            "there are so many",
+            &window,
+            "[data-testid=nav-photos]",
+            &all,
+        )
+    };
+    has(4)?;
+    ensure!(window.start_again(&program, home.path(), &[])?.success());
+    has(4)?;
+    // Another library has a window of its own.
+    let other = empty_home()?;
+    let second = Window::open(&program, other.path(), Look::PLAIN)?;
+    second.find("[data-testid=use-pictures]")?;
+    drop(second);
+
+    // A folder that comes with the second start is looked through by the first. This one is the disk, whose
+    // folder is elsewhere by now: the user says that it is not.
+    let dialog = "[data-testid=moved-folder]";
+    let open = |folder: &Path| window.start_again(&program, home.path(), &[folder]);
+    let moved = home.path().join("moved/Backup disk");
+    fs::create_dir(home.path().join("moved"))?;
+    fs::rename(home.path().join("media/Backup disk"), &moved)?;
+    ensure!(open(&moved)?.success());
+    eventually(
+        "it is asked",
+        &window,
+        dialog,
+        "This is “Backup disk” at a new place. Take it over?",
+    )?;
+    window.screenshot(&shots()?.join("away-1280x800/moved-folder.png"))?;
+    window.press(&[key::ESCAPE])?;
+    until("it was cancelled", || Ok(window.all(dialog)?.is_empty()))?;
+    eventually(
+        "nothing runs",
+        &window,
+        "[data-testid=job-line]",
+        "Up to date",
+    )?;
+    ensure!(library_of(home.path())?.folders()?.len() == 2);
+    ensure!(open(&moved)?.success());
+    window.click("[data-testid=moved-keep-apart]")?;
+    has(6)?;
+    let library = library_of(home.path())?;
+    ensure!(library.folders()?.len() == 3);
+    // Another one, whose folder is where it was, is simply added.
+    let more = home.path().join("more");
+    fs::create_dir(&more)?;
+    fs::copy(samples().join("obama3.jpg"), more.join("obama3.jpg"))?;
+    ensure!(open(&more)?.success());
+    has(7)
+}
+
+#[test]
+fn a_damaged_library_is_restored_from_one_of_its_backups() -> Result<()> {
+    let home = home_with_disk()?;
+    let library = library_of(home.path())?;
+    library.back_up_daily()?;
+    drop(library);
+    let catalog = home.path().join(".local/share/kith/catalog.sqlite");
+    let mut bytes = fs::read(&catalog)?;
+    for byte in &mut bytes[4096..12288] {
+        *byte = 0x5a;
+    }
+    fs::write(&catalog, bytes)?;
+    let look = Look {
+        width: 900,
+        height: 600,
+        dark: false,
+    };
+    let window = Window::open(&program()?, home.path(), look)?;
+    let restore = "[data-testid=restore-copy]";
+    window.find(restore)?;
+    window.screenshot(&shots()?.join("away-900x600/damaged.png"))?;
+    let wrong = window.problems(&axe()?)?;
+    ensure!(wrong.is_empty(), "{}", wrong.join("; "));
+    window.click(restore)?;
+    eventually("it is asked again", &window, restore, "Yes, restore it")?;
+    window.click(restore)?;
+    until("all photos are back", || {
+        Ok(window.all("[data-testid=photo-tile]")?.len() == 4)
+    })?;
+    window.press(&["2"])?;
+    window.find("[data-name=Barack]").map(drop)
+}
+
+#[test]
+fn a_folder_at_a_new_place_is_taken_over_and_one_that_is_removed_comes_back() -> Result<()> {
+    let home = home_with_disk()?;
+    fs::rename(home.path().join("media"), home.path().join("moved"))?;
+    let program = program()?;
+    let window = Window::open(&program, home.path(), Look::PLAIN)?;
+    let tiles = "[data-testid=photo-tile]";
+    let has = |photos: usize| {
+        until(&format!("there are {photos} photos"), || {
+            Ok(window.all(tiles)?.len() == photos)
+        })
+    };
+    has(4)?;
+    let moved = home.path().join("moved/Backup disk");
+    ensure!(
+        window
+            .start_again(&program, home.path(), &[&moved])?
+            .success()
+    );
+    window.click("[data-testid=moved-take-over]")?;
+    until("all can be reached", || {
+        let folders = library_of(home.path())?.folders()?;
+        Ok(folders.len() == 2
+            && folders
+                .iter()
+                .all(|folder| folder.away == 0 && folder.present))
+    })?;
+    has(4)?;
+
+    // Removed, and back at once.
+    window.press(&["6"])?;
+    let remove = "[data-testid=remove-folder]:not(:disabled)";
+    until("both can be removed", || Ok(window.all(remove)?.len() == 2))?;
+    window.click(&format!("{remove}[aria-label*=moved]"))?;
+    let toast = "[data-testid=toast]";
+    eventually("it is said", &window, toast, "Folder removed: ")?;
+    window.press(&["1"])?;
+    has(2)?;
+    window.click("[data-testid=toast-undo]")?;
+    has(4)?;
+    window.press(&["7"])?;
+    eventually("the history has it", &window, "main", "Folder removed: ")
 }
 
 #[test]

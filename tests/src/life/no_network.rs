@@ -23,11 +23,12 @@ export DISPLAY=":$(cat display)" GDK_BACKEND=x11 LIBGL_ALWAYS_SOFTWARE=1 HOME="$
 $COUNT sh -c 'echo $$ >pid; exec "$@"' - "$1" --library "$2" "$3" 2>window.log &
 window=$!
 tries=0
-until "$4" --library "$2" people --json 2>/dev/null | grep -q . || [ $tries -ge 900 ]; do
+# On a busy machine it takes minutes. A window that has ended finds nobody any more.
+until "$4" --library "$2" people --json 2>people.log | grep -q . || [ $tries -ge 3000 ] || ! kill -0 $window; do
     sleep 0.1
     tries=$((tries + 1))
 done
-kill "$(cat pid)"
+kill "$(cat pid)" || true
 wait $window || true
 "#;
 
@@ -90,11 +91,12 @@ pub fn sockets_of_window(window: &Path, kith: &Path, photos: &Path, dir: &Path) 
     let people = Command::new(&kith)
         .args(["people", "--json", "--library", &library])
         .output()?;
-    let log = || fs::read_to_string(dir.join("window.log")).unwrap_or_default();
+    let log = |name: &str| fs::read_to_string(dir.join(name)).unwrap_or_default();
     ensure!(
         !people.stdout.is_empty(),
-        "the window found nobody: {}",
-        log()
+        "the window found nobody (is it of the same build as the command?): {} {}",
+        log("window.log"),
+        log("people.log"),
     );
     Ok(sockets)
 }
