@@ -210,6 +210,10 @@ impl Library {
     /// # Errors
     /// [`Error::NoFolder`], [`Error::Catalog`].
     pub fn moved_folder(&self, folder: &Path, control: &Control) -> Result<Option<MovedFolder>> {
+        if self.read_only().is_some() {
+            // Nothing can be added to it.
+            return Ok(None);
+        }
         let mut chosen = self.chosen()?;
         let folders = resolved(&[folder.to_owned()], &chosen.roots)?;
         chosen.roots.extend(folders.iter().cloned());

@@ -221,8 +221,8 @@ impl Rows {
         }
     }
 
-    /// The photos that are nearly one, of each stack first the one that stands for all: what the user
-    /// likes best, or else the largest, or else the one with the best faces, or the first.
+    /// The photos that are nearly one, of each stack first the one that stands for all: of those that can
+    /// be reached what the user likes best, or else the largest, or else the one with the best faces, or the first.
     pub(super) fn stacks(&self) -> &[Vec<PhotoId>] {
         self.stacks.get_or_init(|| {
             let mut stacks = self.facts.stacks.clone();
@@ -246,7 +246,9 @@ impl Rows {
                     let (sum, count) = faces.get(photo).copied().unwrap_or_default();
                     // Finer differences say nothing of how it is seen.
                     let faces = (20.0 * sum / f32::from(count.max(1))) as u32;
-                    let best = (stars.unwrap_or_default(), favourite, size, faces);
+                    // One that can be reached is seen as it is.
+                    let there = stored.is_some_and(|of| !of.away);
+                    let best = (there, stars.unwrap_or_default(), favourite, size, faces);
                     (Reverse(best), stored.map(Photo::date), *photo)
                 });
             }
