@@ -857,9 +857,13 @@ fn albums_are_filled_by_mouse_renamed_emptied_and_keep_themselves() -> Result<()
         "Statesmen",
     )?;
     window.click("[data-testid=drop-album]")?;
-    until("it is gone", || {
-        Ok(window.all("[data-name=Statesmen]")?.is_empty())
-    })?;
+    // The screen that it is on names no album: what is pressed next must not come before this is done.
+    eventually(
+        "it is gone",
+        &window,
+        "[data-testid=toast]",
+        "Album “Statesmen” removed",
+    )?;
     window.press(&[key::CONTROL, "z"])?;
     window.press(&["5"])?;
     window.find("[data-name=Statesmen]")?;
