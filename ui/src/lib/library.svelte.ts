@@ -20,6 +20,17 @@ import { seen } from './seen';
 /** A person whom the user has named. */
 export type Named = Person & { name: string };
 
+/** Answers to one question that is asked again and again: an older one never replaces a newer one's. */
+class Newest {
+  #asked = 0;
+
+  async take<T>(question: Promise<T>, keep: (answer: T) => void): Promise<void> {
+    const asked = ++this.#asked;
+    const answer = await question;
+    if (asked === this.#asked) keep(answer);
+  }
+}
+
 class LibraryState {
   /** The window is still opening, or the library is open, or cannot be opened: why. */
   opening = $state(true);
@@ -43,6 +54,12 @@ class LibraryState {
   /** How often the photos were asked for, and how many of these questions are open. */
   #asked = 0;
   #asking = 0;
+  readonly #newest = {
+    folders: new Newest(),
+    people: new Newest(),
+    failed: new Newest(),
+    albums: new Newest(),
+  };
 
   readonly named = $derived(this.people.filter((p): p is Named => p.name !== null && !p.hidden));
   readonly groups = $derived(this.people.filter((p) => p.name === null && !p.hidden));
@@ -98,7 +115,7 @@ class LibraryState {
       this.opening = false;
       await seen();
       await this.#readPhotos();
-      await this.#readPeople();
+      await this.#readAll();
       await commands.prepare();
     } catch (problem) {
       this.problem = sentenceOf(problem);
@@ -109,8 +126,11 @@ class LibraryState {
 
   /** Reads everything the screens show anew. */
   async refresh(): Promise<void> {
-    [this.folders] = await Promise.all([commands.folders(), this.#readPhotos()]);
-    await this.#readPeople();
+    await Promise.all([
+      this.#newest.folders.take(commands.folders(), (folders) => (this.folders = folders)),
+      this.#readPhotos(),
+    ]);
+    await this.#readAll();
   }
 
   /** Asks for all photos. The answer to an older question never replaces a newer one's. */
@@ -126,15 +146,25 @@ class LibraryState {
     }
   }
 
-  async #readPeople(): Promise<void> {
-    [this.people, this.failed, this.suggestions, this.albums] = await Promise.all([
-      commands.people(),
-      commands.failed(),
-      commands.suggestions(),
-      commands.albums(),
+  async #readAll(): Promise<void> {
+    await Promise.all([
+      this.#readPeople(),
+      this.#newest.failed.take(commands.failed(), (failed) => (this.failed = failed)),
+      this.#readAlbums(),
     ]);
     this.loaded = true;
     this.version++;
+  }
+
+  #readPeople(): Promise<void> {
+    const both = Promise.all([commands.people(), commands.suggestions()]);
+    return this.#newest.people.take(both, ([people, suggestions]) => {
+      [this.people, this.suggestions] = [people, suggestions];
+    });
+  }
+
+  #readAlbums(): Promise<void> {
+    return this.#newest.albums.take(commands.albums(), (albums) => (this.albums = albums));
   }
 
   /**
@@ -166,7 +196,7 @@ class LibraryState {
         this.photos = this.photos.map((photo) =>
           meant.has(photo.photo) ? { ...photo, ...what } : photo,
         );
-      await this.#readAlbums();
+      await this.#readKnownAlbums();
       this.version++;
       notices.say(sayingOf(outcome.said), 'undo');
       return outcome;
@@ -193,15 +223,12 @@ class LibraryState {
         notices.say(sayingOf(outcome.said), way);
         return outcome;
       }
-      [this.people, this.suggestions] = await Promise.all([
-        commands.people(),
-        commands.suggestions(),
-      ]);
+      await this.#readPeople();
       // What is taken back, or said again, may be about photos as such.
       if (outcome.faces_changed === 0) {
         await this.#readPhotos();
-        this.albums = await commands.albums();
-      } else await this.#readAlbums();
+        await this.#readAlbums();
+      } else await this.#readKnownAlbums();
       this.version++;
       if (quietly) notices.dismiss();
       else notices.say(sayingOf(outcome.said), way);
@@ -213,15 +240,15 @@ class LibraryState {
   }
 
   /** What an album holds may hang on anything that is said. */
-  async #readAlbums(): Promise<void> {
-    if (this.albums.length > 0) this.albums = await commands.albums();
+  async #readKnownAlbums(): Promise<void> {
+    if (this.albums.length > 0) await this.#readAlbums();
   }
 
   /** Puts photos into the album of that name, takes some out, or says what else there is to albums. */
   async arrange(action: Action): Promise<Outcome | null> {
     try {
       const outcome = await commands.decide(action);
-      this.albums = await commands.albums();
+      await this.#readAlbums();
       this.version++;
       notices.say(sayingOf(outcome.said), 'undo');
       return outcome;
