@@ -487,7 +487,7 @@ impl Decided {
         let mut gone = Undone::default();
         for entry in log {
             if let Some(until) = undone.get(&entry.id) {
-                gone.note(&entry.decision, *until);
+                gone.note(&entry.decision, entry.id, *until, &decided);
             } else {
                 let decision = Self::renumbered(&entry.decision, &gone.merged_at(entry.id));
                 let held = gone.held_at(entry.id);
@@ -1078,14 +1078,15 @@ impl Undone {
         merged.map(|(person, _)| *person).collect()
     }
 
-    fn note(&mut self, decision: &Decision, until: DecisionId) {
+    /// `decided` is what the entries before it say that hold.
+    fn note(&mut self, decision: &Decision, at: DecisionId, until: DecisionId, decided: &Decided) {
         if let Decision::Merge { person, .. } = decision {
             self.merged.insert(*person, until);
         }
         let (person, faces) = match decision {
             Decision::Several { decisions } => {
                 for decision in decisions {
-                    self.note(decision, until);
+                    self.note(decision, at, until, decided);
                 }
                 return;
             }
@@ -1107,9 +1108,13 @@ impl Undone {
                 faces,
                 ..
             } => {
+                let founded = self.founded.get(person).into_iter().flatten();
+                let was_known = decided.people.contains_key(person)
+                    || founded.into_iter().any(|(until, _)| *until > at);
                 // The faces of a group that became a person so come last, in order: the one that the
                 // number was made of begins them.
-                let group = faces.iter().rposition(|face| *face == face_of(*person));
+                let is_first = |face: &FaceId| !was_known && *face == face_of(*person);
+                let group = faces.iter().rposition(is_first);
                 let (brought, group) = faces.split_at(group.unwrap_or(faces.len()));
                 let is_merge = matches!(decision, Decision::Merge { .. });
                 for face in brought.iter().filter(|_| is_merge) {
@@ -1662,6 +1667,22 @@ pub(super) mod tests {
         let decided = Decided::replay(&log(&said));
         assert_eq!(decided.confirmed, [(5, 1)].into());
         assert_eq!(decided.presumed, [(3, 1)].into());
+    }
+
+    /// The face that the number of 5 was made of was another's by then, and all after it counted as those of 5.
+    #[test]
+    fn an_undone_merge_had_brought_all_faces_where_the_other_was_known() {
+        let said = [
+            name(1, "Anna", &[1, 5, 8]),
+            name(5, "Bea", &[6, 7]),
+            merge(1, 5, &[1, 5, 8]),
+            merge(5, 9, &[1, 5, 6, 7, 8, 9]),
+            undo(3),
+        ];
+        let decided = Decided::replay(&log(&said));
+        let annas = decided.confirmed.iter().filter(|(_, of)| **of == 1);
+        let annas: Vec<FaceId> = annas.map(|(face, _)| *face).collect();
+        assert_eq!(annas, [1, 5, 8]);
     }
 
     #[test]

@@ -38,7 +38,9 @@ struct Shown {
 impl Shown {
     fn key(&self, face: FaceId) -> Result<FaceKey> {
         let found = self.faces.iter().find(|(_, id, ..)| *id == face);
-        Ok(found.context("a face that is not listed")?.0)
+        Ok(found
+            .with_context(|| format!("face {face} is not listed"))?
+            .0)
     }
 
     fn keys(&self, faces: &[FaceId]) -> Result<Vec<FaceKey>> {
@@ -386,7 +388,7 @@ impl Life {
         let Ok(halves) = self.library()?.halves(person) else {
             return Ok(Vec::new());
         };
-        let leave = shown.keys(&halves.leave)?;
+        let leave = shown.keys(&halves.leave).context("splitting")?;
         let stay = if shown.answers.people.contains_key(&person) {
             Vec::new()
         } else {
