@@ -374,6 +374,11 @@ fn of_apart(
         }
     }
     for (one, other) in &answers.apart {
+        // Said to be one person as well, before, and held apart while that was taken back for some time.
+        let said = answers.confirmed.get(one);
+        if said.is_some() && said == answers.confirmed.get(other) {
+            continue;
+        }
         if let (Some(a), Some(b)) = (person_of.get(one), person_of.get(other))
             && a == b
         {
