@@ -63,7 +63,8 @@ impl Look {
         Some(Self(cells))
     }
 
-    /// Correlation, −1 to 1, with what another picture shows where it lies in this one; none where it hardly does.
+    /// Correlation of brightness with another look, −1 to 1, where `alignment` maps that to this one; none where less
+    /// than half of it lies inside, or one of them is plain.
     #[must_use]
     pub fn correlation(&self, other: &Self, alignment: &Alignment) -> Option<f32> {
         let side = CELLS as f32;
@@ -93,7 +94,7 @@ impl Look {
         (spread >= 1.0).then(|| sum(0, 1) / spread)
     }
 
-    /// How bright it is between cells.
+    /// Brightness between the centres of cells, by bilinear interpolation.
     fn at(&self, x: f32, y: f32) -> f32 {
         let last = (CELLS - 1) as f32;
         let (x, y) = (x.clamp(0.0, last), y.clamp(0.0, last));

@@ -39,6 +39,15 @@ pub fn separate(connection: &Connection) -> Result<Vec<(PathBuf, PathBuf)>> {
     rows.map(|row| Ok(row?)).collect()
 }
 
+/// Whether a path lies in a folder that was away and is not another one at a new place.
+///
+/// # Errors
+/// [`crate::Error::Catalog`] when the catalog cannot be read.
+pub fn is_separate(connection: &Connection, path: &Path) -> Result<bool> {
+    let separate = separate(connection)?;
+    Ok(separate.iter().any(|(away, _)| path.starts_with(away)))
+}
+
 /// The folder `other` is not the folder `away` at a new place.
 ///
 /// # Errors

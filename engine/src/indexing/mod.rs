@@ -140,25 +140,31 @@ struct Seen {
     edit: Edit,
 }
 
-/// Whether a picture is an edit of the one that was at its path.
+/// Whether a picture is an edit of the one that was at its path before.
 #[derive(Debug, Clone, Copy)]
 enum Edit {
     /// There was none, or no thumbnail of it is left.
     Unknown,
     /// It is another picture.
     No,
-    /// It is an edit, which lies so in the old one.
+    /// It is an edit: the alignment maps points of the new picture to the old one.
     Yes(Alignment),
 }
 
 impl Edit {
-    /// The box of a face on the old picture, as one on the new picture.
+    /// Maps the box of a face from the old picture to the new one; the same box where no alignment is known.
     fn mapped(self, box_upright: [f32; 4]) -> [f32; 4] {
         match self {
             Self::Yes(alignment) => alignment.inverse().map(box_upright),
             Self::Unknown | Self::No => box_upright,
         }
     }
+}
+
+/// Whether the middle of a box, in fractions of the upright photo, lies outside of the photo: a crop cut it off.
+fn is_cut_off([x, y, w, h]: [f32; 4]) -> bool {
+    let middle = [x + w / 2.0, y + h / 2.0];
+    !middle.iter().all(|at| (0.0..=1.0).contains(at))
 }
 
 /// Why nothing was seen of a photo.
@@ -440,7 +446,7 @@ impl Job<'_> {
         for old in drawn {
             let box_upright = photo.edit.mapped(old.found.box_upright);
             let is_found = |face: &NewFace| overlap(&face.box_upright, &box_upright) > SAME_PLACE;
-            if faces.iter().any(is_found) {
+            if is_cut_off(box_upright) || faces.iter().any(is_found) {
                 continue;
             }
             let face = finder.face_in(&upright.pixels, box_upright)?;

@@ -2,7 +2,6 @@
 //! is on it now.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 
 use kith_models::distance;
 use rusqlite::Connection;
@@ -18,7 +17,7 @@ use crate::people::Calibration;
 use crate::photo::Alignment;
 use crate::{FaceId, PhotoId, Result};
 
-/// The looks of a picture and of its edit correlate by at least so much where one lies in the other.
+/// Least correlation of the looks of a picture and of its edit, once they are aligned.
 const LEAST_CORRELATION: f32 = 0.8;
 
 /// Stores a photo that was read, with its faces, and says how many these are.
@@ -79,15 +78,13 @@ fn unplaced(connection: &Connection, header: &Header) -> Result<Option<PhotoId>>
         Some(picture) => photos::with_picture(connection, picture, &MODEL)?,
         None => Vec::new(),
     };
-    let separate = folders::separate(connection)?;
     for photo in same_content.into_iter().chain(same_picture) {
         if photo.gone {
             return Ok(Some(photo.id));
         }
         let known = photos::known_one(connection, photo.id)?;
         // The user said that the folder it is away with is not the one that was found.
-        let is_separate = |(away, _): &(PathBuf, PathBuf)| known.path.starts_with(away);
-        let is_kept_apart = known.away && separate.iter().any(is_separate);
+        let is_kept_apart = known.away && folders::is_separate(connection, &known.path)?;
         if !is_kept_apart && has_left(&known) {
             return Ok(Some(photo.id));
         }
@@ -122,9 +119,8 @@ fn replaced(
     Ok(is_edit.then_some(before.photo))
 }
 
-/// Whether a picture is an edit of one of which no thumbnail is left, as after a restored backup: a face that
-/// looks the same tells where the one would lie in the other, and what the catalog keeps of either's look
-/// whether it does.
+/// Whether a picture is an edit of one whose thumbnail is missing, as after a restored backup: a face with nearly
+/// the same embedding gives an alignment of the two pictures, and the correlation of their looks confirms it.
 pub(super) fn edit_by_faces(
     connection: &Connection,
     before: Replaced,
@@ -170,8 +166,9 @@ fn faces_to_copy(connection: &Connection, photo: PhotoId) -> Result<Vec<NewFace>
 }
 
 /// Brings the faces of a photo that was read again in line with what is on it now. A face that is
-/// found at its old place (`edit` tells where that is now), or that looks the same, keeps its number and all that was said of it; also one that
-/// the user had to draw before. `drawn` are those that the networks still do not find by themselves.
+/// found at its old place (`edit` tells where that is now), or that looks the same, keeps its number and all
+/// that was said of it; also one that the user had to draw before. `drawn` are the drawn faces that the networks
+/// do not find by themselves.
 fn reconcile(
     connection: &Connection,
     photo: PhotoId,

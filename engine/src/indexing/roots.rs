@@ -99,15 +99,25 @@ fn holds_photos(folder: &Path, known: &[Known]) -> bool {
 fn moved_volumes(connection: &Connection, mounted: &[Mount]) -> Result<Vec<(PathBuf, PathBuf)>> {
     let mut moved = Vec::new();
     for (path, volume) in folders::mounts(connection)? {
-        let of_volume = |mount: &&Mount| volume.is_some() && mount.volume == volume;
-        let stays = mounted
-            .iter()
-            .any(|mount| mount.path == path && (volume.is_none() || mount.volume == volume));
-        if let Some(mount) = mounted.iter().find(of_volume).filter(|_| !stays) {
+        if !is_mounted_at(mounted, &path, volume.as_ref())
+            && let Some(mount) = mount_of(mounted, volume.as_ref())
+        {
             moved.push((path, mount.path.clone()));
         }
     }
     Ok(moved)
+}
+
+/// Whether a volume, or any where its UUID is not known, is mounted at this path.
+fn is_mounted_at(mounted: &[Mount], path: &Path, volume: Option<&String>) -> bool {
+    let mut here = mounted.iter().filter(|mount| mount.path == path);
+    here.any(|mount| volume.is_none() || mount.volume.as_ref() == volume)
+}
+
+/// Where a volume is mounted.
+fn mount_of<'a>(mounted: &'a [Mount], volume: Option<&String>) -> Option<&'a Mount> {
+    let mut mounted = mounted.iter();
+    mounted.find(|mount| volume.is_some() && mount.volume.as_ref() == volume)
 }
 
 impl Job<'_> {
@@ -157,18 +167,11 @@ impl Job<'_> {
     /// Takes the paths of what lay on a volume along to where it is mounted now; what lay on one that is
     /// not mounted is away.
     fn follow_volumes(&mut self, mounted: &[Mount], placed: &mut Roots) -> Result<()> {
-        let is_mounted_at = |path: &Path, volume: Option<&String>| {
-            let mut here = mounted.iter().filter(|mount| mount.path == path);
-            here.any(|mount| volume.is_none() || mount.volume.as_ref() == volume)
-        };
         for (path, volume) in folders::mounts(self.catalog.connection())? {
-            if is_mounted_at(&path, volume.as_ref()) {
+            if is_mounted_at(mounted, &path, volume.as_ref()) {
                 continue;
             }
-            let elsewhere = mounted
-                .iter()
-                .find(|mount| volume.is_some() && mount.volume == volume);
-            match elsewhere {
+            match mount_of(mounted, volume.as_ref()) {
                 Some(mount) => {
                     let photos = self.catalog.transaction(|connection| {
                         let photos = relocate(connection, &path, &mount.path)?;

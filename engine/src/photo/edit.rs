@@ -1,5 +1,5 @@
-//! Tells whether one picture is an edit of another (cropped, turned, mirrored, resized or recoloured), and where
-//! each point of the one lies in the other.
+//! Tells whether one picture is an edit of another (cropped, turned, mirrored, resized or recoloured), and maps
+//! points of one to the other.
 //!
 //! The smaller view is searched in the larger one by normalised cross-correlation (Lewis, "Fast Normalized
 //! Cross-Correlation", 1995) over scales and places, first coarsely and then more finely around the best.
@@ -85,14 +85,14 @@ impl Grey {
     }
 }
 
-/// Where the points of one picture lie in another: in fractions of either, `x' = a·x + b·y + c` and
-/// `y' = d·x + e·y + f`.
+/// An affine map from points of one picture to points of another, both as fractions of the upright picture:
+/// `x' = a·x + b·y + c` and `y' = d·x + e·y + f`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Alignment([f32; 6]);
 
 impl Alignment {
-    /// That of a picture that is turned by so many quarters to the right onto the picture as it was, and of one
-    /// that is mirrored after that.
+    /// Maps a picture that was rotated clockwise by so many quarter turns, and then mirrored if `mirrored`, to the
+    /// picture as it was before.
     fn turned(quarters: usize, mirrored: bool) -> Self {
         let [a, b, c, d, e, f] = match quarters {
             0 => [1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
@@ -101,21 +101,21 @@ impl Alignment {
             _ => [0.0, -1.0, 1.0, 1.0, 0.0, 0.0],
         };
         if mirrored {
-            // First `x` becomes `1 - x`.
+            // Undoing the mirror comes first: `x` becomes `1 - x`.
             Self([-a, b, a + c, -d, e, d + f])
         } else {
             Self([a, b, c, d, e, f])
         }
     }
 
-    /// That of an upright box `[x, y, w, h]` onto another one.
+    /// Maps the box `from` to the box `to`, both `[x, y, w, h]`, by scaling and shifting.
     #[must_use]
     pub fn of_boxes(from: [f32; 4], to: [f32; 4]) -> Self {
         let (a, e) = (to[2] / from[2], to[3] / from[3]);
         Self([a, 0.0, to[0] - a * from[0], 0.0, e, to[1] - e * from[1]])
     }
 
-    /// First this, then the other.
+    /// The composition: this map first, then the other.
     fn then(&self, other: &Self) -> Self {
         let Self([a, b, c, d, e, f]) = *self;
         let Self([g, h, i, j, k, l]) = *other;
@@ -129,7 +129,7 @@ impl Alignment {
         ])
     }
 
-    /// The way back.
+    /// The inverse map.
     #[must_use]
     pub fn inverse(&self) -> Self {
         let Self([a, b, c, d, e, f]) = *self;
@@ -138,7 +138,7 @@ impl Alignment {
         Self([a, b, -(a * c + b * f), d, e, -(d * c + e * f)])
     }
 
-    /// The box `[x, y, w, h]` of the one picture in the other.
+    /// Maps a box `[x, y, w, h]`.
     #[must_use]
     pub fn map(&self, [x, y, w, h]: [f32; 4]) -> [f32; 4] {
         let Self([a, b, c, d, e, f]) = *self;
@@ -148,7 +148,7 @@ impl Alignment {
     }
 }
 
-/// Where the upright picture `other` lies in `one`, if one of the two shows the other, or a part of it.
+/// Maps the upright picture `other` to `one`, if one of the two shows the other, or a part of it.
 #[must_use]
 pub fn alignment(one: &RgbImage, other: &RgbImage) -> Option<Alignment> {
     let shrunk = |pixels: &RgbImage| {
@@ -158,7 +158,7 @@ pub fn alignment(one: &RgbImage, other: &RgbImage) -> Option<Alignment> {
         imageops::thumbnail(pixels, scaled(width), scaled(height))
     };
     let (one, other) = (&shrunk(one), &shrunk(other));
-    // The way from the picture as it lies there to `one`, through what it looks like when it is turned back.
+    // Each orientation of `other` is tried; the map goes from `other` over its rotated copy to `one`.
     let turned = [
         (other.clone(), 0),
         (imageops::rotate90(other), 1),
@@ -182,7 +182,7 @@ pub fn alignment(one: &RgbImage, other: &RgbImage) -> Option<Alignment> {
     })
 }
 
-/// Where `part` lies in `whole`, if it shows a part of it, or all of it.
+/// Maps `part` to `whole`, if it shows a part of it, or all of it.
 fn place(whole: &RgbImage, part: &RgbImage) -> Option<Alignment> {
     let coarse = Grey::of(whole, COARSE);
     let mut places: Vec<(f32, f32, f32, f32)> = Vec::new();
@@ -221,7 +221,8 @@ fn fitting(whole: &Grey, part: &RgbImage, scale: f32, long_side: u32) -> Option<
     (fits && width * height >= 36).then(|| Grey::sized(part, width, height))
 }
 
-/// The best correlation at scales and places near to those of the coarse search, and where the part lies there.
+/// The best correlation at scales and places near to those of the coarse search, with the map of the part to the
+/// whole there.
 fn best_near(whole: &Grey, part: &RgbImage, scale: f32, x: f32, y: f32) -> (f32, Alignment) {
     const AROUND: isize = (FINE / COARSE) as isize;
     let mut best = (0.0, Alignment([0.0; 6]));
@@ -244,11 +245,13 @@ fn best_near(whole: &Grey, part: &RgbImage, scale: f32, x: f32, y: f32) -> (f32,
                 if found > best.0 {
                     let share = |cells: usize, of: usize| cells as f32 / of as f32;
                     let (w, h) = (whole.width, whole.height);
-                    let across = [share(small.width, w), 0.0, share(x, w)];
-                    let down = [0.0, share(small.height, h), share(y, h)];
-                    let [a, b, c] = across;
-                    let [d, e, f] = down;
-                    best = (found, Alignment([a, b, c, d, e, f]));
+                    let place = [
+                        share(x, w),
+                        share(y, h),
+                        share(small.width, w),
+                        share(small.height, h),
+                    ];
+                    best = (found, Alignment::of_boxes([0.0, 0.0, 1.0, 1.0], place));
                 }
             }
         }
