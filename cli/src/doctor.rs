@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 use kith_engine::{Library, check};
 
+use crate::encryption::{PassphraseSource, text};
 use crate::output::{Output, count};
 
 /// See whether everything that Kith needs is there and sound
@@ -28,11 +29,17 @@ pub struct Doctor {
 }
 
 impl Doctor {
-    pub fn run(self, library: &Path, out: &mut Output) -> anyhow::Result<()> {
+    pub fn run(
+        self,
+        library: &Path,
+        source: &PassphraseSource,
+        out: &mut Output,
+    ) -> anyhow::Result<()> {
+        let passphrase = source.of_library(library)?;
         if self.repair {
-            return repair(library, out);
+            return repair(library, text(passphrase.as_ref()), out);
         }
-        let found = check(library)?;
+        let found = check(library, text(passphrase.as_ref()))?;
         if out.is_json() {
             return out.object(&found);
         }
@@ -83,6 +90,9 @@ impl Doctor {
                 ),
             ),
         ];
+        if found.encrypted {
+            rows.push(line("", "encrypted with a passphrase".to_owned()));
+        }
         if found.failed > 0 {
             let failed = format!(
                 "{} files could not be read; `kith failed` says why",
@@ -102,8 +112,8 @@ impl Doctor {
     }
 }
 
-fn repair(library: &Path, out: &mut Output) -> anyhow::Result<()> {
-    let summary = Library::repair(library)?;
+fn repair(library: &Path, passphrase: Option<&str>, out: &mut Output) -> anyhow::Result<()> {
+    let summary = Library::repair_with(library, passphrase)?;
     if out.is_json() {
         return out.object(&summary);
     }

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kith_engine::{BackupEntry, BackupReason, Library};
+use kith_engine::{BackupEntry, BackupReason, Error, Library};
 use serde::Serialize;
 
+use crate::encryption::{PassphraseSource, can_ask, first_line, text, typed};
 use crate::output::{Output, count};
 
 /// What a command says of the file.
@@ -110,6 +111,10 @@ fn list(copies: &[BackupEntry], out: &mut Output) -> anyhow::Result<()> {
 /// The backup is checked first; one that is damaged is refused. What Kith knew before is kept among the
 /// library's copies (`kith backup --list`). Works while Kith runs, and for a library that is damaged.
 /// Photos that moved since are found again by `kith index`.
+///
+/// A backup of an encrypted library needs the passphrase that the library had then, unless it goes back into
+/// the same library. A new library that is made of it is encrypted with that passphrase; any other stays as it
+/// is, encrypted or not.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
@@ -120,17 +125,43 @@ pub struct Restore {
     /// A file that `kith backup` wrote, or the name or number of a copy that the library kept
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Where the passphrase of the backup is, if it is not that of the library: the first line of a file
+    #[arg(long, value_name = "FILE")]
+    backup_passphrase_file: Option<PathBuf>,
 }
 
 impl Restore {
-    pub fn run(self, dir: &Path, out: &mut Output) -> anyhow::Result<()> {
+    pub fn run(
+        self,
+        dir: &Path,
+        source: &PassphraseSource,
+        out: &mut Output,
+    ) -> anyhow::Result<()> {
         let name = self.file.to_str().filter(|_| !self.file.exists());
         let kept = match name {
             Some(name) => Library::backup_called(dir, name)?,
             None => None,
         };
         let file = kept.unwrap_or(self.file);
-        let library = Library::restore_into(dir, &file)?;
+        let of_library = source.of_library(dir)?;
+        // What is no file is told below.
+        let is_encrypted = Library::backup_needs_passphrase(&file).unwrap_or(false);
+        let of_backup = match &self.backup_passphrase_file {
+            Some(file) => Some(first_line(file)?),
+            None if is_encrypted && of_library.is_none() => source.read()?,
+            None => of_library.clone(),
+        };
+        let restore = |of_backup| {
+            Library::restore_into_with(dir, &file, text(of_library.as_ref()), text(of_backup))
+        };
+        let is_given = self.backup_passphrase_file.is_some();
+        let library = match restore(of_backup.as_ref()) {
+            // It opened the library.
+            Err(Error::WrongPassphrase) if of_library.is_some() && !is_given && can_ask() => {
+                restore(Some(&typed("Passphrase of the backup: ")?))?
+            }
+            other => other?,
+        };
         let file = file.display().to_string();
         if out.is_json() {
             return out.object(&FileLine { file });

@@ -3,6 +3,7 @@
 mod away;
 mod decisions;
 mod doctor;
+mod encryption;
 mod eval;
 mod forget;
 mod index;
@@ -20,12 +21,13 @@ mod transfer;
 mod watch;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kith_engine::Library;
 
+use crate::encryption::{PassphraseSource, text};
 use crate::output::Output;
 
 /// Keeps the memory of large images from one use to the next; the system's allocator gives it back.
@@ -53,6 +55,10 @@ struct Cli {
     /// Where Kith keeps what it knows (not the photos) [default: your data folder]
     #[arg(long, global = true, value_name = "DIR")]
     library: Option<PathBuf>,
+    /// Where the passphrase of an encrypted library is: the first line of a file [default: the environment's
+    /// `KITH_PASSPHRASE`, else it is asked for]
+    #[arg(long, global = true, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
     /// Write one JSON object a line, for scripts
     #[arg(long, global = true)]
     json: bool,
@@ -88,6 +94,9 @@ enum Command {
     Verify(photos::Verify),
     Backup(keeping::Backup),
     Restore(keeping::Restore),
+    Encrypt(encryption::Encrypt),
+    Decrypt(encryption::Decrypt),
+    Passphrase(encryption::ChangePassphrase),
     #[command(subcommand)]
     Export(transfer::Export),
     Import(transfer::Import),
@@ -114,18 +123,24 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<()> {
     let mut out = Output::new(cli.json);
     let dir = || library_dir(cli.library.clone());
+    let source = PassphraseSource::of(cli.passphrase_file.clone());
+    let open = |path: &Path| {
+        let passphrase = source.of_library(path)?;
+        let library = Library::open_with(path, text(passphrase.as_ref()))?;
+        anyhow::Ok(opened(library))
+    };
     // A mistyped folder gets no library: only what fills one makes it.
     let library = || {
         let path = dir()?;
         if Library::is_in(&path) {
-            anyhow::Ok(opened(Library::open(&path)?))
+            open(&path)
         } else {
             Err(kith_engine::Error::NoLibrary { path }.into())
         }
     };
     match cli.command {
         Command::Index(command) => {
-            let library = opened(Library::open(&dir()?)?);
+            let library = open(&dir()?)?;
             changing(&library, |library| command.run(library, &mut out))
         }
         Command::Watch(command) => command.run(&library()?, &mut out),
@@ -155,7 +170,14 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             decisions::Redo::run(library, &mut out)
         }),
         Command::Backup(command) => command.run(&dir()?, library, &mut out),
-        Command::Restore(command) => command.run(&dir()?, &mut out),
+        Command::Restore(command) => command.run(&dir()?, &source, &mut out),
+        Command::Encrypt(encryption::Encrypt {}) => {
+            encryption::Encrypt::run(&dir()?, &source, &mut out)
+        }
+        Command::Decrypt(encryption::Decrypt {}) => {
+            encryption::Decrypt::run(&dir()?, &source, &mut out)
+        }
+        Command::Passphrase(command) => command.run(&dir()?, &source, &mut out),
         Command::Export(command) => command.run(&library()?, &mut out),
         Command::Import(command) if command.dry_run => command.run(&library()?, &mut out),
         Command::Import(command) => changing(&library()?, |library| command.run(library, &mut out)),
@@ -164,7 +186,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Embed(command) => command.run(&mut out),
         Command::Verify(command) => command.run(&mut out),
         Command::Model(command) => command.run(library, &mut out),
-        Command::Doctor(command) => command.run(&dir()?, &mut out),
+        Command::Doctor(command) => command.run(&dir()?, &source, &mut out),
         Command::Eval(command) => command.run(&mut out),
     }
 }

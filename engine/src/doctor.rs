@@ -102,6 +102,8 @@ pub struct Checkup {
     pub library: PathBuf,
     /// Whether there is a library in that folder.
     pub made: bool,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
     /// Why it can only be read, if so.
     pub read_only: Option<ReadOnly>,
     /// Photos in it.
@@ -130,7 +132,7 @@ pub struct FolderCheck {
 /// # Errors
 /// The first thing that is wrong: weights that are missing or damaged, a damaged catalog (every row is
 /// read), a library that cannot be read.
-pub fn check(library: &Path) -> Result<Checkup> {
+pub fn check(library: &Path, passphrase: Option<&str>) -> Result<Checkup> {
     let weights = Weights::find()?;
     let Device {
         other,
@@ -152,6 +154,7 @@ pub fn check(library: &Path) -> Result<Checkup> {
         weights: weights.dir().to_owned(),
         library: library.to_owned(),
         made: Library::is_in(library),
+        encrypted: false,
         read_only: None,
         photos: 0,
         faces: 0,
@@ -162,7 +165,8 @@ pub fn check(library: &Path) -> Result<Checkup> {
     if !found.made {
         return Ok(found);
     }
-    let opened = Library::open(library)?;
+    let opened = Library::open_with(library, passphrase)?;
+    found.encrypted = opened.is_encrypted();
     opened.check()?;
     found.read_only = opened.read_only();
     found.photos = opened.photos()?.len();

@@ -44,6 +44,32 @@ pub enum Error {
         /// The library or its catalog.
         path: PathBuf,
     },
+    /// An encrypted library, opened without a passphrase.
+    #[error("This is encrypted. Give its passphrase to open it (--passphrase-file FILE, or KITH_PASSPHRASE): {}", path.display())]
+    PassphraseNeeded {
+        /// The library's folder, or the backup.
+        path: PathBuf,
+    },
+    /// A passphrase that does not open the library.
+    #[error(
+        "This is not the passphrase. Nothing was changed. Mind capital letters and the keyboard's language. If it is forgotten, nobody can open what Kith knows; the photos themselves are untouched, and `kith index` in a new library reads them again."
+    )]
+    WrongPassphrase,
+    /// A passphrase without a letter.
+    #[error("A passphrase needs at least one letter. Nothing was changed.")]
+    EmptyPassphrase,
+    /// The file with the wrapped key is damaged.
+    #[error("The key file of this library is damaged, and without it the passphrase opens nothing. Copy it back from a copy of the library's folder, or restore a backup with `kith restore FILE`: {}", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A library that is encrypted already.
+    #[error("This library is encrypted already. `kith passphrase` changes its passphrase.")]
+    Encrypted,
+    /// A library that is not encrypted.
+    #[error("This library is not encrypted. `kith encrypt` does that.")]
+    NotEncrypted,
     /// No library is in a folder.
     #[error("There is no library in {}. `kith index FOLDER` makes one.", path.display())]
     NoLibrary {

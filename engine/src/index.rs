@@ -15,6 +15,7 @@ use hnsw_rs::prelude::{Distance, Hnsw, HnswIo};
 use kith_models::{Code, EMBEDDING_LEN, Embedding, nearest};
 use rayon::prelude::*;
 
+use crate::encryption::DataKey;
 use crate::{Error, Result, private};
 
 /// Neighbours kept for each point.
@@ -73,6 +74,8 @@ pub type Neighbour = (u32, f32);
 pub struct FaceIndex {
     /// Where it is kept between runs; nowhere for an index that only lives in memory.
     folder: Option<PathBuf>,
+    /// Of an encrypted library. The graph is not kept then, only the lists.
+    key: Option<DataKey>,
     codes: Vec<Code>,
     point_of: HashMap<[u8; EMBEDDING_LEN], u32>,
     /// Sorted by distance, then point.
@@ -89,6 +92,7 @@ impl FaceIndex {
     pub fn in_memory() -> Self {
         Self {
             folder: None,
+            key: None,
             codes: Vec::new(),
             point_of: HashMap::new(),
             lists: Vec::new(),
@@ -101,13 +105,21 @@ impl FaceIndex {
     /// The index kept in `folder`; an empty one when it is missing or damaged.
     #[must_use]
     pub fn load(folder: &Path) -> Self {
+        Self::load_with(folder, None)
+    }
+
+    /// The same of an encrypted library.
+    #[must_use]
+    pub(crate) fn load_with(folder: &Path, key: Option<&DataKey>) -> Self {
         let mut index = Self::in_memory();
         index.folder = Some(folder.to_owned());
-        if let Some((graph_hash, codes, lists)) = std::fs::read(folder.join(LISTS_FILE))
-            .ok()
-            .as_deref()
-            .and_then(lists_from)
-        {
+        index.key = key.cloned();
+        let bytes = std::fs::read(folder.join(LISTS_FILE)).ok();
+        let bytes = bytes.and_then(|bytes| match key {
+            Some(key) => key.decrypt(LISTS_FILE.as_bytes(), &bytes),
+            None => Some(bytes),
+        });
+        if let Some((graph_hash, codes, lists)) = bytes.as_deref().and_then(lists_from) {
             index.graph_hash = graph_hash;
             index.point_of = codes
                 .iter()
@@ -198,6 +210,7 @@ impl FaceIndex {
     fn clear(&mut self) {
         *self = Self {
             folder: self.folder.take(),
+            key: self.key.take(),
             compared_up_to: self.compared_up_to,
             ..Self::in_memory()
         };
@@ -286,7 +299,8 @@ impl FaceIndex {
             private::remove_if_there(&file).map_err(Error::io("Replacing the index", &file))?;
         }
         self.graph_hash = [0; 32];
-        if let Some(graph) = &self.graph {
+        // `hnsw_rs` writes its files itself.
+        if let Some(graph) = self.graph.as_ref().filter(|_| self.key.is_none()) {
             graph.file_dump(folder, GRAPH_NAME).map_err(|error| {
                 let source = std::io::Error::other(error.to_string());
                 Error::io("Writing the index", folder)(source)
@@ -299,7 +313,12 @@ impl FaceIndex {
                 hash_of_graph(folder).map_err(Error::io("Reading the index back", folder))?;
         }
         let bytes = lists_bytes(&self.graph_hash, &self.codes, &self.lists);
-        private::write_synced(&lists_file, &bytes)
+        let bytes = match &self.key {
+            Some(key) => key.encrypt(LISTS_FILE.as_bytes(), &bytes),
+            None => Ok(bytes),
+        };
+        bytes
+            .and_then(|bytes| private::write_synced(&lists_file, &bytes))
             .map_err(Error::io("Writing the index", &lists_file))
     }
 }

@@ -10,6 +10,7 @@ pub mod alike;
 pub mod catalog;
 mod control;
 mod doctor;
+mod encryption;
 mod error;
 pub mod eval;
 pub mod faces;

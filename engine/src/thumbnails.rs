@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use image::imageops::crop_imm;
 
+use crate::encryption::DataKey;
 use crate::faces::resized;
 use crate::photo::{PhotoError, encode_jpeg};
 use crate::{Error, Result, private};
@@ -19,6 +20,9 @@ const PHOTO_SIDE: u32 = 400;
 const FACE_SIDE: u32 = 224;
 /// A face's thumbnail shows this many times its box, so that hair and chin are on it.
 const FACE_MARGIN: f32 = 1.7;
+
+/// The folder of thumbnails of faces.
+const FACES: &str = "faces";
 
 /// Longest thumbnail that is read back: three times the pixels of one.
 const MAX_BYTES: u64 = 1 << 20;
@@ -36,21 +40,26 @@ const JPEG_END: [u8; 2] = [0xFF, 0xD9];
 #[derive(Debug, Clone)]
 pub(crate) struct Thumbnails {
     folder: PathBuf,
+    /// Of an encrypted library.
+    key: Option<DataKey>,
 }
 
 impl Thumbnails {
-    pub(crate) fn at(folder: PathBuf) -> Self {
-        Self { folder }
+    pub(crate) fn at(folder: PathBuf, key: Option<&DataKey>) -> Self {
+        Self {
+            folder,
+            key: key.cloned(),
+        }
     }
 
     /// The photo's thumbnail as JPEG, if it was made and is whole.
     pub(crate) fn photo(&self, content: &[u8; 32]) -> Option<Vec<u8>> {
-        kept(&self.photo_path(content))
+        self.kept(&self.photo_path(content))
     }
 
     /// The face's thumbnail as JPEG, if it was made and is whole.
     pub(crate) fn face(&self, content: &[u8; 32], box_upright: &[f32; 4]) -> Option<Vec<u8>> {
-        kept(&self.face_path(content, box_upright))
+        self.kept(&self.face_path(content, box_upright))
     }
 
     /// The photo's thumbnail, made of these pixels where there is none.
@@ -91,23 +100,54 @@ impl Thumbnails {
 
     /// Deletes the files that are no whole thumbnails, and says how many these were.
     pub(crate) fn remove_damaged(&self) -> Result<u32> {
-        fn below(folder: &Path) -> std::io::Result<u32> {
-            let mut removed = 0;
+        let mut removed = 0;
+        for path in self.files()? {
+            if self.kept(&path).is_none() {
+                remove(&path)?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Writes those that are whole into another folder, encrypted with that one's key, or with none.
+    /// `on_progress` is called after each with how many are done, and of how many.
+    pub(crate) fn copy_to(
+        &self,
+        other: &Self,
+        on_progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<()> {
+        private::create_folders(&other.folder)
+            .map_err(Error::io("Making a folder for thumbnails", &other.folder))?;
+        let files = self.files()?;
+        for (done, path) in files.iter().enumerate() {
+            if let (Some(jpeg), Ok(inside)) = (self.kept(path), path.strip_prefix(&self.folder)) {
+                other.keep(&other.folder.join(inside), &jpeg)?;
+            }
+            on_progress(done + 1, files.len());
+        }
+        Ok(())
+    }
+
+    /// All files below the folder.
+    fn files(&self) -> Result<Vec<PathBuf>> {
+        fn below(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
             for entry in std::fs::read_dir(folder)? {
-                let path = entry?.path();
-                if path.is_dir() {
-                    removed += below(&path)?;
-                } else if kept(&path).is_none() {
-                    private::remove_if_there(&path)?;
-                    removed += 1;
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    below(&entry.path(), files)?;
+                } else {
+                    files.push(entry.path());
                 }
             }
-            Ok(removed)
+            Ok(())
         }
-        if !self.folder.exists() {
-            return Ok(0);
+        let mut files = Vec::new();
+        if self.folder.exists() {
+            below(&self.folder, &mut files)
+                .map_err(Error::io("Looking at the thumbnails", &self.folder))?;
         }
-        below(&self.folder).map_err(Error::io("Looking at the thumbnails", &self.folder))
+        Ok(files)
     }
 
     /// Makes and keeps the thumbnail of a photo.
@@ -131,9 +171,29 @@ impl Thumbnails {
         let folder = path.parent().unwrap_or(path);
         private::create_folders(folder)
             .map_err(Error::io("Making a folder for thumbnails", folder))?;
-        let sum = blake3::hash(jpeg);
-        let bytes = [jpeg, SUM_MAGIC, &sum.as_bytes()[..SUM_LEN]].concat();
-        private::write(&self.folder, path, &bytes).map_err(Error::io("Writing a thumbnail", path))
+        let bytes = if let Some(key) = &self.key {
+            key.encrypt(name_of(path), jpeg)
+        } else {
+            let sum = blake3::hash(jpeg);
+            Ok([jpeg, SUM_MAGIC, &sum.as_bytes()[..SUM_LEN]].concat())
+        };
+        bytes
+            .and_then(|bytes| private::write(&self.folder, path, &bytes))
+            .map_err(Error::io("Writing a thumbnail", path))
+    }
+
+    /// A thumbnail that is whole: one cut short by a power failure is made again, as is what is no thumbnail.
+    fn kept(&self, path: &Path) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let file = File::open(path).ok()?;
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).ok()?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return None;
+        }
+        match &self.key {
+            Some(key) => key.decrypt(name_of(path), &bytes),
+            None => whole(bytes),
+        }
     }
 
     /// Deletes the thumbnail of a face, if it was made.
@@ -144,7 +204,7 @@ impl Thumbnails {
     /// Deletes the thumbnails of faces on all photos but these, and drafts that a kill left.
     pub(crate) fn remove_faces_but(&self, contents: &HashSet<[u8; 32]>) -> Result<()> {
         let kept: HashSet<String> = contents.iter().map(hex).collect();
-        let folder = self.folder.join("faces");
+        let folder = self.folder.join(FACES);
         if !folder.exists() {
             return Ok(());
         }
@@ -178,18 +238,14 @@ impl Thumbnails {
         let name = hex(content);
         let [x, y, w, h] = box_upright.map(|side| (side * 10_000.0) as u32);
         self.folder
-            .join("faces")
+            .join(FACES)
             .join(&name[..2])
             .join(format!("{name}-{x:04}-{y:04}-{w:04}-{h:04}.jpg"))
     }
 }
 
-/// A thumbnail that is whole: one cut short by a power failure is made again, as is what is no thumbnail.
-fn kept(path: &Path) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).ok()?;
-    (bytes.len() as u64 <= MAX_BYTES).then(|| whole(bytes))?
+fn name_of(path: &Path) -> &[u8] {
+    path.file_name().unwrap_or_default().as_encoded_bytes()
 }
 
 fn draw_photo(pixels: &RgbImage) -> Result<Vec<u8>> {
@@ -228,7 +284,7 @@ fn hex(content: &[u8; 32]) -> String {
 }
 
 fn remove(file: &Path) -> Result<()> {
-    private::remove_if_there(file).map_err(Error::io("Deleting the picture of a face", file))
+    private::remove_if_there(file).map_err(Error::io("Deleting a thumbnail", file))
 }
 
 fn encode(pixels: &RgbImage) -> Result<Vec<u8>> {
@@ -255,7 +311,7 @@ mod tests {
     #[test]
     fn a_thumbnail_that_a_power_loss_cut_is_made_again() {
         let dir = tempfile::tempdir().unwrap();
-        let thumbnails = Thumbnails::at(dir.path().join("thumbnails"));
+        let thumbnails = Thumbnails::at(dir.path().join("thumbnails"), None);
         let content = [7; 32];
         let pixels = RgbImage::from_pixel(90, 60, image::Rgb([9, 99, 200]));
         let made = thumbnails

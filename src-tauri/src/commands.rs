@@ -32,6 +32,7 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
     tauri_specta::Builder::new()
         .commands(tauri_specta::collect_commands![
             welcome,
+            unlock,
             prepare,
             use_pictures,
             choose_folders,
@@ -148,6 +149,14 @@ async fn welcome(app: AppHandle, desk: State<'_, Desk>) -> Answer<Welcome> {
         })
     })
     .await
+}
+
+/// Opens an encrypted library with its passphrase.
+#[tauri::command]
+#[specta::specta]
+async fn unlock(desk: State<'_, Desk>, passphrase: String) -> Answer<()> {
+    let shelf = desk.shelf().clone();
+    blocking(move || shelf.unlock(passphrase)).await
 }
 
 /// Works out ahead what the first search and decision need; answers at once.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kith_engine::Library;
+use zeroize::Zeroizing;
 
 use crate::drops::Drops;
 use crate::job::Job;
@@ -22,6 +23,8 @@ const NEXT_BACKUP: Duration = Duration::from_secs(60 * 60);
 #[derive(Clone)]
 pub struct Shelf {
     dir: Option<PathBuf>,
+    /// As it was typed last; needed where the library is encrypted.
+    passphrase: Arc<Mutex<Option<Zeroizing<String>>>>,
     /// None until it is open.
     library: Arc<Mutex<Option<Arc<Library>>>>,
 }
@@ -61,9 +64,30 @@ impl Shelf {
         if let Some(library) = &*opened {
             return Ok(Arc::clone(library));
         }
-        let library = Arc::new(Library::open(&self.dir()?)?);
+        let passphrase = self.passphrase();
+        let passphrase = passphrase.as_ref().map(|text| text.as_str());
+        let library = Arc::new(Library::open_with(&self.dir()?, passphrase)?);
         *opened = Some(Arc::clone(&library));
         Ok(library)
+    }
+
+    /// Opens an encrypted library with its passphrase; blocks meanwhile.
+    pub fn unlock(&self, passphrase: String) -> Result<(), Problem> {
+        let mut kept = self
+            .passphrase
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *kept = Some(Zeroizing::new(passphrase));
+        drop(kept);
+        self.library().map(drop)
+    }
+
+    fn passphrase(&self) -> Option<Zeroizing<String>> {
+        let kept = self
+            .passphrase
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        kept.clone()
     }
 
     /// Seals the catalog, if it is open: the program ends without dropping the library.
@@ -84,7 +108,10 @@ impl Shelf {
             drop(opened);
             return Ok(library.restore(&copy)?);
         }
-        *opened = Some(Arc::new(Library::restore_into(&dir, &copy)?));
+        let passphrase = self.passphrase();
+        let passphrase = passphrase.as_ref().map(|text| text.as_str());
+        let restored = Library::restore_into_with(&dir, &copy, passphrase, passphrase)?;
+        *opened = Some(Arc::new(restored));
         Ok(())
     }
 }
@@ -103,6 +130,7 @@ impl Desk {
     pub fn new(dir: Option<PathBuf>) -> Self {
         let shelf = Shelf {
             dir,
+            passphrase: Arc::default(),
             library: Arc::default(),
         };
         let learning = Learning::new(shelf.clone());

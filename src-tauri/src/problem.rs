@@ -33,6 +33,10 @@ pub enum Problem {
         /// Why.
         why: ReadOnly,
     },
+    /// The library is encrypted, and nobody gave its passphrase yet.
+    PassphraseNeeded,
+    /// It is not the passphrase.
+    WrongPassphrase,
     /// Somebody else has the library open.
     InUse,
     /// A file that a backup would replace, and that is none.
@@ -147,6 +151,8 @@ impl From<Error> for Problem {
             },
             Error::CatalogTooNew { path, .. } => Self::TooNew { path: shown(&path) },
             Error::ReadOnly { why, .. } => Self::ReadOnly { why },
+            Error::PassphraseNeeded { .. } => Self::PassphraseNeeded,
+            Error::WrongPassphrase => Self::WrongPassphrase,
             Error::InUse { .. } => Self::InUse,
             Error::FileInTheWay { path } => Self::FileInTheWay { path: shown(&path) },
             Error::NoFolder { path } => Self::NoFolder { path: shown(&path) },

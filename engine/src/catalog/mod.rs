@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, MAIN_DB, TransactionBehavior, ffi};
+use tempfile::TempPath;
 
 use self::file::Access;
+use crate::encryption::DataKey;
 use crate::people::{Decision, Forgotten, standing};
 use crate::{Error, ReadOnly, Result, private};
 
@@ -66,6 +68,7 @@ const MIGRATIONS: &[&[&str]] = &[
 pub struct Catalog {
     connection: Connection,
     path: PathBuf,
+    key: Option<DataKey>,
     read_only: Option<ReadOnly>,
 }
 
@@ -76,11 +79,19 @@ impl Catalog {
     /// [`Error::CatalogDamaged`] when the file is not a sound catalog, [`Error::CatalogTooNew`]
     /// when a newer version wrote it, [`Error::Catalog`] when `SQLite` cannot open it for writing.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, None)
+    }
+
+    /// The same of a catalog that is encrypted with this key.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn open_with(path: &Path, key: Option<&DataKey>) -> Result<Self> {
         let path = file::absolute(path)?;
         if !path.exists() {
-            create(&path)?;
+            create(&path, key)?;
         }
-        let mut connection = file::connect(&path, Access::Write)?;
+        let mut connection = file::connect(&path, Access::Write, key)?;
         let version = check_version(&connection, &path)?;
         quick_check(&connection, &path)?;
         if connection.is_readonly(MAIN_DB)? {
@@ -97,6 +108,7 @@ impl Catalog {
         Ok(Self {
             connection,
             path,
+            key: key.cloned(),
             read_only: None,
         })
     }
@@ -106,9 +118,9 @@ impl Catalog {
     /// # Errors
     /// [`Error::CatalogDamaged`], [`Error::CatalogTooNew`], [`Error::Io`] and [`Error::Catalog`] when it
     /// cannot be read.
-    pub fn copy_of(path: &Path) -> Result<Self> {
+    pub(crate) fn copy_of(path: &Path, key: Option<&DataKey>) -> Result<Self> {
         let path = file::absolute(path)?;
-        let mut connection = file::copy_into_memory(&path).map_err(|error| match error {
+        let mut connection = file::copy_into_memory(&path, key).map_err(|error| match error {
             Error::Catalog { source } => damaged_or_busy(source, &path),
             other => other,
         })?;
@@ -118,26 +130,51 @@ impl Catalog {
             migrate(&mut connection, &path)?;
         }
         seals::check(&connection).map_err(|fault| fault.of(&path))?;
-        Self::in_memory(connection, &path)
+        Self::in_memory(connection, &path, key)
     }
 
     /// One of today's layout that is only in memory, as if it were at `path`.
-    fn in_memory(connection: Connection, path: &Path) -> Result<Self> {
+    fn in_memory(connection: Connection, path: &Path, key: Option<&DataKey>) -> Result<Self> {
         connection.pragma_update(None, "foreign_keys", true)?;
         Ok(Self {
             connection,
             path: path.to_owned(),
+            key: key.cloned(),
             read_only: None,
         })
+    }
+
+    /// A copy in memory that has another key, or none. It is written into a draft in `folder` meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Catalog`] when that cannot be written.
+    pub(crate) fn with_key(self, key: Option<&DataKey>, folder: &Path) -> Result<Self> {
+        if self.key.as_ref() == key {
+            return Ok(self);
+        }
+        let draft = self.draft_with_key(key, folder)?;
+        let copy = file::copy_into_memory(&draft, key)?;
+        Self::in_memory(copy, &self.path, key)
+    }
+
+    /// Writes all of it into a draft in `folder` that has another key, or none, and checks that.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Catalog`] when it cannot be written.
+    pub(crate) fn draft_with_key(&self, key: Option<&DataKey>, folder: &Path) -> Result<TempPath> {
+        let draft = private::draft_in(folder).map_err(Error::io("Writing the catalog", folder))?;
+        file::write_with_key(&self.connection, &draft, key)?;
+        Self::copy_of(&draft, key)?.check()?;
+        Ok(draft)
     }
 
     /// Whether this program would migrate the catalog at `path`.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub(crate) fn is_older(path: &Path) -> Result<bool> {
+    pub(crate) fn is_older(path: &Path, key: Option<&DataKey>) -> Result<bool> {
         let path = file::absolute(path)?;
-        let connection = file::connect(&path, Access::Write)?;
+        let connection = file::connect(&path, Access::Write, key)?;
         let is_older = check_version(&connection, &path)? < MIGRATIONS.len() as u32;
         if is_older {
             quick_check(&connection, &path)?;
@@ -219,20 +256,25 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::Io`] and [`Error::Catalog`] when it cannot be written.
-    pub(crate) fn copy_to(&self, file: &Path, existing: file::Existing) -> Result<()> {
-        file::write_copy(&self.connection, file, existing)
+    pub(crate) fn copy_to(
+        &self,
+        file: &Path,
+        existing: file::Existing,
+        trailer: &[u8],
+    ) -> Result<()> {
+        file::write_copy_with(&self.connection, file, existing, trailer)
     }
 
     /// A connection of its own to read the same file.
     ///
     /// # Errors
     /// [`Error::Catalog`] when it cannot be opened.
-    pub(crate) fn reader(path: &Path) -> Result<Connection> {
-        file::connect(&file::absolute(path)?, Access::Read)
+    pub(crate) fn reader(path: &Path, key: Option<&DataKey>) -> Result<Connection> {
+        file::connect(&file::absolute(path)?, Access::Read, key)
     }
 
-    /// Takes all that another catalog holds in the place of what this one holds, in one transaction:
-    /// `SQLite` copies the pages, so that others who have it open go on with the new ones, and a kill
+    /// Takes all that another catalog of the same key holds in the place of what this one holds, in one
+    /// transaction: `SQLite` copies the pages, so that others who have it open go on with the new ones, and a kill
     /// leaves the old ones. `before` is called when nobody else can write any more, with a connection
     /// that reads what is about to go.
     ///
@@ -246,12 +288,15 @@ impl Catalog {
         let page_size = |connection: &Connection| -> rusqlite::Result<i64> {
             connection.query_row("PRAGMA page_size", [], |row| row.get(0))
         };
-        let here = page_size(&self.connection)?;
-        if page_size(&other.connection)? != here {
-            other.connection.pragma_update(None, "page_size", here)?;
-            other.connection.execute_batch("VACUUM")?;
+        // Encrypted ones all have pages of one size.
+        if self.key.is_none() {
+            let here = page_size(&self.connection)?;
+            if page_size(&other.connection)? != here {
+                other.connection.pragma_update(None, "page_size", here)?;
+                other.connection.execute_batch("VACUUM")?;
+            }
         }
-        let old = file::connect(&self.path, Access::Read)?;
+        let old = file::connect(&self.path, Access::Read, self.key.as_ref())?;
         self.connection.flush_prepared_statement_cache();
         let copying = Backup::new(&other.connection, &mut self.connection)?;
         // No page yet, only the lock.
@@ -334,11 +379,11 @@ pub(crate) fn delete_faces(connection: &Connection) -> Result<()> {
 }
 
 /// Makes a catalog with nothing in it: under another name first, so that there is never half of one.
-fn create(path: &Path) -> Result<()> {
+fn create(path: &Path, key: Option<&DataKey>) -> Result<()> {
     let making = |error: std::io::Error| Error::io("Making the catalog", path)(error);
     let folder = path.parent().unwrap_or(path);
     let draft = private::draft_in(folder).map_err(making)?;
-    let mut connection = file::connect(&draft, Access::Write)?;
+    let mut connection = file::connect(&draft, Access::Write, key)?;
     connection.pragma_update(None, "journal_mode", "memory")?;
     migrate(&mut connection, path)?;
     connection.close().map_err(|(_, error)| error)?;
@@ -467,9 +512,9 @@ pub(crate) mod tests {
         for version in 1..MIGRATIONS.len() {
             let path = dir.path().join(format!("{version}.sqlite"));
             of_version(&path, version);
-            assert!(Catalog::is_older(&path).unwrap());
+            assert!(Catalog::is_older(&path, None).unwrap());
             let before = std::fs::read(&path).unwrap();
-            Catalog::copy_of(&path).unwrap().check().unwrap();
+            Catalog::copy_of(&path, None).unwrap().check().unwrap();
             assert_eq!(
                 std::fs::read(&path).unwrap(),
                 before,
@@ -488,7 +533,7 @@ pub(crate) mod tests {
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[4096..8192].fill(0x5A);
         std::fs::write(&path, bytes).unwrap();
-        let error = Catalog::is_older(&path).unwrap_err();
+        let error = Catalog::is_older(&path, None).unwrap_err();
         assert!(matches!(error, Error::CatalogDamaged { .. }), "{error}");
     }
 

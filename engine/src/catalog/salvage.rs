@@ -5,11 +5,13 @@ use std::path::Path;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, Params, Row, params, params_from_iter};
+use tempfile::TempDir;
 
 use super::check::{DECODERS, Decode};
 use super::{
     APPLICATION_ID, Catalog, MIGRATIONS, damaged_or_busy, decisions, file, run_migrations,
 };
+use crate::encryption::DataKey;
 use crate::people::face_of;
 use crate::{Error, Result};
 
@@ -47,6 +49,7 @@ pub(crate) struct Salvaged {
 pub(crate) struct Readable {
     /// In memory, of today's layout; rows may refer to missing ones.
     connection: Connection,
+    key: Option<DataKey>,
     tables: Vec<Table>,
     /// The largest numbers that were ever used, as far as they could be read.
     numbers: Vec<(String, i64)>,
@@ -68,17 +71,20 @@ impl Readable {
     ///
     /// # Errors
     /// [`Error::CatalogTooNew`], [`Error::Io`] and [`Error::Catalog`] when it cannot be copied.
-    pub(crate) fn of(path: &Path) -> Result<Option<Self>> {
-        let (damaged, _folder) = file::private_copy(path)?;
-        // Reads a file that is shorter than its header says.
-        if damaged
-            .pragma_update(None, "writable_schema", true)
-            .is_err()
-        {
+    pub(crate) fn of(path: &Path, key: Option<&DataKey>) -> Result<Option<Self>> {
+        let (copy, folder) = file::private_copy(path, key)?;
+        let Some(copy) = tolerant(copy) else {
             return Ok(None);
-        }
+        };
+        let mut damaged = Damaged {
+            connection: copy,
+            key,
+            folder,
+        };
         let known = MIGRATIONS.len();
-        let version = damaged.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0));
+        let version = damaged
+            .connection
+            .query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0));
         let version = match version.map(|version| version as usize) {
             Err(_) => return Ok(None),
             Ok(0) => known,
@@ -91,12 +97,13 @@ impl Readable {
             }
             Ok(version) => version,
         };
-        let connection = Connection::open_in_memory()?;
+        let connection = file::memory(key)?;
         connection.pragma_update(None, "foreign_keys", false)?;
         for statement in MIGRATIONS[..version].iter().copied().flatten() {
             connection.execute_batch(statement)?;
         }
-        let numbers = numbers_of(&damaged);
+        let numbers = numbers_of(&damaged.connection);
+        damaged.reopen()?;
         let mut tables = Vec::new();
         let mut read = 0;
         for (name, decode) in DECODERS {
@@ -108,7 +115,7 @@ impl Readable {
             };
             if *name != "seals" && connection.table_exists(None, *name)? {
                 let mut copying = Copying::new(&table, &connection);
-                table.is_whole = copying.copy_all(&damaged, largest(&numbers, name));
+                table.is_whole = copying.copy_all(&mut damaged, largest(&numbers, name))?;
                 table.rows.lost = copying.lost;
                 read += copying.copied;
             }
@@ -117,12 +124,14 @@ impl Readable {
         if read == 0 {
             return Ok(None);
         }
-        let incomplete_photos = incomplete_photos(&damaged, &connection);
+        damaged.reopen()?;
+        let incomplete_photos = incomplete_photos(&damaged.connection, &connection);
         run_migrations(&connection, version).map_err(|error| damaged_or_busy(error, path))?;
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
         connection.pragma_update(None, "user_version", known as u32)?;
         Ok(Some(Self {
             connection,
+            key: key.cloned(),
             tables,
             numbers,
             incomplete_photos,
@@ -156,6 +165,7 @@ impl Readable {
     pub(crate) fn completed(self, path: &Path, backup: Option<&Catalog>) -> Result<Salvaged> {
         let Self {
             connection,
+            key,
             mut tables,
             mut numbers,
             incomplete_photos,
@@ -179,7 +189,7 @@ impl Readable {
         }
         numbers.extend(numbers_in_log(&connection)?);
         use_no_number_again(&connection, &numbers)?;
-        let catalog = Catalog::in_memory(connection, path)?;
+        let catalog = Catalog::in_memory(connection, path, key.as_ref())?;
         let (mut all, mut of_log) = (Rows::default(), Rows::default());
         for table in tables.iter().filter(|table| !DERIVED.contains(&table.name)) {
             all.lost += table.rows.lost;
@@ -196,13 +206,39 @@ impl Readable {
     }
 }
 
+/// A copy of a damaged catalog, in a folder of its own.
+struct Damaged<'a> {
+    connection: Connection,
+    key: Option<&'a DataKey>,
+    folder: TempDir,
+}
+
+impl Damaged<'_> {
+    /// Opens an encrypted one anew: after a damaged page `SQLCipher` reads no other on the same connection.
+    fn reopen(&mut self) -> Result<()> {
+        if self.key.is_some() {
+            let opened = file::open_private_copy(&self.folder, self.key)?;
+            if let Some(connection) = tolerant(opened) {
+                self.connection = connection;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Has `SQLite` read a file that is shorter than its header says; none where not even its layout can be read.
+fn tolerant(damaged: Connection) -> Option<Connection> {
+    let set = damaged.pragma_update(None, "writable_schema", true);
+    set.is_ok().then_some(damaged)
+}
+
 /// Copies rows of a backup that are missing.
 fn fill(table: &mut Table, backup: &Connection, to: &Connection) -> Result<()> {
     if DERIVED.contains(&table.name) || table.is_whole && !ONLY_GROW.contains(&table.name) {
         return Ok(());
     }
     let mut copying = Copying::new(table, to);
-    copying.copy_all(backup, 0);
+    copying.copy(backup, &format!("SELECT * FROM {}", table.name), []);
     let filled = copying.copied;
     table.rows.lost = table.rows.lost.saturating_sub(filled);
     table.rows.from_backup = filled;
@@ -390,49 +426,59 @@ impl<'a> Copying<'a> {
 
     /// From both ends to where it is damaged, then row by row between; `largest` is the largest number that a
     /// row can have, 0 where that is not known. Says whether all was read.
-    fn copy_all(&mut self, from: &Connection, largest: i64) -> bool {
-        let before = self.lost;
-        let is_whole = self.copy_both_ways(from, largest) && self.lost == before;
-        if !is_whole && self.lost == before {
+    fn copy_all(&mut self, from: &mut Damaged<'_>, largest: i64) -> Result<bool> {
+        let is_whole = self.copy_both_ways(from, largest)? && self.lost == 0;
+        if !is_whole && self.lost == 0 {
             self.lost += 1;
         }
-        is_whole
+        Ok(is_whole)
     }
 
-    fn copy_both_ways(&mut self, from: &Connection, largest: i64) -> bool {
+    fn copy_both_ways(&mut self, from: &mut Damaged<'_>, largest: i64) -> Result<bool> {
         let table = self.table;
         let sql = format!("SELECT *, rowid AS row_number FROM {table} ORDER BY rowid");
-        let up = match self.copy(from, &sql, []) {
-            Scan::Whole => return true,
+        let up = match self.copy_from(from, &sql, [])? {
+            Scan::Whole => return Ok(true),
             Scan::UpTo(row) => row.unwrap_or(0),
             // A table without row numbers.
             Scan::Refused => {
-                if matches!(
-                    self.copy(from, &format!("SELECT * FROM {table}"), []),
-                    Scan::Whole
-                ) {
-                    return true;
+                let sql = format!("SELECT * FROM {table}");
+                if matches!(self.copy_from(from, &sql, [])?, Scan::Whole) {
+                    return Ok(true);
                 }
-                self.copy(from, &format!("SELECT * FROM {table} ORDER BY 1 DESC"), []);
-                return false;
+                self.copy_from(from, &format!("{sql} ORDER BY 1 DESC"), [])?;
+                return Ok(false);
             }
         };
         let sql = format!(
             "SELECT *, rowid AS row_number FROM {table} WHERE rowid > ?1 ORDER BY rowid DESC"
         );
-        let down = match self.copy(from, &sql, [up]) {
+        let down = match self.copy_from(from, &sql, [up])? {
             Scan::UpTo(Some(row)) => row,
             _ => largest + 1,
         };
         if down - up <= LONGEST_GAP {
             let sql = format!("SELECT *, rowid AS row_number FROM {table} WHERE rowid = ?1");
             for row in up + 1..down {
-                if !matches!(self.copy(from, &sql, [row]), Scan::Whole) {
+                if !matches!(self.copy_from(from, &sql, [row])?, Scan::Whole) {
                     self.lost += 1;
                 }
             }
         }
-        false
+        Ok(false)
+    }
+
+    fn copy_from(
+        &mut self,
+        from: &mut Damaged<'_>,
+        sql: &str,
+        params: impl Params,
+    ) -> Result<Scan> {
+        let scan = self.copy(&from.connection, sql, params);
+        if !matches!(scan, Scan::Whole) {
+            from.reopen()?;
+        }
+        Ok(scan)
     }
 
     /// Copies what a statement gives, until it ends or fails.
@@ -582,7 +628,7 @@ mod tests {
         }
 
         fn backup(&self) -> Catalog {
-            Catalog::copy_of(&self.path("catalog.sqlite")).unwrap()
+            Catalog::copy_of(&self.path("catalog.sqlite"), None).unwrap()
         }
 
         /// Overwrites a page of a table: the one in the middle of its leaves, or its root.
@@ -616,7 +662,7 @@ mod tests {
 
         fn salvage(&self, backup: Option<&Catalog>) -> Salvaged {
             let path = self.path("catalog.sqlite");
-            let readable = Readable::of(&path).unwrap().unwrap();
+            let readable = Readable::of(&path, None).unwrap().unwrap();
             let salvaged = readable.completed(&path, backup).unwrap();
             salvaged.catalog.check().unwrap();
             salvaged
@@ -768,7 +814,7 @@ mod tests {
         let place = Place::new();
         place.damage("faces", false);
         let path = place.path("catalog.sqlite");
-        let readable = Readable::of(&path).unwrap().unwrap();
+        let readable = Readable::of(&path, None).unwrap().unwrap();
         let contradicts = |change: &str| {
             let other = Place::new();
             let connection = other.connection();

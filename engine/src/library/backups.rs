@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::Library;
-use super::folder::{BACKUPS, CATALOG};
+use super::folder::CATALOG;
 use crate::catalog::Catalog;
 use crate::catalog::file::{Existing, beside, write_copy};
+use crate::encryption::{BACKUPS, DataKey};
 use crate::{BackupEntry, BackupReason, Error, Result, private};
 
 const EXTENSION: &str = "kith";
@@ -144,8 +145,18 @@ pub(super) fn keep(
 }
 
 /// Keeps a copy of the catalog in a folder, whoever has it open.
-pub(super) fn keep_catalog(folder: &Path, reason: BackupReason) -> Result<PathBuf> {
-    keep(folder, &Catalog::reader(&folder.join(CATALOG))?, reason)
+pub(super) fn keep_catalog(
+    folder: &Path,
+    key: Option<&DataKey>,
+    reason: BackupReason,
+) -> Result<PathBuf> {
+    let reader = Catalog::reader(&folder.join(CATALOG), key)?;
+    keep(folder, &reader, reason)
+}
+
+/// Deletes all copies that a library keeps.
+pub(super) fn remove_all(folder: &Path) -> Result<()> {
+    all(folder)?.iter().try_for_each(remove)
 }
 
 fn forget_old(folder: &Path) -> Result<()> {
@@ -229,7 +240,7 @@ impl Library {
             return Ok(());
         }
         self.seal();
-        keep_catalog(&self.folder, BackupReason::Daily).map(drop)
+        keep_catalog(&self.folder, self.key.as_ref(), BackupReason::Daily).map(drop)
     }
 
     /// The file of a copy by its name or number; none where there is no such copy.
@@ -240,11 +251,6 @@ impl Library {
         let number: Option<u32> = name.parse().ok();
         let is_it = |entry: &BackupEntry| entry.name == name || Some(entry.number) == number;
         Ok(all(folder)?.into_iter().find(is_it).map(|entry| entry.path))
-    }
-
-    /// Deletes all copies that the library keeps.
-    pub(super) fn forget_backups(&self) -> Result<()> {
-        all(&self.folder)?.iter().try_for_each(remove)
     }
 }
 
@@ -276,7 +282,7 @@ mod tests {
             panic!("one copy");
         };
         assert_eq!(copy.reason, BackupReason::BeforeUpgrade);
-        assert!(Catalog::is_older(&copy.path).unwrap());
+        assert!(Catalog::is_older(&copy.path, None).unwrap());
         library.restore(&copy.path).unwrap();
         drop(library);
         let library = Library::open(dir.path()).unwrap();

@@ -9,6 +9,7 @@ use tempfile::TempPath;
 
 use crate::catalog::Catalog;
 use crate::catalog::file::beside;
+use crate::encryption::{BACKUPS, KEY_FILE, KeyFile};
 use crate::{Error, Notice, ReadOnly, Result, private};
 
 pub(super) const CATALOG: &str = "catalog.sqlite";
@@ -18,6 +19,9 @@ const LOCK: &str = "library.lock";
 pub(super) const READING: &str = "reading.lock";
 /// A whole catalog that is to take the place of a damaged one; who finds it finishes that.
 const REPLACEMENT: &str = "catalog.replacement";
+/// The key file that the library is to have, `null` for none: there while the catalog is written with another
+/// key, and until what was written with the old one is deleted.
+const NEW_KEY: &str = "encryption.new";
 /// What is being restored, while it is.
 const RESTORING: &str = "restoring.json";
 /// An older Kith renamed catalogs, and left these when it was killed between two renames.
@@ -32,12 +36,12 @@ const LEFT_BY_OLDER: [&str; 4] = [
     OLDER_BEFORE_RESTORE,
     OLDER_ASIDE,
 ];
-pub(super) const BACKUPS: &str = "backups";
 /// Bytes that are written to see whether there is room: more than opening a catalog takes.
 const PROBE_LEN: usize = 128 << 10;
 
 /// All that Kith puts into the folder, for permissions.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
+    KEY_FILE,
     CATALOG,
     "catalog.sqlite-wal",
     "catalog.sqlite-shm",
@@ -64,7 +68,7 @@ struct Restoring {
 
 /// Whether a folder has a library, sound or not: its catalog, or what is only beside one.
 pub(super) fn is_library(folder: &Path) -> bool {
-    let signs = [CATALOG, REPLACEMENT, BACKUPS, "networks"];
+    let signs = [CATALOG, REPLACEMENT, KEY_FILE, BACKUPS, "networks"];
     signs.iter().any(|name| folder.join(name).exists()) || left_by_older(folder).is_some()
 }
 
@@ -80,7 +84,9 @@ pub(super) fn open(folder: &Path) -> Result<OpenLock> {
         Err(error) if error.kind() == io::ErrorKind::Unsupported => (),
         other => other.map_err(locking)?,
     }
-    if folder.join(REPLACEMENT).exists() || left_by_older(folder).is_some() {
+    let is_interrupted = [REPLACEMENT, NEW_KEY];
+    let is_interrupted = is_interrupted.iter().any(|name| folder.join(name).exists());
+    if is_interrupted || left_by_older(folder).is_some() {
         file.unlock().map_err(locking)?;
         file.lock().map_err(locking)?;
         finish(folder)?;
@@ -155,7 +161,7 @@ fn left_by_older(folder: &Path) -> Option<PathBuf> {
     }
     let left = LEFT_BY_OLDER.iter().map(|name| folder.join(name));
     left.into_iter().find(|file| {
-        let copy = Catalog::copy_of(file);
+        let copy = Catalog::copy_of(file, None);
         copy.is_ok_and(|copy| copy.check().is_ok())
     })
 }
@@ -163,8 +169,10 @@ fn left_by_older(folder: &Path) -> Option<PathBuf> {
 /// Finishes what was interrupted. Nobody else has the library open.
 fn finish(folder: &Path) -> Result<()> {
     let catalog = folder.join(CATALOG);
-    let replacement = folder.join(REPLACEMENT);
-    if replacement.exists() {
+    if folder.join(NEW_KEY).exists() {
+        return finish_new_key(folder);
+    }
+    if folder.join(REPLACEMENT).exists() {
         return put_in_place(folder);
     }
     let Some(left) = left_by_older(folder) else {
@@ -190,11 +198,166 @@ fn finish(folder: &Path) -> Result<()> {
 /// Begins to put a whole catalog, whose file is in the same folder, in the place of a damaged or missing
 /// one, and does it. From the first rename on it is finished at the next opening, whatever happens.
 pub(super) fn replace(folder: &Path, whole: TempPath) -> Result<()> {
+    begin_to_replace(folder, whole)?;
+    put_in_place(folder)
+}
+
+fn begin_to_replace(folder: &Path, whole: TempPath) -> Result<()> {
     let replacement = folder.join(REPLACEMENT);
     let renamed = whole.persist(&replacement).map_err(|error| error.error);
     let renamed = renamed.and_then(|()| private::sync_folder(folder));
-    renamed.map_err(Error::io("Replacing the catalog", &replacement))?;
-    put_in_place(folder)
+    renamed.map_err(Error::io("Replacing the catalog", &replacement))
+}
+
+/// The thumbnails as they are to be after the key changed, while it does.
+pub(super) fn new_thumbnails(folder: &Path) -> PathBuf {
+    folder.join("cache/thumbnails.new")
+}
+
+/// The key file of a library, as it is once a change of the key that was decided is finished.
+///
+/// # Errors
+/// [`Error::KeyFile`], [`Error::Io`].
+pub(super) fn key_file(folder: &Path) -> Result<Option<KeyFile>> {
+    if is_new_key_decided(folder) {
+        new_key(folder)
+    } else {
+        KeyFile::of_library(folder)
+    }
+}
+
+/// The catalog that belongs to [`key_file`].
+pub(super) fn catalog(folder: &Path) -> PathBuf {
+    folder.join(if is_new_key_decided(folder) {
+        REPLACEMENT
+    } else {
+        CATALOG
+    })
+}
+
+/// Whether a change of the key was decided and is to be finished.
+pub(super) fn is_new_key_decided(folder: &Path) -> bool {
+    folder.join(REPLACEMENT).exists() && folder.join(NEW_KEY).exists()
+}
+
+fn new_key(folder: &Path) -> Result<Option<KeyFile>> {
+    let path = folder.join(NEW_KEY);
+    let text = fs::read(&path).map_err(Error::io("Reading the key file", &path))?;
+    serde_json::from_slice(&text).map_err(|_| Error::KeyFile { path })
+}
+
+/// Replaces the catalog by one with another key, or none, and with it the key file and the thumbnails; what
+/// else was written with the old key, or without, is deleted. `whole` writes [`new_thumbnails`] and the draft
+/// of the catalog. From the moment on when that has its whole name the change is finished at the next opening,
+/// before that it is undone. The caller holds the library alone.
+pub(super) fn change_key(
+    folder: &Path,
+    key_file: Option<&KeyFile>,
+    whole: impl FnOnce() -> Result<TempPath>,
+) -> Result<()> {
+    let path = folder.join(NEW_KEY);
+    let writing = |error| Error::io("Writing the key file", &path)(error);
+    let text = serde_json::to_vec(&key_file).map_err(|error| writing(error.into()))?;
+    private::write_synced(&path, &text).map_err(writing)?;
+    let begun = whole().and_then(|draft| begin_to_replace(folder, draft));
+    if let Err(error) = begun {
+        if !folder.join(REPLACEMENT).exists() {
+            undo_new_key(folder)?;
+        }
+        return Err(error);
+    }
+    finish_new_key(folder)
+}
+
+fn finish_new_key(folder: &Path) -> Result<()> {
+    let catalog = folder.join(CATALOG);
+    let finishing = |error| Error::io("Changing the key of the library", &catalog)(error);
+    let (replacement, thumbnails) = (folder.join(REPLACEMENT), new_thumbnails(folder));
+    let is_decided = replacement.exists();
+    let key_file = match new_key(folder) {
+        Err(Error::KeyFile { .. }) if !is_decided => return undo_new_key(folder),
+        other => other?,
+    };
+    // A kill came before the new catalog was whole.
+    if !is_decided && KeyFile::of_library(folder)? != key_file {
+        return undo_new_key(folder);
+    }
+    write_key_file(folder, key_file.as_ref())?;
+    if is_decided {
+        // They are the old one's; all that was in them is in the new one.
+        for suffix in ["-wal", "-shm", "-journal"] {
+            private::remove_if_there(&beside(&catalog, suffix)).map_err(finishing)?;
+        }
+        let renamed = fs::rename(&replacement, &catalog);
+        renamed
+            .and_then(|()| private::sync_folder(folder))
+            .map_err(finishing)?;
+    }
+    super::backups::remove_all(folder)?;
+    remove_older_catalogs(folder)?;
+    remove_drafts(folder, private::Drafts::All)?;
+    super::keeping::remove_folder_if_there(&folder.join("cache/index"))?;
+    if thumbnails.exists() {
+        let old = folder.join("cache/thumbnails");
+        super::keeping::remove_folder_if_there(&old)?;
+        fs::rename(&thumbnails, &old).map_err(finishing)?;
+    }
+    private::remove_if_there(&folder.join(NEW_KEY)).map_err(finishing)
+}
+
+/// The library is as it was before its key was to be changed.
+fn undo_new_key(folder: &Path) -> Result<()> {
+    super::keeping::remove_folder_if_there(&new_thumbnails(folder))?;
+    remove_drafts(folder, private::Drafts::All)?;
+    let path = folder.join(NEW_KEY);
+    private::remove_if_there(&path).map_err(Error::io("Deleting the key file", &path))
+}
+
+/// Writes the key file, after its copy, or deletes both where the library is not encrypted. What is so already
+/// is not written: it needs no room on a full disk.
+pub(super) fn write_key_file(folder: &Path, key_file: Option<&KeyFile>) -> Result<()> {
+    for path in key_files(folder) {
+        let writing = |error| Error::io("Writing the key file", &path)(error);
+        match key_file {
+            Some(key_file) if !is_at(key_file, &path) => {
+                private::create_folders(path.parent().unwrap_or(folder)).map_err(writing)?;
+                private::write_synced(&path, &key_file.to_bytes()).map_err(writing)?;
+            }
+            Some(_) => (),
+            None => private::remove_if_there(&path).map_err(writing)?,
+        }
+    }
+    Ok(())
+}
+
+/// The copy of the key file, and the key file.
+fn key_files(folder: &Path) -> [PathBuf; 2] {
+    [folder.join(BACKUPS), folder.to_owned()].map(|place| place.join(KEY_FILE))
+}
+
+fn is_at(key_file: &KeyFile, path: &Path) -> bool {
+    KeyFile::read(path).is_ok_and(|found| found.as_ref() == Some(key_file))
+}
+
+/// Writes the key file of an encrypted library again where it is damaged or lost, and its copy where that is
+/// another.
+pub(super) fn repair_key_file(folder: &Path) -> Result<()> {
+    let sound = |key_file: &KeyFile| {
+        let files = key_files(folder);
+        files.iter().all(|path| is_at(key_file, path))
+    };
+    let found = KeyFile::of_library(folder)?;
+    if found.as_ref().is_none_or(sound) {
+        return Ok(());
+    }
+    // Another process may be changing the passphrase.
+    let Some(_reading) = try_lock_reading(folder)? else {
+        return Ok(());
+    };
+    match KeyFile::of_library(folder)? {
+        Some(key_file) => write_key_file(folder, Some(&key_file)),
+        None => Ok(()),
+    }
 }
 
 /// Deletes the catalogs that an older Kith put aside.

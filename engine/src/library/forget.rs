@@ -8,11 +8,11 @@ use std::{fs, io};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
-use super::Library;
 use super::before::entry_of;
 use super::folder;
 use super::keeping::{remove_folder_if_there, remove_if_there};
 use super::rows::Rows;
+use super::{Library, backups};
 use crate::catalog::faces::StoredFace;
 use crate::catalog::transfer as all_rows;
 use crate::catalog::{decisions, delete_faces, faces, forgotten, learned};
@@ -173,7 +173,7 @@ impl Library {
     /// Deletes the copies of the catalog that the library keeps, and those that are being written.
     fn remove_copies(&self) -> Result<()> {
         folder::remove_drafts(&self.folder, private::Drafts::All)?;
-        self.forget_backups()?;
+        backups::remove_all(&self.folder)?;
         folder::remove_older_catalogs(&self.folder)
     }
 

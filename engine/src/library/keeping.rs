@@ -1,14 +1,17 @@
 //! Backs up and restores the catalog, and says how much room the library takes.
 
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Library;
 use super::backups;
+use super::encryption::{needed, unlocked};
 use super::folder::{self, CATALOG};
 use crate::catalog::Catalog;
 use crate::catalog::file::{Existing, looks_like_catalog, write_copy};
+use crate::encryption::{DataKey, KeyFile};
 use crate::people::Groups;
 use crate::{BackupReason, Error, Notice, Result, Storage, private};
 
@@ -49,15 +52,21 @@ impl Library {
             if !metadata.is_file() || is_in_use {
                 return Err(in_the_way());
             }
-            let is_ours = metadata.len() == 0
-                || looks_like_catalog(&file).map_err(Error::io("Looking at the file", &file))?;
-            if !is_ours {
+            let is_backup = looks_like_catalog(&file)
+                .and_then(|is| Ok(is || KeyFile::behind_catalog(&file)?.is_some()));
+            let is_backup = is_backup.map_err(Error::io("Looking at the file", &file))?;
+            if metadata.len() > 0 && !is_backup {
                 return Err(in_the_way());
             }
         }
         let mut catalog = self.catalog();
         catalog.try_seal();
-        catalog.copy_to(&file, Existing::Replace)
+        // Elsewhere it is read without the library's key file.
+        let trailer = match &self.key {
+            Some(_) => KeyFile::of_library(&self.folder)?.map(|file| file.trailer()),
+            None => None,
+        };
+        catalog.copy_to(&file, Existing::Replace, &trailer.unwrap_or_default())
     }
 
     /// Takes a backup in the place of what the library holds now, of which a copy is kept among
@@ -70,11 +79,21 @@ impl Library {
     /// [`Error::Busy`] while photos are read, [`Error::ReadOnly`]; nothing is changed then. [`Error::Io`]
     /// and [`Error::Catalog`] when the disk does not let us.
     pub fn restore(&self, file: &Path) -> Result<()> {
+        self.restore_with(file, None)
+    }
+
+    /// The same, with the passphrase of a backup that another encrypted library wrote. Whether this library is
+    /// encrypted stays as it is.
+    ///
+    /// # Errors
+    /// As [`restore`](Self::restore), [`Error::PassphraseNeeded`] and [`Error::WrongPassphrase`].
+    pub fn restore_with(&self, file: &Path, passphrase: Option<&str>) -> Result<()> {
         let _reading = self.lock_reading()?;
         // Another catalog may mean another map by the same number.
         self.forget_finder();
         let mut groups = self.groups();
-        let checked = checked_backup(file, &self.folder, &mut groups);
+        let key = self.key.as_ref();
+        let checked = checked_backup(file, passphrase, &self.folder, key, &mut groups);
         groups.forget();
         let backup = checked?;
         let mut catalog = self.catalog();
@@ -96,17 +115,50 @@ impl Library {
     /// # Errors
     /// As [`restore`](Self::restore), and [`Error::InUse`] when somebody has the library open.
     pub fn restore_into(dir: &Path, file: &Path) -> Result<Self> {
-        match Self::open(dir) {
+        Self::restore_into_with(dir, file, None, None)
+    }
+
+    /// The same, with the passphrases of the library and of the backup. A library that is made of an encrypted
+    /// backup is encrypted with the backup's passphrase.
+    ///
+    /// # Errors
+    /// As [`restore_into`](Self::restore_into) and [`restore_with`](Self::restore_with).
+    pub fn restore_into_with(
+        dir: &Path,
+        file: &Path,
+        passphrase: Option<&str>,
+        of_backup: Option<&str>,
+    ) -> Result<Self> {
+        if knows_its_key(dir) || !adopt_key(dir, file, of_backup)? {
+            return Self::restore_into_unlocked(dir, file, passphrase, of_backup);
+        }
+        let restored = Self::restore_into_unlocked(dir, file, of_backup, of_backup);
+        if restored.is_err() && !dir.join(CATALOG).exists() {
+            folder::write_key_file(dir, None)?;
+        }
+        restored
+    }
+
+    /// The same in a library that has its key file, if it is to have one.
+    fn restore_into_unlocked(
+        dir: &Path,
+        file: &Path,
+        passphrase: Option<&str>,
+        of_backup: Option<&str>,
+    ) -> Result<Self> {
+        match Self::open_with(dir, passphrase) {
             Ok(library) => {
-                library.restore(file)?;
+                library.restore_with(file, of_backup)?;
                 Ok(library)
             }
             Err(Error::CatalogDamaged { .. } | Error::CatalogTooNew { .. }) => {
-                let mut groups = Groups::of(&dir.join("cache/index"));
-                let backup = checked_backup(file, dir, &mut groups)?;
+                let key = unlocked(dir, passphrase)?;
+                let key = key.as_ref();
+                let mut groups = Groups::of(&dir.join("cache/index"), key);
+                let backup = checked_backup(file, of_backup, dir, key, &mut groups)?;
                 put_in_place(dir, &backup)?;
                 keep_restored(dir, &backup);
-                Self::open(dir)
+                Self::open_with(dir, passphrase)
             }
             Err(error) => Err(error),
         }
@@ -158,19 +210,91 @@ impl Library {
     }
 }
 
-/// A backup in memory, brought to today's layout and found to be a sound library.
-fn checked_backup(file: &Path, library: &Path, groups: &mut Groups) -> Result<Catalog> {
+/// Whether a library has a sound key file, or a catalog that needs none.
+fn knows_its_key(dir: &Path) -> bool {
+    match KeyFile::of_library(dir) {
+        Ok(Some(_)) => true,
+        Ok(None) => looks_like_catalog(&dir.join(CATALOG)).unwrap_or(false),
+        Err(_) => false,
+    }
+}
+
+/// Gives a library that is not there, or whose key file is damaged or lost, the key of an encrypted backup;
+/// says whether it is encrypted.
+fn adopt_key(dir: &Path, file: &Path, passphrase: Option<&str>) -> Result<bool> {
+    // What is no backup is told when it is restored.
+    let Ok(Some(key_file)) = KeyFile::of_backup(file) else {
+        return Ok(false);
+    };
+    key_file.unlock(needed(passphrase, file)?, file)?;
+    folder::write_key_file(dir, Some(&key_file))?;
+    Ok(true)
+}
+
+/// A backup in memory, with its own key or that of the library that wrote it.
+fn opened_backup(
+    file: &Path,
+    passphrase: Option<&str>,
+    library: &Path,
+    key: Option<&DataKey>,
+) -> Result<Catalog> {
+    let reading = || Error::io("Reading the backup", file);
+    if looks_like_catalog(file).map_err(reading())? {
+        return Catalog::copy_of(file, None);
+    }
+    let of_backup = KeyFile::of_backup(file).map_err(reading())?;
+    let trailer = KeyFile::behind_catalog(file).map_err(reading())?;
+    let folder;
+    let (mut catalog, mut copy) = (file, PathBuf::new());
+    let is_librarys = |key_file: &KeyFile| {
+        let of_library = KeyFile::of_library(library);
+        of_library.is_ok_and(|of_library| of_library.as_ref() == Some(key_file))
+    };
+    if let Some((_, length)) = trailer {
+        // `SQLite` knows nothing of what stands behind.
+        folder = tempfile::tempdir().map_err(reading())?;
+        copy.push(folder.path().join(CATALOG));
+        let copied = File::open(file).and_then(|from| {
+            let mut to = File::create(&copy)?;
+            std::io::copy(&mut from.take(length), &mut to)
+        });
+        copied.map_err(reading())?;
+        catalog = &copy;
+    }
+    // The library's key opens it whatever its passphrase was then.
+    let with_library_key = Catalog::copy_of(catalog, key);
+    match (with_library_key, of_backup) {
+        (Err(Error::CatalogDamaged { .. }), Some(key_file)) if !is_librarys(&key_file) => {
+            let own = key_file.unlock(needed(passphrase, file)?, file)?;
+            Catalog::copy_of(catalog, Some(&own))
+        }
+        (opened, _) => opened,
+    }
+}
+
+/// A backup in memory, with the library's key, brought to today's layout and found to be a sound library.
+fn checked_backup(
+    file: &Path,
+    passphrase: Option<&str>,
+    library: &Path,
+    key: Option<&DataKey>,
+    groups: &mut Groups,
+) -> Result<Catalog> {
     let no_backup = |reason: String| Error::NoBackup {
         reason,
         path: file.to_owned(),
     };
     let found = fs::metadata(file).map_err(|error| no_backup(error.to_string()))?;
+    if !found.is_file() {
+        return Err(no_backup("it is not a file".to_owned()));
+    }
     if is_same_file(&found, &library.join(CATALOG)) {
         return Err(no_backup("it is the library's own catalog".to_owned()));
     }
     let mut checked = || -> Result<Catalog> {
-        let mut backup = Catalog::copy_of(file)?;
+        let backup = opened_backup(file, passphrase, library, key)?;
         backup.check()?;
+        let mut backup = backup.with_key(key, library)?;
         // Not from what the backup says: people follow from faces and decisions.
         backup.transaction(|connection| groups.derive_again(connection))?;
         backup.seal()?;

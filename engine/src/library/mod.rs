@@ -9,6 +9,7 @@ mod away;
 mod backups;
 mod before;
 mod by_folder;
+mod encryption;
 mod folder;
 mod forget;
 mod keeping;
@@ -37,11 +38,13 @@ use self::before::{Before, faces_in, person_of, several, tidy};
 use self::folder::{CATALOG, OpenLock};
 use self::rows::{Rows, Stamp, best_first, spot_of};
 use self::sentences::said;
+use crate::catalog::file::may_be_encrypted;
 use crate::catalog::photos::Photo;
 use crate::catalog::{
     Catalog, decisions, faces, folders, forgotten, learned as learned_rows, maps, photos,
     questions, skipped as skipped_rows,
 };
+use crate::encryption::DataKey;
 use crate::faces::{FaceFinder, MODEL};
 use crate::indexing::{DECODED_SIDE, Job, embedded, moved_root, resolved};
 use crate::people::{Calibration, Decided, Decision, Groups, group_faces, standing};
@@ -68,6 +71,8 @@ const LEAST_DRAWN: f32 = 0.005;
 #[derive(Debug)]
 pub struct Library {
     folder: PathBuf,
+    /// Of an encrypted library.
+    key: Option<DataKey>,
     catalog: Mutex<Catalog>,
     /// The rows as they were read last; see [`rows`](Self::rows).
     rows: Mutex<Option<(Stamp, Arc<Rows>)>>,
@@ -99,13 +104,35 @@ impl Library {
     /// [`Error::Io`] when the folder cannot be made, [`Error::CatalogDamaged`] and
     /// [`Error::CatalogTooNew`] when its catalog is not to be trusted.
     pub fn open(dir: &Path) -> Result<Self> {
+        Self::open_with(dir, None)
+    }
+
+    /// The same, with the passphrase of an encrypted one.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); [`Error::PassphraseNeeded`], [`Error::WrongPassphrase`] and
+    /// [`Error::KeyFile`] where it is encrypted.
+    pub fn open_with(dir: &Path, passphrase: Option<&str>) -> Result<Self> {
         let dir = std::path::absolute(dir).map_err(Error::io("Finding the library", dir))?;
-        let path = dir.join(CATALOG);
-        let (catalog, notices, open) = match Self::open_catalog(&dir) {
+        let lock = folder::open(&dir);
+        let key = encryption::unlocked(&dir, passphrase)?;
+        let opened = lock.and_then(|lock| Self::open_catalog(&dir, lock, key.as_ref()));
+        let opened = opened.map_err(|error| match error {
+            Error::CatalogDamaged { path, .. }
+                if key.is_none() && may_be_encrypted(&path) =>
+            {
+                let reason = "it cannot be read: it is damaged, or encrypted and its key file, encryption.json, \
+                              is missing. Copy that back from a copy of the library's folder"
+                    .to_owned();
+                Error::CatalogDamaged { reason, path }
+            }
+            other => other,
+        });
+        let (catalog, notices, open) = match opened {
             Ok(opened) => opened,
             Err(error) => {
                 let why = folder::why_read_only(&dir, &error).ok_or(error)?;
-                let mut catalog = Catalog::copy_of(&path)?;
+                let mut catalog = Catalog::copy_of(&folder::catalog(&dir), key.as_ref())?;
                 catalog.only_read(why);
                 (catalog, Vec::new(), folder::open_read_only(&dir))
             }
@@ -114,10 +141,11 @@ impl Library {
         let mut library = Self {
             catalog: Mutex::new(catalog),
             rows: Mutex::new(None),
-            groups: Mutex::new(Groups::of(&cache.join("index"))),
+            groups: Mutex::new(Groups::of(&cache.join("index"), key.as_ref())),
             finder: Mutex::new(None),
-            thumbnails: Thumbnails::at(cache.join("thumbnails")),
+            thumbnails: Thumbnails::at(cache.join("thumbnails"), key.as_ref()),
             folder: dir,
+            key,
             notices,
             open: Mutex::new(open),
         };
@@ -126,20 +154,26 @@ impl Library {
     }
 
     /// Opens the catalog to write.
-    fn open_catalog(dir: &Path) -> Result<(Catalog, Vec<Notice>, OpenLock)> {
-        let lock = folder::open(dir)?;
+    fn open_catalog(
+        dir: &Path,
+        lock: OpenLock,
+        key: Option<&DataKey>,
+    ) -> Result<(Catalog, Vec<Notice>, OpenLock)> {
+        if key.is_some() {
+            folder::repair_key_file(dir)?;
+        }
         folder::close_to_others(dir)?;
         let path = dir.join(CATALOG);
         let mut notices = Vec::new();
         if path.exists() {
-            if Catalog::is_older(&path)? {
-                backups::keep_catalog(dir, BackupReason::BeforeUpgrade)?;
+            if Catalog::is_older(&path, key)? {
+                backups::keep_catalog(dir, key, BackupReason::BeforeUpgrade)?;
             }
         } else if folder::is_library(dir) {
             let reason = "it is missing, and other files of the library are there".to_owned();
             return Err(Error::CatalogDamaged { reason, path });
         }
-        let mut catalog = Catalog::open(&path)?;
+        let mut catalog = Catalog::open_with(&path, key)?;
         catalog.check_seals()?;
         if !folder::is_being_read(dir) {
             catalog.try_seal();
@@ -165,7 +199,9 @@ impl Library {
             return Ok(());
         };
         let path = self.folder.clone();
-        let Ok((opened, _, lock)) = Self::open_catalog(&self.folder) else {
+        let opened = folder::open(&self.folder)
+            .and_then(|lock| Self::open_catalog(&self.folder, lock, self.key.as_ref()));
+        let Ok((opened, _, lock)) = opened else {
             return Err(Error::ReadOnly { why, path });
         };
         *catalog = opened;
@@ -219,7 +255,7 @@ impl Library {
         chosen.roots.extend(folders.iter().cloned());
         let find = || scan::found(&folders, &chosen, &|| control.is_cancelled());
         // A connection of its own: files are hashed meanwhile.
-        let connection = Catalog::reader(&self.catalog_path())?;
+        let connection = Catalog::reader(&self.catalog_path(), self.key.as_ref())?;
         let moved = moved_root(&connection, &folders[0], &find)?;
         Ok(moved.map(|(from, photos)| MovedFolder::new(&from, &folders[0], photos)))
     }
@@ -284,7 +320,7 @@ impl Library {
     ) -> Result<IndexSummary> {
         let _reading = self.lock_reading()?;
         let mut job = Job {
-            catalog: Catalog::open(&self.catalog_path())?,
+            catalog: self.second_catalog()?,
             chosen,
             named,
             finder: &|| self.finder(),
@@ -818,6 +854,11 @@ impl Library {
     /// The networks are loaded anew when they are needed next.
     fn forget_finder(&self) {
         *self.finder.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The catalog through a connection of its own, for a job that lasts.
+    fn second_catalog(&self) -> Result<Catalog> {
+        Catalog::open_with(&self.catalog_path(), self.key.as_ref())
     }
 
     fn catalog(&self) -> MutexGuard<'_, Catalog> {

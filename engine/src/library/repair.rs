@@ -3,10 +3,12 @@
 
 use std::path::Path;
 
+use super::encryption::unlocked;
 use super::folder::{self, CATALOG};
 use super::{Library, backups, keeping};
 use crate::catalog::Catalog;
 use crate::catalog::salvage::{Readable, Salvaged};
+use crate::encryption::DataKey;
 use crate::people::Groups;
 use crate::{BackupReason, Error, RepairSummary, Result};
 
@@ -28,21 +30,30 @@ impl Library {
     /// [`Error::BeyondRepair`] when nothing of the catalog can be read, [`Error::CatalogTooNew`],
     /// [`Error::Io`] and [`Error::Catalog`] when the disk does not let us.
     pub fn repair(dir: &Path) -> Result<RepairSummary> {
+        Self::repair_with(dir, None)
+    }
+
+    /// The same, with the passphrase of an encrypted library.
+    ///
+    /// # Errors
+    /// As [`repair`](Self::repair) and [`open_with`](Self::open_with).
+    pub fn repair_with(dir: &Path, passphrase: Option<&str>) -> Result<RepairSummary> {
         let dir = std::path::absolute(dir).map_err(Error::io("Finding the library", dir))?;
         if !Self::is_in(&dir) {
             return Err(Error::NoLibrary { path: dir });
         }
         let mut summary = RepairSummary::default();
-        let opened = Self::open(&dir).and_then(|library| library.check());
+        let opened = Self::open_with(&dir, passphrase).and_then(|library| library.check());
         match opened {
             Ok(()) => (),
             Err(Error::CatalogDamaged { reason, .. }) => {
                 summary.damage = Some(reason);
-                salvage_catalog(&dir, &mut summary)?;
+                let key = unlocked(&dir, passphrase)?;
+                salvage_catalog(&dir, key.as_ref(), &mut summary)?;
             }
             Err(error) => return Err(error),
         }
-        let library = Self::open(&dir)?;
+        let library = Self::open_with(&dir, passphrase)?;
         library.check()?;
         {
             let _reading = library.lock_reading()?;
@@ -60,17 +71,17 @@ impl Library {
     }
 }
 
-fn salvage_catalog(dir: &Path, summary: &mut RepairSummary) -> Result<()> {
+fn salvage_catalog(dir: &Path, key: Option<&DataKey>, summary: &mut RepairSummary) -> Result<()> {
     let path = dir.join(CATALOG);
     let readable = {
         let _alone = folder::lock_alone(dir)?;
         if path.exists() {
-            Readable::of(&path)?
+            Readable::of(&path, key)?
         } else {
             None
         }
     };
-    let backup = newest_sound_backup(dir, readable.as_ref())?;
+    let backup = newest_sound_backup(dir, key, readable.as_ref())?;
     let Some(readable) = readable else {
         return Err(Error::BeyondRepair {
             backup: backup.map(|(name, _)| name),
@@ -83,7 +94,7 @@ fn salvage_catalog(dir: &Path, summary: &mut RepairSummary) -> Result<()> {
         all,
     } = readable.completed(&path, backup.as_ref().map(|(_, catalog)| catalog))?;
     catalog.check()?;
-    let mut groups = Groups::of(&dir.join("cache/index"));
+    let mut groups = Groups::of(&dir.join("cache/index"), key);
     catalog.transaction(|connection| groups.derive_again(connection))?;
     catalog.seal()?;
     keeping::put_in_place(dir, &catalog)?;
@@ -101,13 +112,14 @@ fn salvage_catalog(dir: &Path, summary: &mut RepairSummary) -> Result<()> {
 /// user left by restoring a backup, is none.
 fn newest_sound_backup(
     dir: &Path,
+    key: Option<&DataKey>,
     readable: Option<&Readable>,
 ) -> Result<Option<(String, Catalog)>> {
     for entry in backups::all(dir)? {
         if entry.reason == BackupReason::Damaged {
             continue;
         }
-        let sound = Catalog::copy_of(&entry.path).and_then(|copy| {
+        let sound = Catalog::copy_of(&entry.path, key).and_then(|copy| {
             copy.check()?;
             let is_other = readable.map_or(Ok(false), |readable| readable.contradicts(&copy))?;
             Ok((!is_other).then_some(copy))

@@ -30,7 +30,7 @@ impl Library {
             return transfer::write(catalog.connection(), file, control, on_progress);
         }
         drop(catalog);
-        let mut reader = Catalog::reader(&self.catalog_path())?;
+        let mut reader = Catalog::reader(&self.catalog_path(), self.key.as_ref())?;
         // One state of the catalog, whatever others write meanwhile.
         let snapshot = reader.transaction()?;
         transfer::write(&snapshot, file, control, on_progress)

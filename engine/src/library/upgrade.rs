@@ -6,7 +6,7 @@ use kith_models::AddedEmbedder;
 
 use super::Library;
 use crate::catalog::maps::MapId;
-use crate::catalog::{Catalog, embeddings, maps};
+use crate::catalog::{embeddings, maps};
 use crate::faces::Mapped;
 use crate::regrouping::Regrouping;
 use crate::upgrade::Upgrade;
@@ -88,7 +88,7 @@ impl Library {
         on_progress: &'a mut dyn FnMut(UpgradeProgress),
     ) -> Result<Upgrade<'a>> {
         Ok(Upgrade {
-            catalog: Catalog::open(&self.catalog_path())?,
+            catalog: self.second_catalog()?,
             regrouping: Regrouping::of(&self.groups),
             control,
             on_progress,

@@ -17,6 +17,7 @@ use super::{Calibration, Decided, GroupFace};
 use crate::catalog::faces::StoredFace;
 use crate::catalog::placements::{self, Placement};
 use crate::catalog::{decisions, faces, learned, questions};
+use crate::encryption::DataKey;
 use crate::faces::MODEL;
 use crate::index::FaceIndex;
 use crate::{FaceId, Result};
@@ -67,6 +68,8 @@ fn group_face(face: &StoredFace) -> GroupFace {
 #[derive(Debug)]
 pub struct Groups {
     folder: PathBuf,
+    /// Of an encrypted library.
+    key: Option<DataKey>,
     /// Read when it is needed, which is when faces change, and kept until only decisions do: of a hundred
     /// thousand faces it takes half a second and 70 MB.
     index: Option<FaceIndex>,
@@ -76,9 +79,10 @@ pub struct Groups {
 impl Groups {
     /// With the index that is kept in `folder`.
     #[must_use]
-    pub fn of(folder: &Path) -> Self {
+    pub(crate) fn of(folder: &Path, key: Option<&DataKey>) -> Self {
         Self {
             folder: folder.to_owned(),
+            key: key.cloned(),
             index: None,
             taught: None,
         }
@@ -139,8 +143,9 @@ impl Groups {
                 taught
             }
             _ => {
-                let folder = &self.folder;
-                let index = self.index.get_or_insert_with(|| FaceIndex::load(folder));
+                let (folder, key) = (&self.folder, self.key.as_ref());
+                let load = || FaceIndex::load_with(folder, key);
+                let index = self.index.get_or_insert_with(load);
                 index.update(&codes(&faces))?;
                 Taught::by(faces, index, head)
             }
@@ -282,7 +287,7 @@ mod tests {
     fn placements_that_another_version_wrote_are_derived_again() {
         let dir = tempfile::tempdir().expect("a folder");
         let mut catalog = catalog(dir.path());
-        let mut groups = Groups::of(&dir.path().join("index"));
+        let mut groups = Groups::of(&dir.path().join("index"), None);
         let mut derived = |catalog: &mut Catalog| {
             let work = |connection: &Connection| groups.bring_up_to_date(connection);
             catalog.transaction(work).expect("groups");

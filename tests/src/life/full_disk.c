@@ -1,10 +1,12 @@
 // Lets a disk be full: what is written below the folder KITH_FULL_BELOW fails with ENOSPC from the call
-// number KITH_FULL_AT on. The number of calls goes to the file KITH_FULL_COUNT at the end.
+// number KITH_FULL_AT on. The number of calls goes to the file KITH_FULL_COUNT at the end. With KITH_KILL_AT
+// the process is killed before the call of that number instead; renaming and deleting count then, too.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -32,8 +34,9 @@ static int fd_below(int fd) {
 
 // Whether this call fails.
 static int full(void) {
-    const char *at = getenv("KITH_FULL_AT");
+    const char *at = getenv("KITH_FULL_AT"), *kill_at = getenv("KITH_KILL_AT");
     unsigned call = atomic_fetch_add(&calls, 1);
+    if (kill_at && call >= strtoul(kill_at, NULL, 10)) raise(SIGKILL);
     if (at && call >= strtoul(at, NULL, 10)) {
         errno = ENOSPC;
         return 1;
@@ -116,4 +119,25 @@ int open64(const char *path, int flags, ...) {
     va_end(more);
     if (creates(path, flags) && full()) return -1;
     return REAL(open64)(path, flags, mode);
+}
+
+// Renaming and deleting need no room.
+static void kill_before(const char *path) {
+    if (getenv("KITH_KILL_AT") && below(path)) full();
+}
+int rename(const char *from, const char *to) {
+    kill_before(to);
+    return REAL(rename)(from, to);
+}
+int unlink(const char *path) {
+    kill_before(path);
+    return REAL(unlink)(path);
+}
+int rmdir(const char *path) {
+    kill_before(path);
+    return REAL(rmdir)(path);
+}
+int unlinkat(int folder, const char *path, int flags) {
+    if (getenv("KITH_KILL_AT") && (below(path) || fd_below(folder))) full();
+    return REAL(unlinkat)(folder, path, flags);
 }

@@ -13,6 +13,7 @@ use serde_json::Value;
 pub struct Program {
     kith: PathBuf,
     library: PathBuf,
+    passphrase: Option<String>,
 }
 
 impl Program {
@@ -22,6 +23,16 @@ impl Program {
         Self {
             kith: kith.to_owned(),
             library: library.to_owned(),
+            passphrase: None,
+        }
+    }
+
+    /// The same with the passphrase of a library that is encrypted, or will be.
+    #[must_use]
+    pub fn with_passphrase(self, passphrase: &str) -> Self {
+        Self {
+            passphrase: Some(passphrase.to_owned()),
+            ..self
         }
     }
 
@@ -47,6 +58,9 @@ impl Program {
             .arg(&self.library)
             .arg("--json")
             .stdin(Stdio::null());
+        if let Some(passphrase) = &self.passphrase {
+            command.env("KITH_PASSPHRASE", passphrase);
+        }
         command
     }
 

@@ -5,6 +5,8 @@ import { invoke as __TAURI_INVOKE, Channel } from "@tauri-apps/api/core";
 /** Commands */
 export const commands = {
 	welcome: () => __TAURI_INVOKE<Welcome>("welcome"),
+	/**  Opens an encrypted library with its passphrase. */
+	unlock: (passphrase: string) => __TAURI_INVOKE<null>("unlock", { passphrase }),
 	/**  Works out ahead what the first search and decision need; answers at once. */
 	prepare: () => __TAURI_INVOKE<null>("prepare"),
 	/**  Adds the user's own folder for pictures and looks through it. */
@@ -842,6 +844,10 @@ path: string } |
 { kind: "read_only"; 
 /**  Why. */
 why: ReadOnly } | 
+/**  The library is encrypted, and nobody gave its passphrase yet. */
+{ kind: "passphrase_needed" } | 
+/**  It is not the passphrase. */
+{ kind: "wrong_passphrase" } | 
 /**  Somebody else has the library open. */
 { kind: "in_use" } | 
 /**  A file that a backup would replace, and that is none. */
