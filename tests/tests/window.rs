@@ -1589,6 +1589,54 @@ fn a_second_start_hands_its_folders_to_the_window_that_is_open() -> Result<()> {
     has(7)
 }
 
+/// With the keyboard alone: a wrong passphrase, then the right one.
+#[test]
+fn an_encrypted_library_asks_for_its_passphrase() -> Result<()> {
+    const WRONG: &str = "[data-testid=unlock-wrong]";
+    let home = home()?;
+    let library = home.path().join(".local/share/kith");
+    let folders = [home.path().join("Pictures")];
+    Library::open(&library)?.index(&folders, &Control::new(), &mut |_| {})?;
+    Library::encrypt(&library, "correct horse", &mut |_, _| ())?;
+    let shots = shots()?.join("unlock");
+    let mut wrong = Vec::new();
+    let looks = [
+        ("light", false, "not the passphrase"),
+        // In German.
+        ("dark", true, "Passwort ist falsch"),
+    ];
+    for (name, dark, is_wrong) in looks {
+        let look = Look {
+            width: 900,
+            height: 600,
+            dark,
+        };
+        let window = Window::open(&program()?, home.path(), look)?;
+        let mut look_at = |what: &str| -> Result<()> {
+            window.screenshot(&shots.join(format!("{name}-{what}.png")))?;
+            wrong.extend(window.problems(&axe()?)?);
+            Ok(())
+        };
+        window.find("[data-testid=unlock]")?;
+        ensure!(window.text(WRONG)?.is_empty());
+        ensure!(window.all("nav")?.is_empty());
+        look_at("locked")?;
+        window.press_each(&["o", "a", "k"])?;
+        window.press(&[key::ENTER])?;
+        eventually("it is wrong", &window, WRONG, is_wrong)?;
+        look_at("wrong")?;
+        // What is typed next replaces it.
+        let letters: Vec<String> = "correct horse".chars().map(String::from).collect();
+        window.press_each(&letters.iter().map(String::as_str).collect::<Vec<_>>())?;
+        window.press(&[key::ENTER])?;
+        window.find("[data-testid=photo-tile] img")?;
+        look_at("unlocked")?;
+        window.run("localStorage.setItem('language', arguments[0])", "de")?;
+    }
+    ensure!(wrong.is_empty(), "axe found:\n{}", wrong.join("\n"));
+    Ok(())
+}
+
 #[test]
 fn a_damaged_library_is_restored_from_one_of_its_backups() -> Result<()> {
     let home = home_with_disk()?;

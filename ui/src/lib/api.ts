@@ -3,7 +3,7 @@ import { convertFileSrc } from '@tauri-apps/api/core';
 
 export { commands } from './bindings';
 export type * from './bindings';
-export { damageOf, noticeOf, reasonOf, sentenceOf, whyReadOnly } from './wrong';
+export { damageOf, needsPassphrase, noticeOf, reasonOf, sentenceOf, whyReadOnly } from './wrong';
 
 const pictures = convertFileSrc('', 'kith');
 

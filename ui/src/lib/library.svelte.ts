@@ -1,5 +1,5 @@
 // What the window knows of the library, and the decisions that go into it.
-import { commands, damageOf, noticeOf, sentenceOf, whyReadOnly } from './api';
+import { commands, damageOf, needsPassphrase, noticeOf, sentenceOf, whyReadOnly } from './api';
 import type {
   Action,
   Album,
@@ -37,6 +37,8 @@ class LibraryState {
   problem = $state<string | null>(null);
   /** What is wrong with the catalog itself, where that is the problem: a backup of it would help. */
   damage = $state<string | null>(null);
+  /** Whether it waits for its passphrase. */
+  locked = $state(false);
   /** The user's own folder for pictures, if there is one. */
   pictures = $state<string | null>(null);
   folders = $state.raw<Folder[]>([]);
@@ -104,6 +106,7 @@ class LibraryState {
     this.opening = true;
     this.problem = null;
     this.damage = null;
+    this.locked = false;
     try {
       const welcome = await commands.welcome();
       if (welcome.read_only) notices.wrong(whyReadOnly(welcome.read_only));
@@ -120,6 +123,7 @@ class LibraryState {
     } catch (problem) {
       this.problem = sentenceOf(problem);
       this.damage = damageOf(problem);
+      this.locked = needsPassphrase(problem);
     }
     this.opening = false;
   }

@@ -17,6 +17,12 @@ export function damageOf(problem: unknown): string | null {
   return of?.kind === 'damaged' ? `${of.path}: ${of.said}` : null;
 }
 
+/** Whether the library's passphrase is what is missing. */
+export function needsPassphrase(problem: unknown): boolean {
+  const kind = (problem as Partial<Problem> | null)?.kind;
+  return kind === 'passphrase_needed' || kind === 'wrong_passphrase';
+}
+
 function sentence(problem: Problem): string {
   switch (problem.kind) {
     case 'catalog':
@@ -27,6 +33,10 @@ function sentence(problem: Problem): string {
       return t('wrong.too-new', { path: problem.path });
     case 'read_only':
       return whyReadOnly(problem.why);
+    case 'passphrase_needed':
+      return t('wrong.passphrase-needed');
+    case 'wrong_passphrase':
+      return t('wrong.passphrase');
     case 'in_use':
       return t('wrong.in-use');
     case 'file_in_the_way':
