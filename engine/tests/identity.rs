@@ -231,6 +231,19 @@ fn metadata_edited_and_renamed_and_moved_at_once_keep_their_answers() {
     assert_eq!(life.answers(), before);
 }
 
+/// The copy, which was read first, took the row of its original, which took it back: the copy was not listed.
+#[test]
+fn a_copy_of_a_photo_with_new_metadata_and_a_new_name_is_listed_at_once() {
+    let life = four_photos();
+    let original = life.photo("d.jpg");
+    life.rename("d.jpg", "z.jpg");
+    write_metadata(&life.path("z.jpg"));
+    fs::copy(life.path("z.jpg"), life.path("0.jpg")).unwrap();
+    assert_eq!(life.index().photos, 5);
+    assert_eq!(life.photo("z.jpg"), original);
+    assert_ne!(life.photo("0.jpg"), original);
+}
+
 #[test]
 fn another_picture_in_the_place_of_one_does_not_get_its_answers() {
     let life = four_photos();

@@ -349,16 +349,19 @@ fn is_elsewhere(photo: &Known, read: &[PathBuf]) -> bool {
     !read.iter().any(|folder| photo.path.starts_with(folder)) && has_left(photo)
 }
 
-/// Whether the file of a photo is missing, or another one is at its path.
+/// Whether the file of a photo is missing, or another picture is at its path.
 pub(super) fn has_left(photo: &Known) -> bool {
     let now = FileStamp::at(&photo.path);
     if now.is_ok_and(|now| photo.stamp.is_unchanged(&now)) {
         return false;
     }
     match photo::hashes(&photo.path) {
-        Ok(hashes) => photo
-            .content
-            .is_some_and(|content| content != hashes.content),
+        Ok(hashes) => {
+            let is_same = |of: Option<[u8; 32]>, now| of.is_some() && of == now;
+            photo.content.is_some()
+                && !is_same(photo.content, Some(hashes.content))
+                && !is_same(photo.picture, hashes.picture)
+        }
         Err(why) => matches!(
             why,
             PhotoError::Gone | PhotoError::NotAFile | PhotoError::Empty

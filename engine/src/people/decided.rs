@@ -493,6 +493,9 @@ impl Decided {
                 let held = gone.held_at(entry.id);
                 decided.lean(&decision, &held);
                 decided.apply(&decision, &held);
+                if let Decision::Inherit { faces, .. } = &entry.decision {
+                    gone.inherit(faces);
+                }
             }
         }
         decided.presume();
@@ -1076,6 +1079,21 @@ impl Undone {
     fn merged_at(&self, at: DecisionId) -> BTreeSet<PersonId> {
         let merged = self.merged.iter().filter(|(_, until)| **until > at);
         merged.map(|(person, _)| *person).collect()
+    }
+
+    /// The faces of a copy, the second of each pair, were where those of its original were.
+    fn inherit(&mut self, faces: &[(FaceId, FaceId)]) {
+        for (from, to) in faces {
+            if let Some(until) = self.brought.get(from).copied() {
+                let last = self.brought.entry(*to).or_insert(until);
+                *last = until.max(*last);
+            }
+            for (_, founded) in self.founded.values_mut().flatten() {
+                if founded.contains(from) {
+                    founded.push(*to);
+                }
+            }
+        }
     }
 
     /// `decided` is what the entries before it say that hold.
@@ -1683,6 +1701,27 @@ pub(super) mod tests {
         let annas = decided.confirmed.iter().filter(|(_, of)| **of == 1);
         let annas: Vec<FaceId> = annas.map(|(face, _)| *face).collect();
         assert_eq!(annas, [1, 5, 8]);
+    }
+
+    #[test]
+    fn an_undone_merge_had_brought_the_faces_of_copies_too() {
+        let inherit = Decision::Inherit {
+            from: 1,
+            to: 2,
+            faces: vec![(10, 21)],
+        };
+        let said = [
+            name(1, "Anna", &[1]),
+            name(13, "Ben", &[13]),
+            merge(1, 13, &[1, 10]),
+            inherit,
+            name(8, "Carl", &[8]),
+            merge(13, 8, &[1, 10, 13, 21]),
+            undo(3),
+        ];
+        let confirmed = confirmed(&Decided::replay(&log(&said)));
+        assert_eq!(confirmed[&8], [8, 13]);
+        assert_eq!(confirmed[&1], [1]);
     }
 
     #[test]

@@ -388,6 +388,11 @@ impl Life {
         let Ok(halves) = self.library()?.halves(person) else {
             return Ok(Vec::new());
         };
+        let mut both = halves.leave.iter().chain(&halves.stay);
+        if !self.left_behind.is_empty() && both.any(|face| shown.key(*face).is_err()) {
+            // Faces of photos on what is away, for all that the library can know.
+            return Ok(Vec::new());
+        }
         let leave = shown.keys(&halves.leave).context("splitting")?;
         let stay = if shown.answers.people.contains_key(&person) {
             Vec::new()

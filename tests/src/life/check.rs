@@ -18,6 +18,8 @@ pub struct Scenes {
     faces: BTreeMap<u32, Vec<([f32; 2], f32)>>,
     /// Faces that were found in a picture (by its data and orientation) when it was read first.
     found: BTreeMap<(u32, u16), BTreeSet<u32>>,
+    /// Faces of each scene that somebody drew once: after a restored backup no entry of the log says so.
+    drawn: BTreeSet<(u32, u32)>,
 }
 
 impl Scenes {
@@ -237,13 +239,11 @@ fn of_photo(
         .entry((row.content.data, row.content.orientation))
         .or_insert_with(|| now.clone());
     // What was drawn is there only while it is said.
-    let drawn = |face: &u32| {
-        let said = model.log.0.iter();
-        said.flat_map(|(_, said)| said.drawn())
-            .any(|(_, number)| number == *face)
-    };
+    let said = model.log.0.iter().flat_map(|(_, said)| said.drawn());
+    let said = said.map(|(_, face)| (row.content.scene, face));
+    scenes.drawn.extend(said);
     for face in found.clone().difference(&now) {
-        if !drawn(face) {
+        if !scenes.drawn.contains(&(row.content.scene, *face)) {
             wrong.push(violation(
                 "face missing",
                 format!("{path}: face {face} of scene {}", row.content.scene),

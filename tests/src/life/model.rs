@@ -562,6 +562,9 @@ pub struct Row {
     pub taken_over: bool,
 }
 
+/// Possibilities for one photo at most.
+const MOST_DOUBTS: usize = 300;
+
 /// A file whose photo cannot be told for sure from what a look sees: any of these may be it.
 #[derive(Debug, Clone)]
 pub struct Doubt {
@@ -599,6 +602,13 @@ pub struct Sight<'a> {
 }
 
 impl Model {
+    /// Too much can be, by what a library can know, to say what must be.
+    #[must_use]
+    pub fn is_in_the_dark(&self) -> bool {
+        let mut doubts = self.doubts.iter();
+        doubts.any(|doubt| doubt.either.len() > MOST_DOUBTS)
+    }
+
     fn new_photo(&mut self) -> PhotoNo {
         self.photos += 1;
         self.photos
@@ -644,6 +654,7 @@ impl Model {
     fn doubt(&mut self, row: usize, mut either: Vec<Vec<Took>>) {
         let mut seen = BTreeSet::new();
         either.retain(|took| seen.insert(took.clone()));
+        either.truncate(MOST_DOUBTS + 1);
         self.doubts.retain(|doubt| doubt.row != row);
         self.rows[row].took.clone_from(&either[0]);
         if either.len() > 1 {
@@ -870,15 +881,21 @@ impl Model {
                     Some(doubt) => doubt.either.clone(),
                     None => vec![self.rows[copy].took.clone()],
                 };
-                let mut either: Vec<Vec<Took>> = own
+                let pairs = own
                     .iter()
-                    .flat_map(|own| old.iter().map(|old| [&own[..], &old[..]].concat()))
-                    .map(|mut both| {
-                        let mut once = BTreeSet::new();
-                        both.retain(|took| once.insert(*took));
-                        both
-                    })
+                    .flat_map(|own| old.iter().map(move |old| (own, old)));
+                let mut either: Vec<Vec<Took>> = pairs
+                    .clone()
+                    .map(|(own, old)| [&own[..], &old[..]].concat())
                     .collect();
+                if own.len() > 1 {
+                    // The file that is left may be the one or the other: its own word comes first.
+                    either.extend(pairs.map(|(own, old)| [&old[..], &own[..]].concat()));
+                }
+                for both in &mut either {
+                    let mut once = BTreeSet::new();
+                    both.retain(|took| once.insert(*took));
+                }
                 if !sure {
                     either.extend(own);
                 }
