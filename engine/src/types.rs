@@ -709,6 +709,8 @@ pub struct Storage {
     pub catalog_kb: u32,
     /// Kilobytes of what can be made again: small pictures, the index of faces.
     pub cache_kb: u32,
+    /// Whether it is encrypted with a passphrase.
+    pub encrypted: bool,
 }
 
 /// Why a library can only be read. Its `Display` goes on after "because".

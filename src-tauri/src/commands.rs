@@ -3,8 +3,8 @@
 //! Their TypeScript is `ui/src/lib/bindings.ts`; the test below fails when it is stale and
 //! writes it anew with `KITH_WRITE_BINDINGS=1`.
 
-use std::path::PathBuf;
-use std::time::SystemTime;
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
 
 use kith_engine::{
     Action, Album, AlbumId, AwayFolder, BackupEntry, Companion, Device, Face, Folder, Found,
@@ -16,12 +16,14 @@ use serde::Serialize;
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Manager as _, State, Wry};
 use tauri_plugin_dialog::DialogExt as _;
+use zeroize::Zeroizing;
 
 use crate::desk::Desk;
 use crate::drops::DropNews;
 use crate::file_manager;
 use crate::job::{JobNews, MoveAnswer};
 use crate::learning::LearningNews;
+use crate::pace::Pace;
 use crate::problem::Problem;
 use crate::watching::Polled;
 
@@ -33,6 +35,9 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
         .commands(tauri_specta::collect_commands![
             welcome,
             unlock,
+            encrypt,
+            decrypt,
+            change_passphrase,
             prepare,
             use_pictures,
             choose_folders,
@@ -157,6 +162,92 @@ async fn welcome(app: AppHandle, desk: State<'_, Desk>) -> Answer<Welcome> {
 async fn unlock(desk: State<'_, Desk>, passphrase: String) -> Answer<()> {
     let shelf = desk.shelf().clone();
     blocking(move || shelf.unlock(passphrase)).await
+}
+
+/// How many of the small pictures are encrypted, or decrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, specta::Type)]
+pub struct KeyProgress {
+    done: u32,
+    total: u32,
+}
+
+/// Encrypts the library; may last minutes. `listener` hears how far it is.
+#[tauri::command]
+#[specta::specta]
+async fn encrypt(
+    desk: State<'_, Desk>,
+    passphrase: String,
+    listener: Channel<KeyProgress>,
+) -> Answer<()> {
+    let kept = Some(passphrase.clone());
+    change_key(&desk, kept, move |dir| {
+        Library::encrypt(dir, &Zeroizing::new(passphrase), &mut tell(&listener))
+    })
+    .await
+}
+
+/// Decrypts the library; may last minutes. `listener` hears how far it is.
+#[tauri::command]
+#[specta::specta]
+async fn decrypt(
+    desk: State<'_, Desk>,
+    passphrase: String,
+    listener: Channel<KeyProgress>,
+) -> Answer<()> {
+    change_key(&desk, None, move |dir| {
+        Library::decrypt(dir, &Zeroizing::new(passphrase), &mut tell(&listener))
+    })
+    .await
+}
+
+/// Tells the window now and then.
+fn tell(listener: &Channel<KeyProgress>) -> impl FnMut(usize, usize) {
+    let mut pace = Pace::default();
+    move |done, total| {
+        let progress = KeyProgress {
+            done: done as u32,
+            total: total as u32,
+        };
+        if let Some(progress) = pace.let_through(progress, Instant::now()) {
+            // A window that is gone needs none.
+            let _ = listener.send(progress);
+        }
+    }
+}
+
+/// Changes the key of the library while nothing else works with it.
+async fn change_key(
+    desk: &Desk,
+    passphrase: Option<String>,
+    change: impl FnOnce(&Path) -> kith_engine::Result<()> + Send + 'static,
+) -> Answer<()> {
+    let (shelf, learning) = (desk.shelf().clone(), desk.learning().clone());
+    let watching = desk.watching().clone();
+    blocking(move || {
+        learning.end();
+        let watches = watching.is_running();
+        watching.wanted(false);
+        let changed = shelf.change_key(passphrase, change);
+        watching.wanted(watches);
+        changed
+    })
+    .await
+}
+
+/// Changes the passphrase of the library.
+#[tauri::command]
+#[specta::specta]
+async fn change_passphrase(
+    desk: State<'_, Desk>,
+    old_passphrase: String,
+    new_passphrase: String,
+) -> Answer<()> {
+    let shelf = desk.shelf().clone();
+    let (old, new) = (
+        Zeroizing::new(old_passphrase),
+        Zeroizing::new(new_passphrase),
+    );
+    blocking(move || shelf.change_passphrase(&old, new)).await
 }
 
 /// Works out ahead what the first search and decision need; answers at once.
@@ -587,7 +678,6 @@ async fn forget_faces(desk: State<'_, Desk>) -> Answer<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     use specta_typescript::Typescript;
 

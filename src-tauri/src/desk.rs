@@ -1,9 +1,9 @@
 //! What every command works with: the library, opened once, the job that fills it, the watch over its
 //! folders, and the learning.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kith_engine::Library;
 use zeroize::Zeroizing;
@@ -18,6 +18,8 @@ use crate::watching::Watching;
 const FIRST_BACKUP: Duration = Duration::from_secs(60);
 /// …and looked for so often from then on.
 const NEXT_BACKUP: Duration = Duration::from_secs(60 * 60);
+/// So long it is waited until the calls that work with the library are done.
+const LONGEST_CALL: Duration = Duration::from_secs(10);
 
 /// The library, opened beside the window, so that this appears at once.
 #[derive(Clone)]
@@ -80,6 +82,49 @@ impl Shelf {
         *kept = Some(Zeroizing::new(passphrase));
         drop(kept);
         self.library().map(drop)
+    }
+
+    /// Closes the library, lets `change` change its key, and has the next call open it, with the
+    /// passphrase that it has then. Others wait meanwhile.
+    ///
+    /// # Errors
+    /// [`Problem::Busy`] while something else works with it; what `change` fails with. Nothing is changed then.
+    pub fn change_key(
+        &self,
+        passphrase: Option<String>,
+        change: impl FnOnce(&Path) -> kith_engine::Result<()>,
+    ) -> Result<(), Problem> {
+        let dir = self.dir()?;
+        let mut opened = self.library.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(library) = opened.take() {
+            let begun = Instant::now();
+            // Nobody takes it anew without the lock.
+            while Arc::strong_count(&library) > 1 {
+                if begun.elapsed() > LONGEST_CALL {
+                    *opened = Some(library);
+                    return Err(Problem::Busy);
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        change(&dir)?;
+        let mut kept = self
+            .passphrase
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *kept = passphrase.map(Zeroizing::new);
+        Ok(())
+    }
+
+    /// Changes the passphrase; the library stays open.
+    pub fn change_passphrase(&self, old: &str, new: Zeroizing<String>) -> Result<(), Problem> {
+        Library::change_passphrase(&self.dir()?, old, &new)?;
+        let mut kept = self
+            .passphrase
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *kept = Some(new);
+        Ok(())
     }
 
     fn passphrase(&self) -> Option<Zeroizing<String>> {

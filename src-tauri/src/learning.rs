@@ -133,6 +133,13 @@ impl Learning {
         stop(&self.state());
     }
 
+    /// Stops, and lets go of the library until there is something to learn from again.
+    pub fn end(&self) {
+        // It waits for its thread, which tells of its end meanwhile.
+        let learner = self.state().learner.take();
+        drop(learner);
+    }
+
     fn with_learner(&self, tell: impl FnOnce(&Learner)) -> Result<(), Problem> {
         let library = self.shelf.library()?;
         let mut state = self.state();

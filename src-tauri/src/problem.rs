@@ -37,6 +37,11 @@ pub enum Problem {
     PassphraseNeeded,
     /// It is not the passphrase.
     WrongPassphrase,
+    /// The file with the key of the library is damaged.
+    KeyFile {
+        /// The file.
+        path: String,
+    },
     /// Somebody else has the library open.
     InUse,
     /// A file that a backup would replace, and that is none.
@@ -153,6 +158,7 @@ impl From<Error> for Problem {
             Error::ReadOnly { why, .. } => Self::ReadOnly { why },
             Error::PassphraseNeeded { .. } => Self::PassphraseNeeded,
             Error::WrongPassphrase => Self::WrongPassphrase,
+            Error::KeyFile { path } => Self::KeyFile { path: shown(&path) },
             Error::InUse { .. } => Self::InUse,
             Error::FileInTheWay { path } => Self::FileInTheWay { path: shown(&path) },
             Error::NoFolder { path } => Self::NoFolder { path: shown(&path) },

@@ -77,6 +77,11 @@ impl Watching {
         thread::spawn(move || watching.run(watch));
     }
 
+    /// Whether it watches.
+    pub fn is_running(&self) -> bool {
+        self.state().running.is_some()
+    }
+
     /// The folders that are looked over every so often.
     pub fn polled(&self) -> Vec<Polled> {
         let polled = |(path, why): &(PathBuf, PollReason)| Polled {

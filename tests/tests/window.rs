@@ -1637,6 +1637,91 @@ fn an_encrypted_library_asks_for_its_passphrase() -> Result<()> {
     Ok(())
 }
 
+/// In Settings: set, change and take away a passphrase while the window runs.
+#[test]
+fn a_library_is_encrypted_and_decrypted_in_settings() -> Result<()> {
+    const WRONG: &str = "[data-testid=lock-wrong]";
+    let home = home()?;
+    let library = home.path().join(".local/share/kith");
+    let folders = [home.path().join("Pictures")];
+    Library::open(&library)?.index(&folders, &Control::new(), &mut |_| {})?;
+    let key_file = library.join("encryption.json");
+    let axe = axe()?;
+    let shots = shots()?.join("unlock");
+    let look = Look {
+        width: 900,
+        height: 600,
+        dark: false,
+    };
+    let window = Window::open(&program()?, home.path(), look)?;
+    window.find("[data-testid=photo-tile]")?;
+    let look_at = |name: &str| -> Result<()> {
+        window.run(
+            "document.querySelector('#lock').scrollIntoView()",
+            "[data-testid=lock-do]",
+        )?;
+        window.screenshot(&shots.join(name).with_extension("png"))?;
+        let wrong = window.problems(&axe)?;
+        ensure!(wrong.is_empty(), "{name}: {}", wrong.join("; "));
+        Ok(())
+    };
+    window.click("[data-testid=nav-settings]")?;
+    window.click("[data-testid=lock-encrypt]")?;
+    window.type_into("[data-testid=lock-new]", "correct horse")?;
+    window.type_into("[data-testid=lock-again]", &format!("wrong{}", key::ENTER))?;
+    eventually("they differ", &window, WRONG, "differ")?;
+    look_at("settings-differ")?;
+    ensure!(!key_file.exists());
+    window.run(
+        "document.querySelector(arguments[0]).select()",
+        "[data-testid=lock-again]",
+    )?;
+    window.type_into(
+        "[data-testid=lock-again]",
+        &format!("correct horse{}", key::ENTER),
+    )?;
+    window.find("[data-testid=lock-change]")?;
+    look_at("settings-locked")?;
+    ensure!(key_file.exists());
+    ensure!(Library::needs_passphrase(&library)?);
+    // The window goes on with it.
+    window.click("[data-testid=nav-people]")?;
+    window.find("[data-testid=group]")?;
+    window.click("[data-testid=nav-photos]")?;
+    window.find("[data-testid=photo-tile] img")?;
+    drop(Library::open_with(&library, Some("correct horse"))?);
+
+    window.click("[data-testid=nav-settings]")?;
+    window.click("[data-testid=lock-change]")?;
+    window.type_into("[data-testid=lock-old]", "wrong")?;
+    window.type_into("[data-testid=lock-new]", "battery")?;
+    window.type_into(
+        "[data-testid=lock-again]",
+        &format!("battery{}", key::ENTER),
+    )?;
+    eventually("it is wrong", &window, WRONG, "not the passphrase")?;
+    look_at("settings-wrong")?;
+    window.run(
+        "document.querySelector(arguments[0]).select()",
+        "[data-testid=lock-old]",
+    )?;
+    window.type_into(
+        "[data-testid=lock-old]",
+        &format!("correct horse{}", key::ENTER),
+    )?;
+    window.find("[data-testid=lock-change]")?;
+    drop(Library::open_with(&library, Some("battery"))?);
+
+    window.click("[data-testid=lock-decrypt]")?;
+    window.type_into("[data-testid=lock-old]", &format!("battery{}", key::ENTER))?;
+    window.find("[data-testid=lock-encrypt]")?;
+    ensure!(!key_file.exists());
+    window.click("[data-testid=nav-people]")?;
+    window.find("[data-testid=group]")?;
+    drop(Library::open(&library)?);
+    Ok(())
+}
+
 #[test]
 fn a_damaged_library_is_restored_from_one_of_its_backups() -> Result<()> {
     let home = home_with_disk()?;

@@ -32,6 +32,7 @@ impl Library {
             cache_kb: kilobytes(
                 size_of(&cache).map_err(Error::io("Looking at the cache", &cache))?,
             ),
+            encrypted: self.is_encrypted(),
         })
     }
 

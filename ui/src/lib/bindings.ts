@@ -7,6 +7,12 @@ export const commands = {
 	welcome: () => __TAURI_INVOKE<Welcome>("welcome"),
 	/**  Opens an encrypted library with its passphrase. */
 	unlock: (passphrase: string) => __TAURI_INVOKE<null>("unlock", { passphrase }),
+	/**  Encrypts the library; may last minutes. `listener` hears how far it is. */
+	encrypt: (passphrase: string, listener: Channel<KeyProgress>) => __TAURI_INVOKE<null>("encrypt", { passphrase, listener }),
+	/**  Decrypts the library; may last minutes. `listener` hears how far it is. */
+	decrypt: (passphrase: string, listener: Channel<KeyProgress>) => __TAURI_INVOKE<null>("decrypt", { passphrase, listener }),
+	/**  Changes the passphrase of the library. */
+	changePassphrase: (oldPassphrase: string, newPassphrase: string) => __TAURI_INVOKE<null>("change_passphrase", { oldPassphrase, newPassphrase }),
 	/**  Works out ahead what the first search and decision need; answers at once. */
 	prepare: () => __TAURI_INVOKE<null>("prepare"),
 	/**  Adds the user's own folder for pictures and looks through it. */
@@ -487,6 +493,12 @@ moved: MovedFolder } |
 /**  Why. */
 problem: Problem };
 
+/**  How many of the small pictures are encrypted, or decrypted. */
+export type KeyProgress = {
+	done: number,
+	total: number,
+};
+
 /**  A version of what the library learned from the user's answers. */
 export type LearnedVersion = {
 	/**  Its number, counted up. */
@@ -848,6 +860,10 @@ why: ReadOnly } |
 { kind: "passphrase_needed" } | 
 /**  It is not the passphrase. */
 { kind: "wrong_passphrase" } | 
+/**  The file with the key of the library is damaged. */
+{ kind: "key_file"; 
+/**  The file. */
+path: string } | 
 /**  Somebody else has the library open. */
 { kind: "in_use" } | 
 /**  A file that a backup would replace, and that is none. */
@@ -1129,6 +1145,8 @@ export type Storage = {
 	catalog_kb: number,
 	/**  Kilobytes of what can be made again: small pictures, the index of faces. */
 	cache_kb: number,
+	/**  Whether it is encrypted with a passphrase. */
+	encrypted: boolean,
 };
 
 /**  A question to the user: is this group that person? */

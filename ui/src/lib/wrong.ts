@@ -37,6 +37,8 @@ function sentence(problem: Problem): string {
       return t('wrong.passphrase-needed');
     case 'wrong_passphrase':
       return t('wrong.passphrase');
+    case 'key_file':
+      return t('wrong.key-file', { path: problem.path });
     case 'in_use':
       return t('wrong.in-use');
     case 'file_in_the_way':
