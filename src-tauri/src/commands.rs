@@ -86,6 +86,7 @@ pub fn calls() -> tauri_specta::Builder<Wry> {
             storage,
             backup,
             restore,
+            restore_locked,
             backups,
             restore_copy,
             forget_faces,
@@ -636,9 +637,21 @@ async fn restore(app: AppHandle, desk: State<'_, Desk>, title: String) -> Answer
     let Some(file) = chosen(move || chooser.blocking_pick_file()).await? else {
         return Ok(false);
     };
+    *desk.chosen_backup() = Some(file.clone());
     desk.learning().stop();
-    with_library(&desk, move |library| library.restore(&file)).await?;
+    let shelf = desk.shelf().clone();
+    blocking(move || shelf.restore(&file, None)).await?;
     Ok(true)
+}
+
+/// Takes the backup that was chosen last, which is encrypted with this passphrase.
+#[tauri::command]
+#[specta::specta]
+async fn restore_locked(desk: State<'_, Desk>, passphrase: String) -> Answer<()> {
+    let file = desk.chosen_backup().clone().ok_or(Problem::NotThere)?;
+    let (shelf, passphrase) = (desk.shelf().clone(), Zeroizing::new(passphrase));
+    desk.learning().stop();
+    blocking(move || shelf.restore(&file, Some(passphrase))).await
 }
 
 /// The copies that the library keeps by itself, the newest first; also of one that cannot be opened.

@@ -2,7 +2,7 @@
 //! folders, and the learning.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use kith_engine::Library;
@@ -116,6 +116,19 @@ impl Shelf {
         Ok(())
     }
 
+    /// Takes a backup in the place of what the library holds. `passphrase` opens one that is encrypted with
+    /// another than the library.
+    pub fn restore(
+        &self,
+        backup: &Path,
+        passphrase: Option<Zeroizing<String>>,
+    ) -> Result<(), Problem> {
+        let library = self.library()?;
+        let passphrase = passphrase.or_else(|| self.passphrase());
+        let passphrase = passphrase.as_ref().map(|text| text.as_str());
+        Ok(library.restore_with(backup, passphrase)?)
+    }
+
     /// Changes the passphrase; the library stays open.
     pub fn change_passphrase(&self, old: &str, new: Zeroizing<String>) -> Result<(), Problem> {
         Library::change_passphrase(&self.dir()?, old, &new)?;
@@ -168,6 +181,8 @@ pub struct Desk {
     learning: Learning,
     watching: Watching,
     drops: Drops,
+    /// The backup that the user chose last.
+    chosen_backup: Mutex<Option<PathBuf>>,
 }
 
 impl Desk {
@@ -186,7 +201,15 @@ impl Desk {
             learning,
             shelf,
             drops: Drops::default(),
+            chosen_backup: Mutex::default(),
         }
+    }
+
+    /// The backup that the user chose last: it is named once, and may then be found to need a passphrase.
+    pub fn chosen_backup(&self) -> MutexGuard<'_, Option<PathBuf>> {
+        self.chosen_backup
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn shelf(&self) -> &Shelf {
@@ -207,5 +230,36 @@ impl Desk {
 
     pub fn learning(&self) -> &Learning {
         &self.learning
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_of_another_encrypted_library_asks_for_its_passphrase() {
+        let dir = tempfile::tempdir().unwrap();
+        let (other, backup) = (dir.path().join("other"), dir.path().join("kith.backup"));
+        drop(Library::open(&other).unwrap());
+        Library::encrypt(&other, "correct horse", &mut |_, _| ()).unwrap();
+        let library = Library::open_with(&other, Some("correct horse")).unwrap();
+        library.backup(&backup).unwrap();
+        let desk = Desk::new(Some(dir.path().join("library")));
+        let restore = |passphrase: Option<&str>| {
+            let passphrase = passphrase.map(|text| Zeroizing::new(text.to_owned()));
+            desk.shelf().restore(&backup, passphrase)
+        };
+        assert!(matches!(restore(None), Err(Problem::PassphraseNeeded)));
+        let wrong = restore(Some("wrong"));
+        assert!(matches!(wrong, Err(Problem::WrongPassphrase)));
+        restore(Some("correct horse")).unwrap();
+        // One that opens the library is tried first.
+        let change = |dir: &Path| Library::encrypt(dir, "correct horse", &mut |_, _| ());
+        desk.shelf()
+            .change_key(Some("correct horse".to_owned()), change)
+            .unwrap();
+        restore(None).unwrap();
+        assert!(desk.shelf().library().unwrap().is_encrypted());
     }
 }

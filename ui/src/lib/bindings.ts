@@ -95,6 +95,8 @@ export const commands = {
 	 *  one was chosen. `title` is that of the chooser.
 	 */
 	restore: (title: string) => __TAURI_INVOKE<boolean>("restore", { title }),
+	/**  Takes the backup that was chosen last, which is encrypted with this passphrase. */
+	restoreLocked: (passphrase: string) => __TAURI_INVOKE<null>("restore_locked", { passphrase }),
 	/**  The copies that the library keeps by itself, the newest first; also of one that cannot be opened. */
 	backups: () => __TAURI_INVOKE<BackupEntry[]>("backups"),
 	/**  Takes one of these copies in the place of what the library holds. */
