@@ -180,6 +180,8 @@ fn nothing_can_be_read_of_an_encrypted_library() {
     let picture = library.face_thumbnail(1).unwrap();
     assert!(picture.starts_with(&[0xFF, 0xD8]));
     library.back_up_daily().unwrap();
+    let log = fs::metadata(place.library().join("catalog.sqlite-wal"));
+    assert!(log.unwrap().len() > 0, "its log is looked through, too");
     assert_eq!(place.told(&place.library()), nothing());
     assert!(place.library().join("cache/index/neighbours.bin").exists());
     let export = place.path("kith.jsonl");

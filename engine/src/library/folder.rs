@@ -302,7 +302,10 @@ fn finish_new_key(folder: &Path) -> Result<()> {
         super::keeping::remove_folder_if_there(&old)?;
         fs::rename(&thumbnails, &old).map_err(finishing)?;
     }
-    private::remove_if_there(&folder.join(NEW_KEY)).map_err(finishing)
+    // Were it there again after a power loss, later backups would be deleted.
+    private::remove_if_there(&folder.join(NEW_KEY))
+        .and_then(|()| private::sync_folder(folder))
+        .map_err(finishing)
 }
 
 /// The library is as it was before its key was to be changed.
