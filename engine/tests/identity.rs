@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use image::imageops::FilterType;
 use kith_engine::{Action, Control, FaceState, IndexSummary, Library, photo};
 
 const PHOTOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/photos");
@@ -129,10 +130,14 @@ fn four_photos() -> Life {
 
 /// Inserts an EXIF segment with an artist, as a program that tags photos does.
 fn write_metadata(path: &Path) {
+    write_tag(path, *b"\x3b\x01\x02\0\x04\0\0\0Ann\0");
+}
+
+/// Inserts an EXIF segment with one tag, as it is in a directory of the file.
+fn write_tag(path: &Path, tag: [u8; 12]) {
     let file = fs::read(path).unwrap();
     let mut exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0".to_vec();
-    exif.extend([0x3b, 0x01, 2, 0, 4, 0, 0, 0]);
-    exif.extend(b"Ann\0");
+    exif.extend(tag);
     exif.extend([0; 4]);
     let length = (exif.len() as u16 + 2).to_be_bytes();
     let written = [&file[..2], &[0xff, 0xe1], &length, &exif, &file[2..]].concat();
@@ -232,6 +237,40 @@ fn metadata_edited_and_renamed_and_moved_at_once_keep_their_answers() {
 }
 
 /// The copy, which was read first, took the row of its original, which took it back: the copy was not listed.
+/// The other face of two that look alike was at the place of the named one then, and got its name.
+#[test]
+fn faces_of_a_photo_that_another_program_mirrors_keep_their_answers() {
+    let sample = |name| {
+        image::open(Path::new(PHOTOS).join(name))
+            .unwrap()
+            .into_rgb8()
+    };
+    let one = image::imageops::resize(&sample("obama.jpg"), 400, 500, FilterType::Triangle);
+    let mut both = image::RgbImage::new(800, 500);
+    image::imageops::replace(&mut both, &one, 0, 0);
+    // A little darker, so that the two are not one face.
+    let other = image::imageops::brighten(&one, -12);
+    image::imageops::replace(&mut both, &other, 400, 0);
+    let life = Life::with(&[]);
+    fs::create_dir_all(life.path("")).unwrap();
+    both.save(life.path("both.jpg")).unwrap();
+    life.index();
+    let faces = life.library().faces().unwrap();
+    let left = faces.iter().find(|face| face.box_upright[0] < 0.4).unwrap();
+    assert_eq!(faces.len(), 2);
+    life.decide(Action::NameFaces {
+        faces: vec![left.face],
+        name: "Barack".into(),
+    });
+    let mirrored = [0x12, 0x01, 3, 0, 1, 0, 0, 0, 2, 0, 0, 0];
+    write_tag(&life.path("both.jpg"), mirrored);
+    life.index();
+    let faces = life.library().faces().unwrap();
+    let named = faces.iter().find(|face| face.face == left.face).unwrap();
+    assert_eq!(named.state, FaceState::Confirmed);
+    assert!(named.box_upright[0] > 0.5, "{:?}", named.box_upright);
+}
+
 #[test]
 fn a_copy_of_a_photo_with_new_metadata_and_a_new_name_is_listed_at_once() {
     let life = four_photos();

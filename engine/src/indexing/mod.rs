@@ -417,6 +417,11 @@ impl Job<'_> {
             photo.faces = None;
             return Ok(Ok(photo));
         }
+        if let Some(before) = file.photo
+            && let Some(turned) = reconcile::turned(connection, before, &photo.header)?
+        {
+            photo.edit = turned;
+        }
         if let (Edit::Unknown, Some(before)) = (edit, file.replaces)
             && let (Some(faces), Some(look)) = (&photo.faces, &photo.look)
         {

@@ -14,7 +14,7 @@ use crate::catalog::photos::{self, Alike, Header};
 use crate::catalog::{folders, looks};
 use crate::faces::{MODEL, overlap};
 use crate::people::Calibration;
-use crate::photo::Alignment;
+use crate::photo::{Alignment, Orientation};
 use crate::{FaceId, PhotoId, Result};
 
 /// Least correlation of the looks of a picture and of its edit, once they are aligned.
@@ -46,11 +46,15 @@ pub(super) fn store(connection: &Connection, file: &ToRead, read: &ReadPhoto) ->
             None => replaced(connection, file, *edit, &faces)?,
         },
     };
+    let edit = match row {
+        Some(row) => turned(connection, row, header)?.unwrap_or(*edit),
+        None => *edit,
+    };
     // Of the same picture its faces, the drawn ones too, are where they were.
     let is_same = row.is_some_and(|row| sources.contains(&row));
     let photo = photos::store(connection, row, &file.path, file.stamp, header, &MODEL)?;
     if !is_same {
-        reconcile(connection, photo, &faces, drawn, *edit)?;
+        reconcile(connection, photo, &faces, drawn, edit)?;
     }
     Ok(faces.len() as u32)
 }
@@ -117,6 +121,24 @@ fn replaced(
         }
     };
     Ok(is_edit.then_some(before.photo))
+}
+
+/// The same picture lies in another orientation now: how its photo was turned or mirrored.
+pub(super) fn turned(
+    connection: &Connection,
+    photo: PhotoId,
+    header: &Header,
+) -> Result<Option<Edit>> {
+    let (Some(picture), Some(now)) = (&header.picture, header.orientation) else {
+        return Ok(None);
+    };
+    let same_picture = photos::with_picture(connection, picture, &MODEL)?;
+    let before = same_picture.iter().find(|of| of.id == photo);
+    let before = before.and_then(|of| of.orientation);
+    Ok(before.filter(|before| *before != now).map(|before| {
+        let of = |tag: u8| Orientation::from_tag(tag.into());
+        Edit::Yes(Alignment::of_orientations(of(now), of(before)))
+    }))
 }
 
 /// Whether a picture is an edit of one whose thumbnail is missing, as after a restored backup: a face with nearly

@@ -7,6 +7,8 @@
 use image::RgbImage;
 use image::imageops::{self, FilterType};
 
+use super::Orientation;
+
 /// Long side in cells of the picture that is searched, coarsely.
 const COARSE: u32 = 40;
 /// The same where the best place is looked at again.
@@ -106,6 +108,14 @@ impl Alignment {
         } else {
             Self([a, b, c, d, e, f])
         }
+    }
+
+    /// Maps a picture with the orientation `now` to the same picture as it was with the orientation `before`.
+    #[must_use]
+    pub fn of_orientations(now: Orientation, before: Orientation) -> Self {
+        let map = |point| before.upright_from_file(now.file_from_upright(point));
+        let ([c, f], [ac, df], [bc, ef]) = (map([0.0, 0.0]), map([1.0, 0.0]), map([0.0, 1.0]));
+        Self([ac - c, bc - c, c, df - f, ef - f, f])
     }
 
     /// Maps the box `from` to the box `to`, both `[x, y, w, h]`, by scaling and shifting.
@@ -308,6 +318,17 @@ mod tests {
         for (edit, there) in turned {
             near(alignment(&whole, &edit).unwrap().map(there), face);
             near(alignment(&edit, &whole).unwrap().map(face), there);
+        }
+    }
+
+    #[test]
+    fn another_orientation_maps_faces_to_where_they_were() {
+        let in_file = [0.1, 0.2, 0.3, 0.1];
+        for (now, before) in (1..=8).flat_map(|now| (1..=8).map(move |before| (now, before))) {
+            let (now, before) = (Orientation::from_tag(now), Orientation::from_tag(before));
+            let map = Alignment::of_orientations(now, before);
+            let there = before.upright_box_from_file(in_file);
+            near(map.map(now.upright_box_from_file(in_file)), there);
         }
     }
 }
