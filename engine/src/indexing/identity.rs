@@ -84,6 +84,9 @@ pub(super) fn matches(files: &[File<'_>], photos: &[Unplaced<'_>]) -> Vec<Match>
                 matching.take(at, own.id, kind.at_path(own.id));
             }
         }
+        if matches!(kind, Kind::Content) {
+            matching.take_rewritten_originals(files, photos);
+        }
         // Of copies, each goes where its name goes; the others in the order of their numbers.
         for same_name in [true, false] {
             for (at, file) in files.iter().enumerate() {
@@ -120,6 +123,31 @@ impl Matching {
     fn take(&mut self, file: usize, photo: PhotoId, found: Match) {
         if self.found[file].is_none() && self.taken.insert(photo) {
             self.found[file] = Some(found);
+        }
+    }
+
+    /// A photo whose metadata was edited where it is stays there, though a copy that was made before has its content:
+    /// one at a path where no photo was.
+    fn take_rewritten_originals(&mut self, files: &[File<'_>], photos: &[Unplaced<'_>]) {
+        let by_id: HashMap<PhotoId, &Unplaced<'_>> = photos.iter().map(|of| (of.id, of)).collect();
+        let with_content = Kind::Content.by_hash(photos);
+        let mut in_place: HashSet<[u8; 32]> = HashSet::new();
+        for file in files.iter().filter(|file| file.at_path.is_some()) {
+            in_place.extend(file.hashes.map(|of| of.content));
+        }
+        for (at, file) in files.iter().enumerate() {
+            let (Some(own), Some(hashes)) =
+                (file.at_path.and_then(|id| by_id.get(&id)), file.hashes)
+            else {
+                continue;
+            };
+            let is_same_picture = own.picture.is_some() && own.picture == hashes.picture;
+            let is_elsewhere = own
+                .content
+                .is_some_and(|content| in_place.contains(&content));
+            if is_same_picture && !is_elsewhere && !with_content.contains_key(&hashes.content) {
+                self.take(at, own.id, Match::Rewritten(own.id));
+            }
         }
     }
 }
@@ -279,6 +307,33 @@ mod tests {
             matches(&files, &photos),
             [Match::Moved(2), Match::Moved(1), Match::New]
         );
+    }
+
+    #[test]
+    fn a_photo_with_new_metadata_stays_though_a_copy_has_its_content() {
+        let photos = [photo(1, "/a", 10, 10), photo(2, "/b", 11, 10)];
+        let files = [
+            file("/a", 12, 10, Some(1)),
+            file("/copy", 10, 10, None),
+            file("/b", 11, 10, Some(2)),
+        ];
+        let found = [Match::Rewritten(1), Match::New, Match::Same(2)];
+        assert_eq!(matches(&files, &photos), found);
+        // Another photo was at that path: they exchanged their names, and one was edited.
+        let files = [file("/a", 12, 10, Some(1)), file("/b", 10, 10, Some(2))];
+        let found = [Match::Rewritten(2), Match::Moved(1)];
+        assert_eq!(matches(&files, &photos), found);
+        // It was renamed, as its inode tells, and an edited copy is in its place.
+        let photos = [Unplaced {
+            inode: Some(7),
+            ..photo(1, "/a", 10, 10)
+        }];
+        let moved = File {
+            inode: Some(7),
+            ..file("/copy", 10, 10, None)
+        };
+        let files = [file("/a", 12, 10, Some(1)), moved];
+        assert_eq!(matches(&files, &photos), [Match::New, Match::Moved(1)]);
     }
 
     proptest! {
