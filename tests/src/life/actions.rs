@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::Life;
 use super::check::{Violation, keyed};
-use super::model::{Answers, FaceKey, Said};
+use super::model::{Answers, FaceKey, Said, Took};
 use super::observed::Observed;
 
 const NAMES: [&str; 7] = [
@@ -33,6 +33,8 @@ struct Shown {
     answers: Answers,
     /// Who the faces that are listed are not.
     rejected: BTreeSet<(FaceKey, PersonId)>,
+    /// The same where it cannot be told, as copies were mixed.
+    may_be_rejected: BTreeSet<(FaceKey, PersonId)>,
 }
 
 impl Shown {
@@ -64,8 +66,8 @@ impl Shown {
     }
 
     /// The faces that become `into`'s when the person is joined to it. One that was said not to be `into`, and
-    /// that is only thought to be the person, stays out; unless there is no other.
-    fn merged(&self, person: PersonId, into: PersonId) -> Said {
+    /// that is only thought to be the person, stays out; unless there is no other. None where that cannot be told.
+    fn merged(&self, person: PersonId, into: PersonId) -> Option<Said> {
         let without = |faces: Vec<FaceKey>, other: PersonId| {
             let is_confirmed = |key: &FaceKey| {
                 let mut of = self.faces.iter();
@@ -75,9 +77,16 @@ impl Shown {
             some.retain(|key| !self.rejected.contains(&(*key, other)) || is_confirmed(key));
             if some.is_empty() { faces } else { some }
         };
-        let brought = without(self.of_person(person), into);
-        let own = without(self.group(into), person);
-        Said::Merge(person, into, brought, own)
+        let (brought, own) = (self.of_person(person), self.group(into));
+        let is_doubtful = |faces: &[FaceKey], other: PersonId| {
+            let mut faces = faces.iter();
+            faces.any(|key| self.may_be_rejected.contains(&(*key, other)))
+        };
+        if is_doubtful(&brought, into) || is_doubtful(&own, person) {
+            return None;
+        }
+        let (brought, own) = (without(brought, into), without(own, person));
+        Some(Said::Merge(person, into, brought, own))
     }
 }
 
@@ -92,13 +101,22 @@ impl Life {
         let seen = self.observed()?;
         let mut faces = Vec::new();
         let mut rejected = BTreeSet::new();
+        let mut may_be_rejected = BTreeSet::new();
         for (path, photo) in &seen.photos {
             let Some(at) = self.model.at(path) else {
                 bail!("{} is listed and should not be", path.display());
             };
             let row = self.model.rows[at].clone();
-            let said = self.model.log.replay(&row.took).rejected;
-            rejected.extend(said.into_iter().filter(|(key, _)| key.0 == row.photo));
+            let rejected_with = |took: &[Took]| -> BTreeSet<(FaceKey, PersonId)> {
+                let said = self.model.log.replay(took).rejected.into_iter();
+                said.filter(|(key, _)| key.0 == row.photo).collect()
+            };
+            let said = rejected_with(&row.took);
+            let doubt = self.model.doubts.iter().find(|doubt| doubt.row == at);
+            for either in doubt.into_iter().flat_map(|doubt| &doubt.either) {
+                may_be_rejected.extend(rejected_with(either).symmetric_difference(&said));
+            }
+            rejected.extend(said);
             let keys = keyed(&mut self.scenes, &row, photo);
             faces.extend(
                 keys.into_iter()
@@ -112,6 +130,7 @@ impl Life {
             faces,
             answers,
             rejected,
+            may_be_rejected,
         })
     }
 
@@ -220,6 +239,10 @@ impl Life {
         let name = (*self.dice.pick(&NAMES)).to_owned();
         let group = shown.group(person);
         let same = shown.answers.named(&name).filter(|same| *same != person);
+        let merged = match same.map(|same| shown.merged(person, same)) {
+            Some(None) => return Ok(Vec::new()),
+            merged => merged.flatten(),
+        };
         let arguments = vec!["name".into(), person.to_string(), name.clone()];
         self.say(
             Action::Name {
@@ -228,8 +251,8 @@ impl Life {
             },
             Some(arguments),
             |_| {
-                Ok(match same {
-                    Some(same) => shown.merged(person, same),
+                Ok(match merged {
+                    Some(merged) => merged,
                     None => Said::Name(person, name, group),
                 })
             },
@@ -348,7 +371,9 @@ impl Life {
         people: &[PersonId],
     ) -> Result<Vec<Violation>> {
         let into = *self.dice.pick(people);
-        let said = shown.merged(person, into);
+        let Some(said) = shown.merged(person, into) else {
+            return Ok(Vec::new());
+        };
         let arguments = vec!["merge".into(), person.to_string(), into.to_string()];
         self.say(Action::Merge { person, into }, Some(arguments), |_| {
             Ok(said)
@@ -363,6 +388,12 @@ impl Life {
             .then(|| (*self.dice.pick(&NAMES)).to_owned());
         let known = name.as_ref().and_then(|name| shown.answers.named(name));
         let all: BTreeSet<PersonId> = people.iter().copied().collect();
+        let mut pairs = all
+            .iter()
+            .flat_map(|one| all.iter().chain(&known).map(move |other| (*one, *other)));
+        if pairs.any(|(one, other)| one != other && shown.merged(one, other).is_none()) {
+            return Ok(Vec::new());
+        }
         self.say(
             Action::Join {
                 people: people.clone(),
@@ -374,7 +405,7 @@ impl Life {
                 let mut said: Vec<Said> = all
                     .iter()
                     .filter(|person| **person != into)
-                    .map(|person| shown.merged(*person, into))
+                    .filter_map(|person| shown.merged(*person, into))
                     .collect();
                 if let (Some(name), None) = (name, known) {
                     said.push(Said::Name(into, name, shown.group(into)));
@@ -743,6 +774,10 @@ impl Life {
         let name = (*self.dice.pick(&NAMES)).to_owned();
         let group = shown.group(person);
         let same = shown.answers.named(&name).filter(|same| *same != person);
+        let merged = match same.map(|same| shown.merged(person, same)) {
+            Some(None) => return Ok((true, Vec::new())),
+            merged => merged.flatten(),
+        };
         let number = person.to_string();
         let before = self.library()?.history()?.len();
         let arguments = ["name", &number, &name];
@@ -750,10 +785,7 @@ impl Life {
         let ended = self.program.killed_after(&arguments, time)?;
         let history = self.library()?.history()?;
         if history.len() > before {
-            let said = match same {
-                Some(same) => shown.merged(person, same),
-                None => Said::Name(person, name, group),
-            };
+            let said = merged.unwrap_or(Said::Name(person, name, group));
             self.model.log.0.push((history[0].decision, said));
         }
         let mut wrong = self.integrity()?;
