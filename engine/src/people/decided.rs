@@ -1135,7 +1135,12 @@ impl Undone {
                 let group = faces.iter().rposition(is_first);
                 let (brought, group) = faces.split_at(group.unwrap_or(faces.len()));
                 let is_merge = matches!(decision, Decision::Merge { .. });
-                for face in brought.iter().filter(|_| is_merge) {
+                // Of several that are merged at once into a group, each merge lists the group's faces.
+                let founded = self.founded.get(person).into_iter().flatten();
+                let own = founded.filter(|(of, _)| *of == until);
+                let own: Vec<FaceId> = own.flat_map(|(_, faces)| faces.clone()).collect();
+                let brought = brought.iter().filter(|face| !own.contains(face));
+                for face in brought.filter(|_| is_merge) {
                     let last = self.brought.entry(*face).or_insert(until);
                     *last = until.max(*last);
                 }
@@ -1701,6 +1706,26 @@ pub(super) mod tests {
         let annas = decided.confirmed.iter().filter(|(_, of)| **of == 1);
         let annas: Vec<FaceId> = annas.map(|(face, _)| *face).collect();
         assert_eq!(annas, [1, 5, 8]);
+    }
+
+    #[test]
+    fn several_undone_merges_into_a_group_had_not_brought_its_own_faces() {
+        let join = Decision::Several {
+            decisions: vec![merge(4, 7, &[4, 7, 13]), merge(15, 7, &[15, 7, 13])],
+        };
+        let confirm = Decision::Confirm {
+            person: 16,
+            faces: vec![13, 16],
+        };
+        let said = [
+            name(14, "Ben", &[14]),
+            join,
+            confirm,
+            merge(16, 14, &[13, 16]),
+            undo(2),
+        ];
+        let confirmed = confirmed(&Decided::replay(&log(&said)));
+        assert_eq!(confirmed[&14], [13, 14, 16]);
     }
 
     #[test]
