@@ -9,7 +9,7 @@ use super::model::{Answers, FaceKey, Model, Row, Said, Took};
 use super::observed::{Observed, SeenPhoto};
 
 /// A face of a scene is found again within this share of its size.
-const SAME_FACE: f32 = 0.35;
+const SAME_FACE: f32 = 0.5;
 
 /// Tells faces by their place in the scene that was photographed.
 #[derive(Debug, Clone, Default)]

@@ -32,7 +32,7 @@ pub use self::dice::Dice;
 use self::disk::Disk;
 pub use self::full_disk::{FullDisk, full_disk, read_only_disk};
 pub use self::kills::{Kills, kills};
-use self::model::Model;
+use self::model::{Model, Row};
 pub use self::moved::{By, Moved, moved_library};
 pub use self::no_network::{
     Sockets, can_count_calls, can_show_a_window, can_take_network_away, sockets_of_command,
@@ -175,6 +175,26 @@ pub fn live(
         report.differs = life.compare_with_new()?;
     }
     life.disk.unlock()?;
+    // What the model holds of these photos and of their copies.
+    let is_wrong = |row: &Row| {
+        let path = row.path.display().to_string();
+        wrong.iter().any(|wrong| wrong.what.contains(&path))
+    };
+    let of: Vec<&Row> = life.model.rows.iter().filter(|row| is_wrong(row)).collect();
+    let of: BTreeSet<u32> = of.iter().map(|row| row.content.data).collect();
+    for (at, row) in life.model.rows.iter().enumerate() {
+        if of.contains(&row.content.data) {
+            let path = life.short(&row.path);
+            let doubts = life.model.doubts.iter().filter(|doubt| doubt.row == at);
+            let either: Vec<_> = doubts.map(|doubt| &doubt.either).collect();
+            let (photo, data) = (row.photo, row.content.data);
+            let held = format!(
+                "{path}: photo {photo}, picture {data}, {:?}, {either:?}",
+                row.took
+            );
+            life.trace.push(held);
+        }
+    }
     report.wrong = wrong;
     report.trace = life.trace;
     Ok(report)

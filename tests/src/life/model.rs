@@ -780,7 +780,15 @@ impl Model {
                 || !stale.is_empty()
                 || candidates.iter().any(|at| self.rows[*at].taken_over)
                 || (!surely.is_empty() && !back.is_empty());
-            let all: Vec<usize> = surely.iter().chain(&back).chain(&stale).copied().collect();
+            let mut all: Vec<usize> = surely.iter().chain(&back).chain(&stale).copied().collect();
+            if doubtful {
+                // Where copies were mixed before, the answers of one may be with another's row.
+                let mixed = rows.iter().filter(|(at, row)| {
+                    row.content.data == data && !row.took.is_empty() && !all.contains(at)
+                });
+                let mixed: Vec<usize> = mixed.map(|(at, _)| *at).collect();
+                all.extend(mixed);
+            }
             for path in paths {
                 let Some(content) = left.remove(&path) else {
                     continue;
