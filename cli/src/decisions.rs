@@ -328,34 +328,33 @@ impl Redo {
 
 /// An outcome as the contract has it: what was said is a sentence.
 #[derive(Serialize)]
-struct Told {
+pub struct Told {
     decision: DecisionId,
     person: Option<PersonId>,
     faces_changed: u32,
     photos_changed: u32,
-    said: String,
+    pub said: String,
+}
+
+impl From<Outcome> for Told {
+    fn from(of: Outcome) -> Self {
+        Self {
+            decision: of.decision,
+            person: of.person,
+            faces_changed: of.faces_changed,
+            photos_changed: of.photos_changed,
+            said: of.said.to_string(),
+        }
+    }
 }
 
 /// Decides, and tells what that changed.
 pub fn decide(library: &Library, action: Action, out: &mut Output) -> anyhow::Result<()> {
-    let Outcome {
-        decision,
-        person,
-        faces_changed,
-        photos_changed,
-        said,
-    } = library.decide(action, SystemTime::now())?;
-    let said = said.to_string();
+    let told = Told::from(library.decide(action, SystemTime::now())?);
     if out.is_json() {
-        out.object(&Told {
-            decision,
-            person,
-            faces_changed,
-            photos_changed,
-            said,
-        })
+        out.object(&told)
     } else {
-        out.line(&said)
+        out.line(&told.said)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `kith index`: reads folders, shows how far it is, and says who was found.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
 
@@ -26,7 +26,11 @@ Examples:
   kith index ~/Pictures                     read all photos below a folder
   kith index /media/camera ~/Scans          read two folders
   kith index                                look for what is new in all of them
+  kith index --keep-apart /media/copy       a copy of a folder that is not connected, not its new place
   kith --library /tmp/try index ~/Pictures  try it without touching your library
+
+A folder of the library that is found at a new place is taken over, with all you said of its photos.
+`kith folders` lists the folders, and `kith folders remove` removes one.
 
 Photos: JPEG, PNG, WebP, TIFF, GIF, BMP, cameras' raw files (the picture inside). `kith failed` lists those that could not be read,
 `kith skipped` what was left out: caches and trash of other programs, hidden files, what your patterns say.")]
@@ -34,6 +38,10 @@ pub struct Index {
     /// Folders of photos
     #[arg(value_name = "FOLDER")]
     folders: Vec<PathBuf>,
+    /// Add the folders as folders of their own, even where one looks like a folder of the library at a new
+    /// place; must be said when it is first read
+    #[arg(long, requires = "folders")]
+    keep_apart: bool,
     /// Wait whenever the computer runs on its battery
     #[arg(long)]
     wait_for_mains: bool,
@@ -84,6 +92,11 @@ impl Index {
                 eprintln!("{}", if waits { ON_BATTERY } else { ON_MAINS });
             });
         }
+        if self.keep_apart {
+            for folder in &self.folders {
+                keep_apart(library, folder, &control, out)?;
+            }
+        }
         let mut shown = Shown::new();
         let summary = library.index(&self.folders, &control, &mut |progress| {
             show(&mut shown, &progress);
@@ -103,6 +116,26 @@ impl Index {
         }
         Ok(())
     }
+}
+
+/// Says of a folder that it is none of the library's at a new place.
+fn keep_apart(
+    library: &Library,
+    folder: &Path,
+    control: &Control,
+    out: &mut Output,
+) -> anyhow::Result<()> {
+    // More than one folder that is not connected may hold these photos.
+    while let Some(moved) = library.moved_folder(folder, control)? {
+        library.keep_apart(&moved)?;
+        if !out.is_json() {
+            let MovedFolder { from, to, .. } = moved;
+            out.line(&format!(
+                "Kept apart from {from}, which is not connected: {to}"
+            ))?;
+        }
+    }
+    Ok(())
 }
 
 /// Cancels the job at the first Ctrl+C, and ends the program at the second.

@@ -5,6 +5,7 @@ mod decisions;
 mod doctor;
 mod encryption;
 mod eval;
+mod folders;
 mod forget;
 mod index;
 mod keeping;
@@ -70,6 +71,7 @@ struct Cli {
 enum Command {
     Index(index::Index),
     Watch(watch::Watch),
+    Folders(folders::Folders),
     People(lists::People),
     Faces(lists::Faces),
     Failed(lists::Failed),
@@ -144,6 +146,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             changing(&library, |library| command.run(library, &mut out))
         }
         Command::Watch(command) => command.run(&library()?, &mut out),
+        Command::Folders(command) if command.changes() => {
+            changing(&library()?, |library| command.run(library, &mut out))
+        }
+        Command::Folders(command) => command.run(&library()?, &mut out),
         Command::People(lists::People {}) => lists::People::run(&library()?, &mut out),
         Command::Faces(lists::Faces {}) => lists::Faces::run(&library()?, &mut out),
         Command::Failed(lists::Failed {}) => lists::Failed::run(&library()?, &mut out),

@@ -1,4 +1,4 @@
-//! The built command on folders that change and hold more than photos: what it leaves out, and what
+//! The built command on folders: what it leaves out, how one is removed or kept apart from another, and what
 //! `kith watch` does while photos come and go.
 
 #![allow(clippy::unwrap_used)] // A test that meets the unexpected fails.
@@ -7,7 +7,9 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::SystemTime;
 
+use kith_engine::{Action, Library};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -202,6 +204,171 @@ fn a_photo_that_is_ignored_comes_back_with_its_answers() {
     assert_eq!(refused.status.code(), Some(1));
     let refused = place.run(&["skipped", "--remove", "never there"]);
     assert_eq!(refused.status.code(), Some(1));
+}
+
+/// A refusal: exit status 1, and what is said on standard error.
+fn refused(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.stdout, b"");
+    said
+}
+
+#[test]
+fn a_folder_that_is_removed_comes_back_with_names_and_stars() {
+    let place = Place::new();
+    assert!(refused(&place.run(&["folders"])).contains("kith index"));
+    let kept = place.copy("obama.jpg", "home/a.jpg");
+    let photo = place.copy("biden.jpg", "disk/b.jpg");
+    place.copy("obama2.jpg", "disk/deeper/c.jpg");
+    let (disk, home) = (place.photos.join("disk"), place.photos.join("home"));
+    let (disk, home) = (disk.to_str().unwrap(), home.to_str().unwrap());
+    place.json(&["index", disk, home]);
+    let faces = place.json(&["faces"]);
+    let is_joe = |face: &&Value| face["photo"].as_str() == photo.to_str();
+    let joe = faces.iter().find(is_joe).unwrap();
+    place.text(&["name", &joe["person"].to_string(), "Joe"]);
+    // Only the window gives stars.
+    let library = Library::open(&place.library).unwrap();
+    let photos = vec![joe_photo(&library)];
+    let stars = Action::Stars { photos, stars: 4 };
+    library.decide(stars, SystemTime::now()).unwrap();
+    drop(library);
+
+    let state = || {
+        ["folders", "faces", "people"]
+            .map(|list| place.json(&[list]))
+            .into_iter()
+            .chain([place.json(&["search", "stars:4"])])
+            .collect::<Vec<_>>()
+    };
+    let before = state();
+    let line = |folder: &str, photos: u32| json!({ "folder": folder, "photos": photos, "state": "present", "away": 0 });
+    assert_eq!(before[0], [line(disk, 2), line(home, 1)]);
+    assert_eq!((before[1].len(), before[3].len()), (3, 1));
+    let table = place.text(&["folders"]);
+    assert!(
+        table.contains(&format!("     2  present  {disk}\n")),
+        "{table}"
+    );
+    let files = [&photo, &kept].map(|path| fs::read(path).unwrap());
+
+    let said = place.text(&["folders", "remove", &format!("{disk}/")]);
+    assert_eq!(
+        said,
+        format!(
+            "Folder removed: {disk}\n2 photos left the library; no photo file was touched. `kith undo` brings \
+             them back, with all that you said of them.\n"
+        )
+    );
+    let without = state();
+    assert_eq!(without[0], [line(home, 1)]);
+    assert_eq!((without[1].len(), without[3].len()), (1, 0));
+    assert_eq!([&photo, &kept].map(|path| fs::read(path).unwrap()), files);
+    place.text(&["index"]);
+    assert_eq!(state(), without, "a look does not bring it back");
+    place.text(&["undo"]);
+    assert_eq!(state(), before);
+    place.text(&["redo"]);
+    assert_eq!(state(), without);
+    place.text(&["index", disk]);
+    assert_eq!(state(), before, "it is added again");
+
+    // While the drive is not connected, by the path that the library knows.
+    let aside = place.photos.join("aside");
+    fs::rename(disk, &aside).unwrap();
+    place.text(&["index"]);
+    let away = json!({ "folder": disk, "photos": 2, "state": "away", "away": 2 });
+    assert_eq!(place.json(&["folders"])[0], away);
+    let told = &place.json(&["folders", "remove", disk])[0];
+    assert_eq!(
+        (&told["photos_changed"], told["decision"].is_u64()),
+        (&json!(2), true)
+    );
+    place.text(&["undo", &told["decision"].to_string()]);
+    assert_eq!(place.json(&["folders"])[0], away);
+
+    // What is no folder of the library changes nothing.
+    let entries = place.json(&["history"]);
+    fs::create_dir(Path::new(home).join("part")).unwrap();
+    let said = refused(&place.run(&["folders", "remove", &format!("{home}/part")]));
+    assert!(said.contains("only a part"), "{said}");
+    let said = refused(&place.run(&["folders", "remove", "/never there"]));
+    assert!(said.contains("kith folders"), "{said}");
+    assert_eq!(place.json(&["history"]), entries);
+}
+
+/// The photo with the face that was named.
+fn joe_photo(library: &Library) -> u32 {
+    let faces = library.faces().unwrap();
+    let of_joe = faces
+        .iter()
+        .find(|face| face.name.as_deref() == Some("Joe"));
+    of_joe.unwrap().photo
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_is_removed_by_a_link_to_it_and_relative_to_where_one_is() {
+    let place = Place::new();
+    place.copy("obama.jpg", "a.jpg");
+    let link = place.photos.parent().unwrap().join("link");
+    std::os::unix::fs::symlink(&place.photos, &link).unwrap();
+    for (at, typed) in [("..", "photos"), (".", "."), ("..", "link")] {
+        place.index();
+        let output = place
+            .command()
+            .current_dir(place.photos.join(at))
+            .args(["folders", "remove", typed])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{typed}");
+        assert_eq!(place.json(&["folders"]), [json!(null); 0], "{typed}");
+    }
+}
+
+#[test]
+fn a_copy_of_a_folder_that_is_away_is_kept_apart_if_the_user_says_so() {
+    for keeps_apart in [true, false] {
+        let place = Place::new();
+        let names = ["obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg"];
+        for name in names {
+            place.copy(name, &format!("disk/{name}"));
+            place.copy(name, &format!("copy/{name}"));
+        }
+        let (disk, copy) = (place.photos.join("disk"), place.photos.join("copy"));
+        let (disk, copy) = (disk.to_str().unwrap(), copy.to_str().unwrap());
+        place.text(&["index", disk]);
+        fs::rename(disk, place.photos.join("unplugged")).unwrap();
+        let folders = |place: &Place| -> Vec<Value> {
+            let lines = place.json(&["folders"]);
+            lines
+                .into_iter()
+                .map(|line| line["folder"].clone())
+                .collect()
+        };
+        if !keeps_apart {
+            place.text(&["index", copy]);
+            assert_eq!(folders(&place), [copy]);
+            continue;
+        }
+        let said = place.text(&["index", "--keep-apart", copy]);
+        let sentence = format!("Kept apart from {disk}, which is not connected: {copy}\n");
+        assert!(said.starts_with(&sentence), "{said}");
+        assert_eq!(folders(&place), [copy, disk]);
+        let summary = place.json(&["index", "--keep-apart", copy]).pop().unwrap();
+        assert_eq!(summary["moved_folders"], json!([]));
+        assert_eq!(place.json(&["folders"])[1]["state"], "away");
+        // Once both are there, each has its photos.
+        fs::rename(place.photos.join("unplugged"), disk).unwrap();
+        let summary = place.json(&["index"]).pop().unwrap();
+        assert_eq!(
+            (&summary["photos"], &summary["away"]),
+            (&json!(8), &json!(0))
+        );
+        assert_eq!(folders(&place), [copy, disk]);
+        assert_eq!(place.run(&["index", "--keep-apart"]).status.code(), Some(2));
+    }
 }
 
 /// A running `kith watch --json`.
