@@ -75,7 +75,13 @@ impl Shown {
             };
             let mut some = faces.clone();
             some.retain(|key| !self.rejected.contains(&(*key, other)) || is_confirmed(key));
-            if some.is_empty() { faces } else { some }
+            // Faces of photos that are gone are not listed, and are the person's all the same.
+            let mut confirmed = self.answers.confirmed.values();
+            if some.is_empty() && !confirmed.any(|of| *of == person) {
+                faces
+            } else {
+                some
+            }
         };
         let (brought, own) = (self.of_person(person), self.group(into));
         let is_doubtful = |faces: &[FaceKey], other: PersonId| {
