@@ -408,6 +408,14 @@ impl Life {
             None,
             |told| {
                 let into = known.or(told.person).context("nobody stayed")?;
+                // The first named, then those with most faces: of two birthdays the first one's stays.
+                let mut all: Vec<PersonId> = all.into_iter().collect();
+                all.sort_by_key(|person| {
+                    let named = shown.answers.people.get(person);
+                    let named = named.is_some_and(|of| of.name.is_some());
+                    let of = shown.seen.people.get(person);
+                    (!named, std::cmp::Reverse(of.map_or(0, |of| of.faces)))
+                });
                 let mut said: Vec<Said> = all
                     .iter()
                     .filter(|person| **person != into)
