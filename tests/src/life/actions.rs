@@ -68,7 +68,7 @@ impl Shown {
     /// The faces that become `into`'s when the person is joined to it. One that was said not to be `into`, and
     /// that is only thought to be the person, stays out; unless there is no other. None where that cannot be told.
     fn merged(&self, person: PersonId, into: PersonId) -> Option<Said> {
-        let without = |faces: Vec<FaceKey>, other: PersonId| {
+        let without = |faces: Vec<FaceKey>, of: PersonId, other: PersonId| {
             let is_confirmed = |key: &FaceKey| {
                 let mut of = self.faces.iter();
                 of.any(|(of, _, _, state)| of == key && *state == FaceState::Confirmed)
@@ -77,7 +77,7 @@ impl Shown {
             some.retain(|key| !self.rejected.contains(&(*key, other)) || is_confirmed(key));
             // Faces of photos that are gone are not listed, and are the person's all the same.
             let mut confirmed = self.answers.confirmed.values();
-            if some.is_empty() && !confirmed.any(|of| *of == person) {
+            if some.is_empty() && !confirmed.any(|whose| *whose == of) {
                 faces
             } else {
                 some
@@ -91,7 +91,7 @@ impl Shown {
         if is_doubtful(&brought, into) || is_doubtful(&own, person) {
             return None;
         }
-        let (brought, own) = (without(brought, into), without(own, person));
+        let (brought, own) = (without(brought, person, into), without(own, into, person));
         Some(Said::Merge(person, into, brought, own))
     }
 }
