@@ -85,7 +85,7 @@ pub(super) fn matches(files: &[File<'_>], photos: &[Unplaced<'_>]) -> Vec<Match>
             }
         }
         if matches!(kind, Kind::Content) {
-            matching.take_rewritten_originals(files, photos);
+            matching.take_rewritten_originals(files, &by_id, &with_hash);
         }
         // Of copies, each goes where its name goes; the others in the order of their numbers.
         for same_name in [true, false] {
@@ -128,9 +128,12 @@ impl Matching {
 
     /// A photo whose metadata was edited where it is stays there, though a copy that was made before has its content:
     /// one at a path where no photo was.
-    fn take_rewritten_originals(&mut self, files: &[File<'_>], photos: &[Unplaced<'_>]) {
-        let by_id: HashMap<PhotoId, &Unplaced<'_>> = photos.iter().map(|of| (of.id, of)).collect();
-        let with_content = Kind::Content.by_hash(photos);
+    fn take_rewritten_originals(
+        &mut self,
+        files: &[File<'_>],
+        by_id: &HashMap<PhotoId, &Unplaced<'_>>,
+        with_content: &HashMap<[u8; 32], Vec<&Unplaced<'_>>>,
+    ) {
         let mut in_place: HashSet<[u8; 32]> = HashSet::new();
         for file in files.iter().filter(|file| file.at_path.is_some()) {
             in_place.extend(file.hashes.map(|of| of.content));

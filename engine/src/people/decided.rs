@@ -1081,12 +1081,17 @@ impl Undone {
         merged.map(|(person, _)| *person).collect()
     }
 
+    /// A merge that held until then had brought the face.
+    fn bring(&mut self, face: FaceId, until: DecisionId) {
+        let last = self.brought.entry(face).or_insert(until);
+        *last = until.max(*last);
+    }
+
     /// The faces of a copy, the second of each pair, were where those of its original were.
     fn inherit(&mut self, faces: &[(FaceId, FaceId)]) {
         for (from, to) in faces {
             if let Some(until) = self.brought.get(from).copied() {
-                let last = self.brought.entry(*to).or_insert(until);
-                *last = until.max(*last);
+                self.bring(*to, until);
             }
             for (_, founded) in self.founded.values_mut().flatten() {
                 if founded.contains(from) {
@@ -1141,8 +1146,7 @@ impl Undone {
                 let own: Vec<FaceId> = own.flat_map(|(_, faces)| faces.clone()).collect();
                 let brought = brought.iter().filter(|face| !own.contains(face));
                 for face in brought.filter(|_| is_merge) {
-                    let last = self.brought.entry(*face).or_insert(until);
-                    *last = until.max(*last);
+                    self.bring(*face, until);
                 }
                 (*person, group.to_vec())
             }
