@@ -3,10 +3,13 @@
 
 #![allow(clippy::unwrap_used)] // A test that meets the unexpected fails.
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use common::files_below;
 use kith_engine::catalog::{Catalog, faces};
 use kith_engine::{
     Action, BackupReason, Control, Error, Face, HistoryEntry, Library, Person, Result,
@@ -107,19 +110,6 @@ fn encrypt(library: &Path, passphrase: &str) -> Result<()> {
 
 fn decrypt(library: &Path, passphrase: &str) -> Result<()> {
     Library::decrypt(library, passphrase, &mut |_, _| ())
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(files_below(&path));
-        } else {
-            files.push(path);
-        }
-    }
-    files
 }
 
 fn index(library: &Library, folder: &Path) {

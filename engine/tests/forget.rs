@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used)] // A test that meets the unexpected fails.
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use common::files_below;
 use kith_engine::catalog::{Catalog, faces};
 use kith_engine::{Action, Control, Error, Face, Library, Notice, PersonId};
 
@@ -47,19 +50,6 @@ fn name(library: &Library, file: &str, name: &str) -> PersonId {
     let (person, name) = (person_on(library, file), name.into());
     say(library, Action::Name { person, name });
     person_on(library, file)
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(files_below(&path));
-        } else {
-            files.push(path);
-        }
-    }
-    files
 }
 
 /// The files of a library in which one of these stands.

@@ -1,8 +1,9 @@
-//! What the system says of the memory and the time of the process that a test is.
+//! What several tests ask of the system: the memory and the time of their process, and the files below a folder.
 
-#![allow(dead_code)] // Not every test asks for both.
+#![allow(dead_code)] // No test asks for all of it.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 /// A line of `/proc/self/status`, as `VmRSS` (resident now) or `VmHWM` (resident at most), in MB.
 pub fn memory_mb(line: &str) -> u32 {
@@ -26,4 +27,18 @@ pub fn processor_seconds() -> f32 {
         .map(|field| field.parse::<f32>().unwrap())
         .sum::<f32>()
         / 100.0
+}
+
+/// All files below a folder, without the folders.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
 }
